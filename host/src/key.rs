@@ -1,0 +1,142 @@
+//! Which transcript: [`SessionKey`].
+
+use std::fmt;
+
+/// The most that one part of a key may hold, in bytes.
+pub const MAX_PART: usize = 4096;
+
+/// Which transcript (a *stream*): project key, session id and, for everything but the main transcript, a subpath.
+///
+/// The parts are opaque text of 1 to [`MAX_PART`] bytes without U+0000. They may hold `/`, `:`, `..` and any
+/// Unicode: whoever makes a file name of them checks that first.
+///
+/// ```
+/// use mirrorbox::key::SessionKey;
+///
+/// let main = SessionKey::main("-srv-app", "7b1f6c0e-2d5a-4c3e-9f10-aa0000000001")?;
+/// let agent = main.with_subpath("subagents/agent-a9386013e8b02a416")?;
+/// assert!(main.is_main());
+/// assert_eq!(agent.subpath(), Some("subagents/agent-a9386013e8b02a416"));
+/// # Ok::<(), mirrorbox::key::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey {
+    project: String,
+    session: String,
+    subpath: Option<String>,
+}
+
+/// Why text cannot be part of a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// A part is empty.
+    #[error("the {0} is empty")]
+    Empty(Part),
+    /// A part holds U+0000.
+    #[error("the {0} holds a NUL character")]
+    Nul(Part),
+    /// A part is longer than [`MAX_PART`].
+    #[error("the {part} is {len} bytes long; at most {MAX_PART} are allowed")]
+    TooLong {
+        /// Which part.
+        part: Part,
+        /// Its length in bytes.
+        len: usize,
+    },
+}
+
+/// A part of a [`SessionKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The project key.
+    Project,
+    /// The session id.
+    Session,
+    /// The subpath.
+    Subpath,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Project => "project key",
+            Part::Session => "session id",
+            Part::Subpath => "subpath",
+        })
+    }
+}
+
+impl SessionKey {
+    /// The main transcript of a session.
+    pub fn main(project: impl Into<String>, session: impl Into<String>) -> Result<Self, KeyError> {
+        let key = Self {
+            project: project.into(),
+            session: session.into(),
+            subpath: None,
+        };
+        check(Part::Project, &key.project)?;
+        check(Part::Session, &key.session)?;
+        Ok(key)
+    }
+
+    /// Another transcript of the same session.
+    pub fn with_subpath(&self, subpath: impl Into<String>) -> Result<Self, KeyError> {
+        let subpath = subpath.into();
+        check(Part::Subpath, &subpath)?;
+        Ok(Self {
+            subpath: Some(subpath),
+            ..self.clone()
+        })
+    }
+
+    /// The main transcript of this key's session.
+    pub fn to_main(&self) -> Self {
+        Self {
+            subpath: None,
+            ..self.clone()
+        }
+    }
+
+    /// The project key.
+    pub fn project_key(&self) -> &str {
+        &self.project
+    }
+
+    /// The session id.
+    pub fn session_id(&self) -> &str {
+        &self.session
+    }
+
+    /// The subpath, `/`-joined; none for the main transcript.
+    pub fn subpath(&self) -> Option<&str> {
+        self.subpath.as_deref()
+    }
+
+    /// Whether this is a session's main transcript.
+    pub fn is_main(&self) -> bool {
+        self.subpath.is_none()
+    }
+}
+
+/// `project/session[/subpath]`, for people: two keys may print alike.
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.project, self.session)?;
+        match &self.subpath {
+            Some(subpath) => write!(f, "/{subpath}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check(part: Part, text: &str) -> Result<(), KeyError> {
+    if text.is_empty() {
+        Err(KeyError::Empty(part))
+    } else if text.contains('\0') {
+        Err(KeyError::Nul(part))
+    } else if text.len() > MAX_PART {
+        Err(KeyError::TooLong { part, len: text.len() })
+    } else {
+        Ok(())
+    }
+}

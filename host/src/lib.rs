@@ -1,0 +1,21 @@
+//! Mirrorbox keeps the transcripts of AI agents safe in any storage.
+//!
+//! An agent's transcript is a log of *entries* (lines of JSON). The host cuts it into numbered, chained *batches* and
+//! stores them through [`store::Store`], most often an *adapter*: a sandboxed WebAssembly component
+//! (`adapter`, feature `wasm`). Another host reads them back, verified to the byte.
+//!
+//! Modules, lowest first; imports run downwards only:
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`key`] | which transcript; project keys; file path to key and back |
+//! | [`transcript`] | entries as raw JSON slices; reading JSON Lines |
+//! | [`summary`] | the fold over entries that makes a session's summary |
+//! | [`store`] | the contract in Rust, a store in memory, loading as a verified stream |
+//! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
+//! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, delete |
+//! | [`config`] | the configuration directory |
+//! | `host` | the composition root: opens what the configuration names |
+
+pub mod key;
+pub mod store;
