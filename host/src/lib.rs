@@ -17,5 +17,6 @@
 //! | [`config`] | the configuration directory |
 //! | `host` | the composition root: opens what the configuration names |
 
+pub mod config;
 pub mod key;
 pub mod store;

@@ -1,0 +1,313 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{ConfigError, Place, Setting, text};
+
+/// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
+///
+/// ```toml
+/// sha256 = "…"            # refuse any other component
+/// instances = 4           # at most; each serves one call at a time
+/// memory = "512MiB"       # the most that one instance may reach
+/// timeout = "30s"         # per call
+/// [config]
+/// bucket = "transcripts"
+/// secret_access_key = { env = "AWS_SECRET_ACCESS_KEY" }
+/// [grants]
+/// dirs = [{ host = "/var/lib/transcripts", guest = "/data" }]
+/// [mirror]
+/// projects = ["*"]        # which project keys come here; * stands for any text
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manifest {
+    /// Hex SHA-256 that the component must have.
+    pub sha256: Option<String>,
+    /// How many instances at most, each used by one call at a time. 1 to 64.
+    pub instances: u16,
+    /// The most memory that one instance may reach.
+    memory: ByteSize,
+    /// The most time that one call may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// What the adapter reads through `wasi:config`.
+    #[serde(rename = "config")]
+    settings: BTreeMap<String, Spanned<Setting>>,
+    /// What the adapter may touch.
+    pub grants: Grants,
+    /// What comes to this destination.
+    pub mirror: Mirror,
+    /// Where this manifest was read, and where each setting stands in it.
+    #[serde(skip)]
+    origin: Option<Origin>,
+}
+
+#[derive(Clone, Debug)]
+struct Origin {
+    path: PathBuf,
+    lines: BTreeMap<String, Place>,
+}
+
+/// `[grants]`: what an adapter may touch. Nothing by default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grants {
+    /// Directories of the host that the adapter sees.
+    pub dirs: Vec<DirGrant>,
+    /// Network addresses, as `scheme://host:port`. This version refuses a manifest that names any.
+    pub network: Vec<String>,
+}
+
+/// A directory of the host under a path of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirGrant {
+    /// The directory on the host; it must exist.
+    pub host: PathBuf,
+    /// Where the adapter sees it.
+    pub guest: String,
+    /// What it may do there; `"rw"` unless the manifest says `"ro"`.
+    #[serde(default)]
+    pub mode: DirMode,
+}
+
+/// What an adapter may do in a directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum DirMode {
+    /// Read only.
+    #[serde(rename = "ro")]
+    ReadOnly,
+    /// Read and write.
+    #[default]
+    #[serde(rename = "rw")]
+    ReadWrite,
+}
+
+/// `[mirror]`: what comes to a destination.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mirror {
+    /// Patterns of project keys; `*` stands for any text.
+    pub projects: Vec<String>,
+}
+
+impl Default for Mirror {
+    fn default() -> Self {
+        Self {
+            projects: vec!["*".to_owned()],
+        }
+    }
+}
+
+impl Mirror {
+    /// Whether a project's transcripts come here.
+    ///
+    /// ```
+    /// use mirrorbox::config::Mirror;
+    ///
+    /// let mirror = Mirror { projects: vec!["-srv-*".into(), "tenant-a".into()] };
+    /// assert!(mirror.takes("-srv-app") && mirror.takes("tenant-a"));
+    /// assert!(!mirror.takes("tenant-ab"));
+    /// ```
+    pub fn takes(&self, project_key: &str) -> bool {
+        self.projects.iter().any(|pattern| matches(pattern, project_key))
+    }
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            sha256: None,
+            instances: 4,
+            memory: ByteSize::mib(512),
+            timeout: Duration::from_secs(30),
+            settings: BTreeMap::new(),
+            grants: Grants::default(),
+            mirror: Mirror::default(),
+            origin: None,
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest; the default one, which grants nothing, where there is no file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        match text::read(path)? {
+            Some(content) => Self::parse(path, &content),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Parses a manifest's content; `path` is for messages, and where relative directories start.
+    pub fn parse(path: &Path, content: &str) -> Result<Self, ConfigError> {
+        let mut manifest: Self = text::parse_toml(path, content)?;
+        manifest.check().map_err(|message| ConfigError::Invalid {
+            place: Place::file(path),
+            message,
+        })?;
+        if let Some(base) = path.parent() {
+            for grant in &mut manifest.grants.dirs {
+                grant.host = base.join(&grant.host);
+            }
+        }
+        let line = |setting: &Spanned<Setting>| Place::span(path, content, Some(setting.span()));
+        manifest.origin = Some(Origin {
+            path: path.to_owned(),
+            lines: manifest
+                .settings
+                .iter()
+                .map(|(name, setting)| (name.clone(), line(setting)))
+                .collect(),
+        });
+        Ok(manifest)
+    }
+
+    /// The most memory that one instance may reach, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.memory.as_u64()
+    }
+
+    /// What stands under `[config]`, before secrets are looked up.
+    pub fn settings(&self) -> BTreeMap<String, Setting> {
+        let plain = |(name, setting): (&String, &Spanned<Setting>)| (name.clone(), setting.get_ref().clone());
+        self.settings.iter().map(plain).collect()
+    }
+
+    /// The place in the manifest that a message about settings is about: the line of the first setting that the
+    /// message names in backticks, else the file; none for the default manifest.
+    pub fn place_of(&self, message: &str) -> Option<Place> {
+        let origin = self.origin.as_ref()?;
+        let named = |(name, place): (&String, &Place)| message.contains(&format!("`{name}`")).then(|| place.clone());
+        let line = origin.lines.iter().find_map(named);
+        Some(line.unwrap_or_else(|| Place::file(&origin.path)))
+    }
+
+    /// What the types cannot say.
+    fn check(&self) -> Result<(), String> {
+        if !(1..=64).contains(&self.instances) {
+            return Err(format!("instances = {} is not between 1 and 64", self.instances));
+        }
+        if self.memory() < 1 << 20 || self.memory() > 4 << 30 {
+            return Err(format!("memory = \"{}\" is not between 1MiB and 4GiB", self.memory));
+        }
+        if self.timeout.is_zero() {
+            return Err("timeout must be longer than nothing".to_owned());
+        }
+        if let Some(grant) = self.grants.network.first() {
+            return Err(format!(
+                "this version has no network grants yet; remove \"{grant}\" from grants.network"
+            ));
+        }
+        match &self.sha256 {
+            Some(digest) if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Err("sha256 is not 64 hex digits".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether `text` is the pattern's literal pieces in order, with anything where a `*` stands.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(head) else {
+        return false;
+    };
+    let mut pieces = rest.split('*').peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return text.ends_with(piece);
+        }
+        match text.split_once(piece) {
+            Some((_, after)) => text = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(content: &str) -> Result<Manifest, String> {
+        Manifest::parse(Path::new("/etc/adapters/x.toml"), content).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let manifest = parse(
+            r#"
+            instances = 2
+            memory = "64MiB"
+            timeout = "1m 30s"
+            [config]
+            bucket = "b"
+            path_style = true
+            parts = 256
+            key = { env = "KEY" }
+            [grants]
+            dirs = [{ host = "/srv", guest = "/data", mode = "ro" }, { host = "near", guest = "/near" }]
+            [mirror]
+            projects = ["-srv-*"]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(manifest.memory(), 64 << 20);
+        assert_eq!(manifest.timeout, Duration::from_secs(90));
+        assert_eq!(manifest.settings()["path_style"], Setting::Plain("true".into()));
+        assert_eq!(manifest.settings()["parts"], Setting::Plain("256".into()));
+        assert_eq!(manifest.grants.dirs[0].mode, DirMode::ReadOnly);
+        assert_eq!(manifest.grants.dirs[1].host, Path::new("/etc/adapters/near"));
+        assert!(!manifest.mirror.takes("-home-app"));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for (content, expected) in [
+            ("instances = 0", "between 1 and 64"),
+            ("memory = \"1KiB\"", "between 1MiB and 4GiB"),
+            ("timeout = \"0s\"", "timeout"),
+            ("sha256 = \"abc\"", "64 hex digits"),
+            ("[grants]\nnetwork = [\"https://example.com\"]", "no network grants yet"),
+            ("[grants]\ndirs = [{ host = \"/a\" }]", "guest"),
+            ("[config]\nkey = { vault = \"x\" }", "env"),
+            ("[confg]", "line 1"),
+        ] {
+            let error = parse(content).unwrap_err();
+            assert!(error.contains(expected), "{content}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_message_about_a_setting_finds_its_line() {
+        let manifest = parse("[config]\nroot = \"/data\"\nbuckt = \"b\"\n").unwrap();
+        assert_eq!(manifest.place_of("unknown setting `buckt`").unwrap().line, Some(3));
+        assert_eq!(manifest.place_of("no bucket").unwrap().line, None);
+    }
+
+    #[test]
+    fn patterns_match_whole_keys() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "anything", true),
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*c", "abbc", true),
+            ("a*c", "abcb", false),
+            ("*b*", "abc", true),
+            ("*b*d", "abcd", true),
+            ("*b*d", "abdc", false),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
