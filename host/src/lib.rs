@@ -20,3 +20,4 @@
 pub mod config;
 pub mod key;
 pub mod store;
+pub mod transcript;

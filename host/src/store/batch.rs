@@ -5,9 +5,10 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::key::SessionKey;
+use crate::transcript;
 
-/// The most that one batch may hold, in bytes: 128 MiB.
-pub const MAX_PAYLOAD: usize = 128 << 20;
+/// The most that one batch may hold, in bytes: 128 MiB, one line of the greatest length.
+pub const MAX_PAYLOAD: usize = transcript::MAX_LINE;
 
 /// What a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
