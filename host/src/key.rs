@@ -1,6 +1,17 @@
-//! Which transcript: [`SessionKey`].
+//! Which transcript: [`SessionKey`]; the project key of a directory; file path to key and back.
+//!
+//! The layout is the agent's: `projects/<project key>/<session id>.jsonl`, and `<project key>/<session id>/<subpath>.jsonl`
+//! for what else belongs to the session.
+
+mod file;
+mod path;
+mod project;
 
 use std::fmt;
+
+pub use file::{UnsafeKey, UnsafeReason};
+pub use path::PathError;
+pub use project::{project_key, project_key_named};
 
 /// The most that one part of a key may hold, in bytes.
 pub const MAX_PART: usize = 4096;
