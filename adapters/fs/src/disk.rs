@@ -1,0 +1,209 @@
+//! Every change to the disk, and what its failure means to the host.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use mirrorbox_adapter::{Error, Result};
+
+use crate::layout::{self, Layout};
+
+#[cfg(test)]
+pub(crate) mod steps;
+
+/// A file that a crash left behind is removed when it is this old; a younger one may be in use.
+const STALE: Duration = Duration::from_secs(60 * 60);
+
+/// A file under a name that nobody else uses, complete and synced. Removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    /// Writes the parts one after the other.
+    pub(crate) fn write(layout: &Layout, parts: &[&[u8]]) -> io::Result<Self> {
+        step()?;
+        let (path, mut file) = create_unique(&layout.temporary())?;
+        let temporary = Self { path };
+        for part in parts {
+            step()?;
+            file.write_all(part)?;
+        }
+        step()?;
+        file.sync_all()?;
+        Ok(temporary)
+    }
+
+    /// Gives the file this name as well; fails if it is taken.
+    pub(crate) fn link(&self, to: &Path) -> io::Result<()> {
+        step()?;
+        fs::hard_link(&self.path, to)
+    }
+
+    /// Moves the file to this name, whatever was there.
+    pub(crate) fn rename(self, to: &Path) -> io::Result<()> {
+        step()?;
+        fs::rename(&self.path, to)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What stays is removed by a later `open`.
+        let _ = remove(&self.path);
+    }
+}
+
+fn create_unique(dir: &Path) -> io::Result<(PathBuf, File)> {
+    loop {
+        let unique = RandomState::new().hash_one(SystemTime::now());
+        let path = dir.join(format!("{unique:016x}"));
+        match File::create_new(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => return Ok((path, created?)),
+        }
+    }
+}
+
+/// Creates an empty file; it may be there already.
+pub(crate) fn touch(path: &Path) -> io::Result<()> {
+    step()?;
+    unless(ErrorKind::AlreadyExists, File::create_new(path).map(drop))
+}
+
+/// Creates a folder; it may be there already.
+pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
+    step()?;
+    unless(ErrorKind::AlreadyExists, fs::create_dir(path))
+}
+
+/// Removes a file; it may be gone already.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    step()?;
+    unless(ErrorKind::NotFound, fs::remove_file(path))
+}
+
+/// Makes what was created and removed in a folder durable.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    step()?;
+    File::open(path)?.sync_all()
+}
+
+/// The numbers of a folder's files that [`layout::numbered`] named; none where there is no folder.
+pub(crate) fn numbers(dir: &Path, suffix: &str) -> Result<BTreeSet<u64>> {
+    let list = || -> io::Result<BTreeSet<u64>> {
+        let mut numbers = BTreeSet::new();
+        for entry in fs::read_dir(dir)? {
+            numbers.extend(
+                entry?
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| layout::number(name, suffix)),
+            );
+        }
+        Ok(numbers)
+    };
+    match list() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
+        listed => listed.map_err(|error| failed("list", dir, error)),
+    }
+}
+
+fn unless(expected: ErrorKind, result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == expected => Ok(()),
+        result => result,
+    }
+}
+
+/// Makes sure that the root is there and can keep the contract, and removes what crashes left behind.
+pub(crate) fn prepare(layout: &Layout) -> Result<()> {
+    let root = layout.root();
+    if !root.is_dir() {
+        return Err(Error::Misconfigured(format!(
+            "{} is not a folder: create it and grant it in the manifest (`dirs` under [grants]), or set `root` under \
+             [config] to the guest path of a granted one",
+            root.display()
+        )));
+    }
+    let temporary = layout.temporary();
+    create_dir(&temporary).map_err(|error| failed("create", &temporary, error))?;
+    probe(layout)?;
+    remove_stale(&temporary).map_err(|error| failed("tidy", &temporary, error))
+}
+
+/// A name must be given once: nothing else decides between two hosts.
+fn probe(layout: &Layout) -> Result<()> {
+    let root = layout.root();
+    let file = Temporary::write(layout, &[]).map_err(|error| failed("write to", root, error))?;
+    let link = Temporary {
+        path: file.path.with_extension("link"),
+    };
+    let cannot = |what| {
+        Error::Misconfigured(format!(
+            "the file system of {} {what}: choose a folder on a local disk or on a network file system that can",
+            root.display()
+        ))
+    };
+    match file.link(&link.path) {
+        Ok(()) => {}
+        Err(error) if is_unable(&error) => return Err(cannot("has no hard links")),
+        Err(error) => return Err(failed("link in", root, error)),
+    }
+    match file.link(&link.path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(cannot("lets a link replace a file")),
+    }
+}
+
+/// Linux says EPERM where a file system has no hard links.
+fn is_unable(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
+}
+
+fn remove_stale(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        // Another instance may have removed it just now.
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        if modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > STALE)) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// What went wrong, where, and what to do about it.
+pub(crate) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
+    use ErrorKind as Is;
+    let text = |hint: &str| format!("cannot {doing} {}: {error}{hint}", path.display());
+    match error.kind() {
+        Is::PermissionDenied => Error::Denied(text(
+            "; give the user that runs the host read and write access to the granted folder and all in it",
+        )),
+        Is::ReadOnlyFilesystem => Error::Denied(text("; remount the file system for writing")),
+        Is::StorageFull | Is::QuotaExceeded => Error::Unavailable(text("; free space there or raise the quota")),
+        Is::NotFound => Error::Unavailable(text("; the folder is gone: mount or create it again")),
+        Is::NotADirectory | Is::IsADirectory => Error::Misconfigured(text(
+            "; something else stands where the adapter keeps its own: move it away",
+        )),
+        Is::Unsupported | Is::CrossesDevices | Is::TooManyLinks | Is::InvalidFilename => {
+            Error::Misconfigured(text("; the file system cannot do that: choose another folder"))
+        }
+        Is::TimedOut | Is::Interrupted | Is::ResourceBusy | Is::StaleNetworkFileHandle | Is::HostUnreachable => {
+            Error::Unavailable(text(""))
+        }
+        _ => Error::Other(text("")),
+    }
+}
+
+/// In tests, a place to crash or to let another host act.
+fn step() -> io::Result<()> {
+    #[cfg(test)]
+    steps::step()?;
+    Ok(())
+}

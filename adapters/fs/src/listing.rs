@@ -1,0 +1,172 @@
+//! What is stored: pages sorted by folder name; a token is the last name of the page before.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mirrorbox_adapter::encoding::{decode_file_name, encode_file_name, is_hashed};
+use mirrorbox_adapter::{Error, Page, Result, Session, SessionKey, log};
+
+use crate::disk;
+use crate::layout::{self, Layout};
+use crate::stream::Stream;
+
+/// The projects that have sessions.
+pub(crate) fn projects(layout: &Layout, token: Option<&str>, limit: u32) -> Result<Page<String>> {
+    page(layout.root(), token, limit, |project_key| {
+        let any = sessions(layout, &project_key, None, 1)?.items.pop();
+        Ok(any.map(|_| project_key))
+    })
+}
+
+/// The sessions of a project whose main transcript holds more than a tombstone.
+pub(crate) fn sessions(layout: &Layout, project_key: &str, token: Option<&str>, limit: u32) -> Result<Page<Session>> {
+    page(&layout.project(project_key), token, limit, |session_id| {
+        session(layout, &SessionKey::main(project_key, session_id))
+    })
+}
+
+/// The other transcripts of a session that hold more than a tombstone.
+pub(crate) fn subpaths(layout: &Layout, main: &SessionKey, token: Option<&str>, limit: u32) -> Result<Page<String>> {
+    page(&layout.subpaths(main), token, limit, |subpath| {
+        let key = main.with_subpath(subpath);
+        let stream = Stream::new(layout, &key);
+        let last = stream.numbers()?.last().copied();
+        let shown = last > Some(newest_tombstone(&stream)?);
+        Ok(key.subpath.filter(|_| shown))
+    })
+}
+
+/// One session; none if its main transcript holds nothing but a tombstone.
+pub(crate) fn session(layout: &Layout, main: &SessionKey) -> Result<Option<Session>> {
+    let stream = Stream::new(layout, main);
+    let tombstone = newest_tombstone(&stream)?;
+    let summary = stream.summary(tombstone)?;
+    let reached = summary.as_ref().map_or(0, |summary| summary.through);
+    Ok(last(&stream, reached)?
+        .filter(|last| last.number > tombstone)
+        .map(|last| Session {
+            session_id: main.session_id.clone(),
+            modified: last.modified,
+            last: last.number,
+            summary,
+        }))
+}
+
+/// A damaged tombstone is for whoever loads the transcript to tell; it must not hide all other sessions.
+fn newest_tombstone(stream: &Stream<'_>) -> Result<u64> {
+    match stream.newest_tombstone() {
+        Err(Error::Corrupt { reason, .. }) => {
+            log::warn("listing", reason);
+            Ok(0)
+        }
+        number => number,
+    }
+}
+
+struct Last {
+    number: u64,
+    modified: u64,
+}
+
+/// The last batch. Most often the summary reaches it, and no folder need be listed.
+fn last(stream: &Stream<'_>, reached: u64) -> Result<Option<Last>> {
+    if reached > 0
+        && let Some(last) = batch(stream, reached)?
+        && batch(stream, reached.saturating_add(1))?.is_none()
+    {
+        return Ok(Some(last));
+    }
+    match stream.numbers()?.last() {
+        Some(number) => batch(stream, *number),
+        None => Ok(None),
+    }
+}
+
+fn batch(stream: &Stream<'_>, number: u64) -> Result<Option<Last>> {
+    let path = stream.slot(number);
+    match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+        Ok(modified) => Ok(Some(Last {
+            number,
+            modified: unix_ms(modified),
+        })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(disk::failed("look at", &path, error)),
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Cuts one page out of the parts of a key that a folder holds; `item` says what stands for a part, if anything does.
+fn page<T>(
+    dir: &Path,
+    token: Option<&str>,
+    limit: u32,
+    mut item: impl FnMut(String) -> Result<Option<T>>,
+) -> Result<Page<T>> {
+    let limit = limit.max(1) as usize;
+    let mut page = Page::default();
+    let mut last = None;
+    for name in names(dir)?
+        .into_iter()
+        .filter(|name| token.is_none_or(|token| name.as_str() > token))
+    {
+        let Some(part) = part(dir, &name)? else {
+            continue;
+        };
+        let Some(item) = item(part)? else {
+            continue;
+        };
+        if page.items.len() == limit {
+            page.next = last;
+            break;
+        }
+        page.items.push(item);
+        last = Some(name);
+    }
+    Ok(page)
+}
+
+/// The folders in a folder, sorted; none where there is no folder.
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let list = || -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    };
+    match list() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(|error| disk::failed("list", dir, error)),
+    }
+}
+
+/// The part of a key that a folder stands for; none if it is not one of ours.
+fn part(dir: &Path, name: &str) -> Result<Option<String>> {
+    if !is_hashed(name) {
+        return Ok(decode_file_name(name));
+    }
+    let path = layout::full_name(&dir.join(name));
+    match fs::read_to_string(&path) {
+        Ok(part) if encode_file_name(&part) == name => Ok(Some(part)),
+        Err(error) if error.kind() != ErrorKind::NotFound && error.kind() != ErrorKind::InvalidData => {
+            Err(disk::failed("read", &path, error))
+        }
+        _ => {
+            log::warn(
+                "listing",
+                format_args!("{} does not hold the folder's full name", path.display()),
+            );
+            Ok(None)
+        }
+    }
+}
