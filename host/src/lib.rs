@@ -17,7 +17,11 @@
 //! | [`config`] | the configuration directory |
 //! | `host` | the composition root: opens what the configuration names |
 
+#[cfg(feature = "wasm")]
+pub mod adapter;
 pub mod config;
+#[cfg(feature = "wasm")]
+pub mod host;
 pub mod key;
 pub mod store;
 pub mod transcript;

@@ -18,7 +18,7 @@ pub use reader::{LoadError, Reader};
 use crate::key::SessionKey;
 
 /// What a store is and can.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreInfo {
     /// The kind of store, as it names itself (`fs`).
     pub name: String,

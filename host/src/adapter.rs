@@ -1,0 +1,266 @@
+//! Storage adapters as WebAssembly components: compiled, checked against the contract, sandboxed, and used as a
+//! [`Store`].
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `engine` | one engine for the process; what a component can import |
+//! | `component` | a component's file: read, checked, compiled, inspected |
+//! | `contract`, `shape` | does it keep the contract, and where does it differ |
+//! | `bindings` | the contract's types and ours |
+//! | `guest`, `limits`, `log` | what an instance may touch, use and say |
+//! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
+//! | `ticker` | the clock that stops a guest |
+//!
+//! What a broken or hostile component can cost: one instance at a time, the memory and time that its manifest
+//! allows, and the bytes in the directories that its manifest grants. Never the host, never another adapter.
+
+mod bindings;
+mod component;
+mod contract;
+mod engine;
+mod error;
+mod guest;
+mod instance;
+mod limits;
+mod log;
+mod pool;
+mod shape;
+mod ticker;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use component::Inspection;
+pub use contract::ContractError;
+pub use engine::Runtime;
+pub use error::AdapterError;
+
+use crate::config::{Manifest, Settings};
+use crate::key::SessionKey;
+use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
+use guest::Grants;
+use instance::Template;
+use pool::Pool;
+
+/// A component that was loaded and opened.
+///
+/// Calls go to a pool of instances, each on its own thread; a call waits while every instance is busy. They need a
+/// tokio runtime with time enabled around them. Dropping an adapter lets its instances end by themselves;
+/// [`Adapter::close`] awaits that.
+#[derive(Debug)]
+pub struct Adapter {
+    info: StoreInfo,
+    pool: Pool,
+}
+
+impl Adapter {
+    /// Loads the component at `path` under the grants and limits of `manifest`, and opens it.
+    ///
+    /// Compiles on a blocking thread: seconds for a large component that is not in the code cache.
+    pub async fn load(
+        runtime: &Arc<Runtime>,
+        name: &str,
+        path: &Path,
+        manifest: &Manifest,
+    ) -> Result<Self, AdapterError> {
+        let settings = settings(manifest)?;
+        let template = {
+            let (runtime, name, path, manifest) = (runtime.clone(), name.to_owned(), path.to_owned(), manifest.clone());
+            tokio::task::spawn_blocking(move || prepare(runtime, &name, &path, &manifest, settings))
+        };
+        let template = template
+            .await
+            .map_err(|error| AdapterError::Start(error.to_string()))??;
+        let pool = Pool::new(template, manifest.instances);
+        match pool.start().await {
+            Ok(info) => Ok(Self { info, pool }),
+            Err(AdapterError::Open { source, .. }) => {
+                pool.close().await;
+                let place = manifest.place_of(&source.to_string());
+                Err(AdapterError::Open { place, source })
+            }
+            Err(error) => {
+                pool.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets calls under way finish and ends every instance. Later calls fail as `Unavailable`.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn settings(manifest: &Manifest) -> Result<Settings, AdapterError> {
+    Settings::resolve(&manifest.settings()).map_err(|message| AdapterError::Setting {
+        place: manifest.place_of(&message),
+        message,
+    })
+}
+
+/// Everything that can be done before the first instance is made; blocks while it compiles.
+fn prepare(
+    runtime: Arc<Runtime>,
+    name: &str,
+    path: &Path,
+    manifest: &Manifest,
+    settings: Settings,
+) -> Result<Template, AdapterError> {
+    let component = component::load(&runtime, path, manifest.sha256.as_deref())?;
+    let linked = runtime.linker().instantiate_pre(&component);
+    let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
+    let grants = Grants::new(name, manifest, Arc::new(settings));
+    Template::new(name, runtime, grants, manifest.timeout, instance)
+}
+
+#[async_trait]
+impl Store for Adapter {
+    fn info(&self) -> StoreInfo {
+        self.info.clone()
+    }
+
+    async fn append(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
+        let (key, batch, summary) = (key.clone(), batch.clone(), summary.cloned());
+        self.pool
+            .call(move |live| {
+                Box::pin(async move {
+                    let digest = batch.digest.to_string();
+                    live.exports
+                        .mirrorbox_adapter_session_store()
+                        .call_append(
+                            &mut live.store,
+                            bindings::key(&key),
+                            bindings::batch(&batch, &digest),
+                            summary.as_ref().map(bindings::summary),
+                        )
+                        .await
+                })
+            })
+            .await
+    }
+
+    async fn load(&self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>, StoreError> {
+        let key = key.clone();
+        let loaded = self.pool.call(move |live| {
+            Box::pin(async move {
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_load(&mut live.store, bindings::key(&key), after, max_bytes)
+                    .await
+            })
+        });
+        loaded.await?.into_iter().map(bindings::to_batch).collect()
+    }
+
+    async fn end(&self, key: &SessionKey) -> Result<Option<Position>, StoreError> {
+        let key = key.clone();
+        let end = self.pool.call(move |live| {
+            Box::pin(async move {
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_end(&mut live.store, bindings::key(&key))
+                    .await
+            })
+        });
+        end.await?.map(bindings::to_position).transpose()
+    }
+
+    async fn list_subkeys(
+        &self,
+        project_key: &str,
+        session_id: &str,
+        token: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<String>, StoreError> {
+        let (project, session, token) = (project_key.to_owned(), session_id.to_owned(), token.map(str::to_owned));
+        let page = self.pool.call(move |live| {
+            Box::pin(async move {
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_list_subkeys(&mut live.store, &project, &session, token.as_deref(), limit)
+                    .await
+            })
+        });
+        page.await.map(bindings::to_subkeys)
+    }
+
+    async fn list_projects(&self, token: Option<&str>, limit: u32) -> Result<Page<String>, StoreError> {
+        let token = token.map(str::to_owned);
+        let page = self.pool.call(move |live| {
+            Box::pin(async move {
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_list_projects(&mut live.store, token.as_deref(), limit)
+                    .await
+            })
+        });
+        page.await.map(bindings::to_projects)
+    }
+
+    async fn list_sessions(
+        &self,
+        project_key: &str,
+        token: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<StoredSession>, StoreError> {
+        let (project, token) = (project_key.to_owned(), token.map(str::to_owned));
+        let page = self.pool.call(move |live| {
+            Box::pin(async move {
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_list_sessions(&mut live.store, &project, token.as_deref(), limit)
+                    .await
+            })
+        });
+        page.await.map(bindings::to_sessions)
+    }
+
+    async fn find_session(&self, project_key: &str, session_id: &str) -> Result<Option<StoredSession>, StoreError> {
+        let (project, session) = (project_key.to_owned(), session_id.to_owned());
+        let found = self.pool.call(move |live| {
+            Box::pin(async move {
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_find_session(&mut live.store, &project, &session)
+                    .await
+            })
+        });
+        Ok(found.await?.map(bindings::to_session))
+    }
+
+    async fn delete(&self, key: &SessionKey, tombstone: &Batch) -> Result<(), StoreError> {
+        let (key, tombstone) = (key.clone(), tombstone.clone());
+        self.pool
+            .call(move |live| {
+                Box::pin(async move {
+                    let digest = tombstone.digest.to_string();
+                    live.exports
+                        .mirrorbox_adapter_session_store()
+                        .call_delete(
+                            &mut live.store,
+                            bindings::key(&key),
+                            bindings::batch(&tombstone, &digest),
+                        )
+                        .await
+                })
+            })
+            .await
+    }
+
+    async fn compact(&self, key: &SessionKey, through: u64) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.pool
+            .call(move |live| {
+                Box::pin(async move {
+                    live.exports
+                        .mirrorbox_adapter_session_store()
+                        .call_compact(&mut live.store, bindings::key(&key), through)
+                        .await
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,165 @@
+//! What `wasmtime` generates from `wit/adapter.wit`, and the way between it and the host's own types.
+//!
+//! A version of the contract is a module like this one: it converts, it decides nothing.
+
+use bytes::Bytes;
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::key::SessionKey;
+use crate::store::{self, Batch, Kind, Origin, Page, Position, StoreError, StoreInfo, StoredSession};
+
+mod generated {
+    #![allow(missing_docs)]
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "mirrorbox:adapter/adapter",
+        exports: { default: async },
+        ownership: Borrowing { duplicate_if_necessary: true },
+    });
+}
+
+pub(super) use generated::exports::mirrorbox::adapter::session_store as wit;
+pub(super) use generated::{Adapter as Exports, AdapterPre as ExportsPre};
+
+/// The interface, without its version.
+pub(super) const INTERFACE: &str = "mirrorbox:adapter/session-store";
+/// The version of the contract that these bindings speak.
+pub(super) const VERSION: &str = "0.1.0";
+
+/// A key that lives as long as a call.
+pub(super) fn key(key: &SessionKey) -> wit::SessionKey<'_> {
+    wit::SessionKey {
+        project_key: key.project_key(),
+        session_id: key.session_id(),
+        subpath: key.subpath(),
+    }
+}
+
+/// A batch that lives as long as a call; `digest` is the text of its digest.
+pub(super) fn batch<'a>(batch: &'a Batch, digest: &'a str) -> wit::BatchParam<'a> {
+    wit::BatchParam {
+        number: batch.number,
+        kind: match batch.kind {
+            Kind::Entries => wit::Kind::Entries,
+            Kind::Claim => wit::Kind::Claim,
+            Kind::Tombstone => wit::Kind::Tombstone,
+        },
+        writer: &batch.origin.writer,
+        line: batch.origin.line,
+        digest,
+        payload: &batch.payload,
+    }
+}
+
+/// A summary that lives as long as a call.
+pub(super) fn summary(summary: &store::Summary) -> wit::SummaryParam<'_> {
+    wit::SummaryParam {
+        through: summary.through,
+        json: &summary.json,
+    }
+}
+
+/// A batch as an adapter gave it. One whose digest is no digest cannot be what was written.
+pub(super) fn to_batch(batch: wit::BatchResult) -> Result<Batch, StoreError> {
+    Ok(Batch {
+        digest: digest(batch.number, &batch.digest)?,
+        number: batch.number,
+        kind: match batch.kind {
+            wit::Kind::Entries => Kind::Entries,
+            wit::Kind::Claim => Kind::Claim,
+            wit::Kind::Tombstone => Kind::Tombstone,
+        },
+        origin: Origin {
+            writer: batch.writer,
+            line: batch.line,
+        },
+        payload: Bytes::from(batch.payload),
+    })
+}
+
+/// A position as an adapter gave it.
+pub(super) fn to_position(position: wit::Position) -> Result<Position, StoreError> {
+    Ok(Position {
+        digest: digest(position.number, &position.digest)?,
+        number: position.number,
+    })
+}
+
+fn digest(number: u64, text: &str) -> Result<store::Digest, StoreError> {
+    text.parse().map_err(|error| StoreError::Corrupt {
+        first: number,
+        last: number,
+        reason: format!("{error}"),
+    })
+}
+
+/// What an adapter says of itself.
+pub(super) fn to_info(info: wit::Info) -> StoreInfo {
+    StoreInfo {
+        name: info.name,
+        version: info.version,
+        capabilities: store::Capabilities {
+            listing: info.capabilities.contains(wit::Capabilities::LISTING),
+            deletion: info.capabilities.contains(wit::Capabilities::DELETION),
+            compaction: info.capabilities.contains(wit::Capabilities::COMPACTION),
+        },
+    }
+}
+
+/// A session as an adapter lists it.
+pub(super) fn to_session(session: wit::Session) -> StoredSession {
+    StoredSession {
+        session_id: session.session_id,
+        modified: session.modified,
+        last: session.last,
+        summary: session.summary.map(|summary| store::Summary {
+            through: summary.through,
+            json: summary.json,
+        }),
+    }
+}
+
+/// A page of subpaths.
+pub(super) fn to_subkeys(page: wit::SubkeyPage) -> Page<String> {
+    Page {
+        items: page.subpaths,
+        next: page.next,
+    }
+}
+
+/// A page of project keys.
+pub(super) fn to_projects(page: wit::ProjectPage) -> Page<String> {
+    Page {
+        items: page.project_keys,
+        next: page.next,
+    }
+}
+
+/// A page of sessions.
+pub(super) fn to_sessions(page: wit::SessionPage) -> Page<StoredSession> {
+    Page {
+        items: page.sessions.into_iter().map(to_session).collect(),
+        next: page.next,
+    }
+}
+
+/// An error as an adapter said it, without the secrets that it may repeat.
+pub(super) fn to_error(error: wit::Error, settings: &Settings) -> StoreError {
+    let mask = |text: String| settings.mask(&text).into_owned();
+    match error {
+        wit::Error::Unavailable(text) => StoreError::Unavailable(mask(text)),
+        wit::Error::Throttled(millis) => StoreError::Throttled(Duration::from_millis(millis.into())),
+        wit::Error::Denied(text) => StoreError::Denied(mask(text)),
+        wit::Error::Misconfigured(text) => StoreError::Misconfigured(mask(text)),
+        wit::Error::Conflict => StoreError::Conflict,
+        wit::Error::Rejected(text) => StoreError::Rejected(mask(text)),
+        wit::Error::Corrupt(damage) => StoreError::Corrupt {
+            first: damage.first,
+            last: damage.last,
+            reason: mask(damage.reason),
+        },
+        wit::Error::Unsupported => StoreError::Unsupported,
+        wit::Error::Other(text) => StoreError::Other(mask(text)),
+    }
+}

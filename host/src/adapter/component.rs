@@ -1,0 +1,134 @@
+//! A component's file: read, told from what it is not, compiled.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use super::{AdapterError, ContractError, Runtime, contract};
+
+/// The first bytes of every WebAssembly binary, and the four that follow in a module and in a component.
+const MAGIC: &[u8] = b"\0asm";
+const MODULE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
+
+/// What can be said of a component without running it.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The file.
+    pub path: PathBuf,
+    /// Hex SHA-256 of the file, as a manifest pins it.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The names of what it exports.
+    pub exports: Vec<String>,
+    /// The names of what it imports. Importing is not needing: a client library imports what it never calls.
+    pub imports: Vec<String>,
+    /// Whether it keeps the contract.
+    pub contract: Result<(), ContractError>,
+}
+
+impl Inspection {
+    /// Compiles a component and looks at it. Runs nothing of it; blocks while it compiles.
+    pub fn of(runtime: &Runtime, path: &Path) -> Result<Self, AdapterError> {
+        let bytes = read(path)?;
+        let component = compile(runtime, path, &bytes)?;
+        Ok(Self {
+            path: path.to_owned(),
+            sha256: sha256(&bytes),
+            size: bytes.len() as u64,
+            exports: contract::exports(&component),
+            imports: contract::imports(&component),
+            contract: contract::check(&component),
+        })
+    }
+
+    /// The version of the contract that this host speaks.
+    pub fn contract_version() -> &'static str {
+        super::bindings::VERSION
+    }
+}
+
+/// Reads, checks and compiles a component; blocks while it compiles.
+pub(super) fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Component, AdapterError> {
+    let bytes = read(path)?;
+    if let Some(expected) = pinned {
+        let found = sha256(&bytes);
+        if !expected.eq_ignore_ascii_case(&found) {
+            return Err(AdapterError::Digest {
+                path: path.to_owned(),
+                expected: expected.to_owned(),
+                found,
+            });
+        }
+    }
+    let component = compile(runtime, path, &bytes)?;
+    contract::check(&component).map_err(|source| AdapterError::Contract {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(component)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
+    fs::read(path).map_err(|source| AdapterError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn compile(runtime: &Runtime, path: &Path, bytes: &[u8]) -> Result<Component, AdapterError> {
+    let not_a_component = |reason: String| AdapterError::NotAComponent {
+        path: path.to_owned(),
+        reason,
+    };
+    check_format(bytes).map_err(|reason| not_a_component(reason.to_owned()))?;
+    // `from_binary`: text is not WebAssembly to us, whatever features wasmtime was built with.
+    Component::from_binary(runtime.engine(), bytes).map_err(|error| {
+        let cause = error.root_cause();
+        not_a_component(format!(
+            "{cause}; if it was copied here, it may be incomplete: copy it again"
+        ))
+    })
+}
+
+fn check_format(bytes: &[u8]) -> Result<(), &'static str> {
+    match bytes.split_at_checked(MAGIC.len()) {
+        _ if bytes.is_empty() => Err("the file is empty; copy it again"),
+        Some((MAGIC, rest)) if rest.starts_with(COMPONENT) => Ok(()),
+        Some((MAGIC, rest)) if rest.starts_with(MODULE) => {
+            Err("it is a core module; build it for wasm32-wasip2, or turn it into a component with wasm-tools")
+        }
+        Some((MAGIC, _)) => Err("it is cut short or of an unknown WebAssembly version; copy or build it again"),
+        _ => Err("it does not begin like WebAssembly at all"),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_component_is_named() {
+        for (bytes, expected) in [
+            (&b""[..], "empty"),
+            (b"hello world", "not begin like"),
+            (b"\0asm\x01\0\0\0", "core module"),
+            (b"\0asm\x0d", "cut short"),
+        ] {
+            assert!(check_format(bytes).unwrap_err().contains(expected), "{bytes:?}");
+        }
+        assert!(check_format(b"\0asm\x0d\0\x01\0").is_ok());
+    }
+}

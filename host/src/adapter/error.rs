@@ -1,0 +1,112 @@
+use std::io;
+use std::path::PathBuf;
+
+use super::ContractError;
+use crate::config::Place;
+use crate::store::StoreError;
+
+/// Why a component cannot serve as an adapter.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdapterError {
+    /// The component's file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no WebAssembly component.
+    #[error("{path} is not a WebAssembly component: {reason}")]
+    NotAComponent {
+        /// Which file.
+        path: PathBuf,
+        /// What it is instead, and what to do.
+        reason: String,
+    },
+    /// The component is not the one that the manifest pins.
+    #[error(
+        "{path} is not the component that its manifest pins: expected sha256 {expected}, found {found}; put the pinned \
+         file back, or change `sha256` if the new one is meant"
+    )]
+    Digest {
+        /// Which file.
+        path: PathBuf,
+        /// The digest in the manifest.
+        expected: String,
+        /// The digest of the file.
+        found: String,
+    },
+    /// The component does not keep the contract.
+    #[error("{path} cannot be an adapter: {source}")]
+    Contract {
+        /// Which file.
+        path: PathBuf,
+        /// Where it differs.
+        source: ContractError,
+    },
+    /// A setting could not be looked up.
+    #[error("{}{message}", at(.place))]
+    Setting {
+        /// The line of the manifest.
+        place: Option<Place>,
+        /// What is missing.
+        message: String,
+    },
+    /// A granted directory could not be opened.
+    #[error("cannot open the granted directory {path}: {reason}; make it, or change grants.dirs in the manifest")]
+    Directory {
+        /// Which directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The component could not be started.
+    #[error("the component cannot be started: {0}")]
+    Start(String),
+    /// The adapter's own `open` failed.
+    #[error("{}{source}", at(.place))]
+    Open {
+        /// The line of the manifest that the adapter complains about, as far as that can be told.
+        place: Option<Place>,
+        /// What the adapter said.
+        source: StoreError,
+    },
+    /// The directory for compiled code cannot be used.
+    #[error("cannot keep compiled code in {path}: {source}")]
+    Cache {
+        /// Which directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The engine could not be made.
+    #[error("the WebAssembly engine cannot be started: {0}")]
+    Engine(String),
+}
+
+impl AdapterError {
+    /// Whether loading it again may succeed without anybody changing something.
+    pub fn can_retry(&self) -> bool {
+        match self {
+            Self::Open { source, .. } => source.can_retry(),
+            _ => false,
+        }
+    }
+}
+
+impl AdapterError {
+    /// What a caller of the adapter is told where a later instance of it cannot be started.
+    pub(super) fn into_store_error(self) -> StoreError {
+        match self {
+            Self::Open { source, .. } => source,
+            Self::Directory { .. } | Self::Setting { .. } => StoreError::Misconfigured(self.to_string()),
+            other => StoreError::Other(other.to_string()),
+        }
+    }
+}
+
+fn at(place: &Option<Place>) -> String {
+    place.as_ref().map_or_else(String::new, |place| format!("{place}: "))
+}

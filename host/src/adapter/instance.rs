@@ -1,0 +1,322 @@
+//! One instance of a component, on a thread of its own.
+//!
+//! The thread owns the store: nobody else can touch it, and nobody can drop a call halfway, which would poison it. A
+//! caller hands a job over and awaits the answer; a caller that goes away leaves the job running to its end or its
+//! deadline. Whatever leaves an instance in doubt (a trap, a deadline) ends it, and the next call gets a fresh one.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use wasmtime::component::InstancePre;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::bindings::{self, Exports, ExportsPre, wit};
+use super::guest::{Grants, Guest};
+use super::limits::{MAX_RETURNED, RETIRE_ABOVE, RETIRE_AFTER};
+use super::pool::{Alive, Idle};
+use super::{AdapterError, Runtime};
+use crate::store::{StoreError, StoreInfo};
+
+/// What every instance of one adapter is made from.
+pub(super) struct Template {
+    pub(super) name: String,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) grants: Grants,
+    pub(super) timeout: Duration,
+    exports: ExportsPre<Guest>,
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Template {
+    pub(super) fn new(
+        name: &str,
+        runtime: Arc<Runtime>,
+        grants: Grants,
+        timeout: Duration,
+        instance: InstancePre<Guest>,
+    ) -> Result<Self, AdapterError> {
+        let exports = ExportsPre::new(instance).map_err(|error| AdapterError::Start(format!("{error:#}")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            runtime,
+            grants,
+            timeout,
+            exports,
+        })
+    }
+}
+
+/// What a job may use.
+pub(super) struct Live {
+    pub(super) store: Store<Guest>,
+    pub(super) exports: Exports,
+    info: StoreInfo,
+    calls: u32,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("calls", &self.calls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    /// A new instance, opened.
+    async fn start(template: &Template) -> Result<Self, AdapterError> {
+        let deadline = Instant::now() + template.timeout;
+        let mut store = Store::new(template.runtime.engine(), template.grants.guest(deadline)?);
+        store.limiter(|guest| &mut guest.limits);
+        store.set_hostcall_fuel(MAX_RETURNED);
+        // A guest that computes gives the thread back at every tick, and is stopped at its deadline.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| {
+            Ok(match Instant::now() < store.data().deadline {
+                true => UpdateDeadline::Yield(1),
+                false => UpdateDeadline::Interrupt,
+            })
+        });
+        let exports = instantiate(template, &mut store).await?;
+        let mut live = Self {
+            store,
+            exports,
+            info: StoreInfo::default(),
+            calls: 0,
+        };
+        let opened = live.call(template, |live| {
+            Box::pin(
+                live.exports
+                    .mirrorbox_adapter_session_store()
+                    .call_open(&mut live.store),
+            )
+        });
+        match opened.await {
+            Ok(info) => live.info = bindings::to_info(info),
+            Err(Failure::Said(source) | Failure::Broken(source)) => {
+                return Err(AdapterError::Open { place: None, source });
+            }
+        }
+        Ok(live)
+    }
+
+    /// Runs one call of the guest, until its deadline at most.
+    async fn call<R>(&mut self, template: &Template, call: impl Call<R>) -> Result<R, Failure> {
+        self.calls += 1;
+        let deadline = Instant::now() + template.timeout;
+        self.store.data_mut().deadline = deadline;
+        let _ticking = template.runtime.ticker().during_call();
+        // Epochs never fire while the guest waits for the host: the timer does.
+        match tokio::time::timeout_at(deadline.into(), call(self)).await {
+            Ok(Ok(Ok(result))) => Ok(result),
+            Ok(Ok(Err(error))) => Err(Failure::Said(bindings::to_error(error, template.grants.settings()))),
+            Ok(Err(error)) => Err(Failure::Broken(self.broken(template, &error))),
+            Err(_elapsed) => Err(Failure::Broken(StoreError::Timeout(template.timeout))),
+        }
+    }
+
+    fn broken(&mut self, template: &Template, error: &wasmtime::Error) -> StoreError {
+        if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+            return StoreError::Timeout(template.timeout);
+        }
+        tracing::debug!(adapter = template.name, "trap: {error:?}");
+        let cause = error.root_cause().to_string();
+        let cause = template.grants.settings().mask(&cause).into_owned();
+        StoreError::Trapped(match self.store.data_mut().limits.take_refusal() {
+            true => format!(
+                "{cause}; it had asked for more memory than its manifest allows (memory = {} bytes)",
+                template.grants.memory()
+            ),
+            false => cause,
+        })
+    }
+
+    /// One that has grown or served enough makes place for a fresh one.
+    fn fate(&self) -> Fate {
+        match self.calls >= RETIRE_AFTER || self.store.data().limits.used() > RETIRE_ABOVE {
+            true => Fate::Retire,
+            false => Fate::Keep,
+        }
+    }
+}
+
+async fn instantiate(template: &Template, store: &mut Store<Guest>) -> Result<Exports, AdapterError> {
+    let _ticking = template.runtime.ticker().during_call();
+    let started = tokio::time::timeout(template.timeout, template.exports.instantiate_async(store)).await;
+    match started {
+        Ok(Ok(exports)) => Ok(exports),
+        Ok(Err(error)) => Err(AdapterError::Start(error.root_cause().to_string())),
+        Err(_elapsed) => Err(AdapterError::Start(format!(
+            "it did not start within {:?}",
+            template.timeout
+        ))),
+    }
+}
+
+/// Why a call gave no result.
+enum Failure {
+    /// The guest said so: it is well.
+    Said(StoreError),
+    /// The guest is not to be used again.
+    Broken(StoreError),
+}
+
+/// What a guest's export gives: a trap, or the contract's result.
+pub(super) type Returned<R> = wasmtime::Result<Result<R, wit::Error>>;
+
+/// A call of a guest's export.
+pub(super) trait Call<R>: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
+
+impl<R, F> Call<R> for F where F: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
+
+/// What an instance's thread is asked to do.
+pub(super) type Job = Box<dyn for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, Finished> + Send>;
+
+/// The instance for a job, or why there is none.
+pub(super) type Started<'a> = Result<(&'a Template, &'a mut Live), AdapterError>;
+
+/// A job that is done: what becomes of the instance, and the answer that is then given.
+pub(super) struct Finished {
+    fate: Fate,
+    answer: Box<dyn FnOnce() + Send>,
+}
+
+/// What becomes of an instance after a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Keep,
+    Retire,
+}
+
+/// Wraps work up as a job, and gives the place where its answer will be.
+fn job<T, F>(work: F) -> (Job, oneshot::Receiver<T>)
+where
+    T: Send + 'static,
+    F: for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, (Fate, T)> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let job: Job = Box::new(move |started| {
+        Box::pin(async move {
+            let (fate, answer) = work(started).await;
+            // Nobody waits for it any more where the caller was dropped.
+            let answer = Box::new(move || drop(sender.send(answer)));
+            Finished { fate, answer }
+        })
+    });
+    (job, receiver)
+}
+
+/// Starts an instance and asks what it is.
+pub(super) fn start() -> (Job, oneshot::Receiver<Result<StoreInfo, AdapterError>>) {
+    job(|started| {
+        Box::pin(async move {
+            match started {
+                Ok((_, live)) => (Fate::Keep, Ok(live.info.clone())),
+                Err(error) => (Fate::Retire, Err(error)),
+            }
+        })
+    })
+}
+
+/// Calls an export of an instance.
+pub(super) fn call<R, F>(call: F) -> (Job, oneshot::Receiver<Result<R, StoreError>>)
+where
+    R: Send + 'static,
+    F: Call<R> + Send + 'static,
+{
+    job(|started| {
+        Box::pin(async move {
+            let (template, live) = match started {
+                Ok(started) => started,
+                Err(error) => return (Fate::Retire, Err(error.into_store_error())),
+            };
+            match live.call(template, call).await {
+                Ok(result) => (live.fate(), Ok(result)),
+                Err(Failure::Said(error)) => (live.fate(), Err(error)),
+                Err(Failure::Broken(error)) => (Fate::Retire, Err(error)),
+            }
+        })
+    })
+}
+
+/// An instance that is not there yet, or is, and the thread that has it.
+#[derive(Debug)]
+pub(super) struct Instance {
+    jobs: mpsc::Sender<Order>,
+}
+
+/// A job with what comes back to the pool after it.
+struct Order {
+    job: Job,
+    /// Lets this thread, and nobody else, give the instance back.
+    instance: Instance,
+    /// One of the pool's places; free again when this is dropped.
+    place: OwnedSemaphorePermit,
+}
+
+impl Instance {
+    /// A thread that makes its instance with the first job. `alive` is dropped when it ends.
+    pub(super) fn spawn(template: Arc<Template>, idle: Arc<Idle>, alive: Alive) -> io::Result<Self> {
+        let (jobs, orders) = mpsc::channel();
+        let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new()
+            .name(format!("adapter-{}", template.name))
+            .spawn(move || {
+                reactor.block_on(serve(&template, &idle, &orders));
+                drop((orders, alive));
+            })?;
+        Ok(Self { jobs })
+    }
+
+    /// Hands a job over. The answer says whether it was done; a thread that is gone answers nothing.
+    pub(super) fn order(self, job: Job, place: OwnedSemaphorePermit) {
+        let jobs = self.jobs.clone();
+        let order = Order {
+            job,
+            instance: self,
+            place,
+        };
+        if jobs.send(order).is_err() {
+            tracing::error!("the thread of an adapter's instance is gone");
+        }
+    }
+}
+
+/// Does one job after the other, until the instance is retired or nobody can send another.
+async fn serve(template: &Template, idle: &Idle, orders: &mpsc::Receiver<Order>) {
+    let mut live = None;
+    // Nothing else runs on this thread: waiting here blocks nobody.
+    while let Ok(Order { job, instance, place }) = orders.recv() {
+        let Finished { fate, answer } = job(started(template, &mut live).await).await;
+        if fate == Fate::Retire {
+            drop((live, instance, place));
+            answer();
+            return;
+        }
+        // Back in the pool before the answer is given: who calls again at once finds it.
+        idle.put(instance);
+        drop(place);
+        answer();
+    }
+}
+
+async fn started<'a>(template: &'a Template, live: &'a mut Option<Live>) -> Started<'a> {
+    let live = match live {
+        Some(live) => live,
+        empty => empty.insert(Live::start(template).await?),
+    };
+    Ok((template, live))
+}

@@ -1,0 +1,270 @@
+//! What a component says, through `wasi:logging` or its standard output: lines in the host's log.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime::component::{ComponentType, Lift, Linker};
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use super::guest::Guest;
+use crate::config::Settings;
+
+/// The longest line that is logged, in bytes; the rest of it is cut.
+const MAX_LINE: usize = 8 << 10;
+/// The most lines that one adapter, with all its instances, may log in a second.
+const MAX_LINES_PER_SECOND: u32 = 100;
+
+/// The level of a message, as `wasi:logging` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[allow(dead_code, reason = "guests make the others")]
+pub(super) enum Level {
+    #[component(name = "trace")]
+    Trace,
+    #[component(name = "debug")]
+    Debug,
+    #[component(name = "info")]
+    Info,
+    #[component(name = "warn")]
+    Warn,
+    #[component(name = "error")]
+    Error,
+    #[component(name = "critical")]
+    Critical,
+}
+
+/// Links both names under which guests import logging.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    for interface in ["wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"] {
+        linker.instance(interface)?.func_wrap(
+            "log",
+            |store: wasmtime::StoreContextMut<'_, Guest>, (level, context, message): (Level, String, String)| {
+                store.data().log.line(level, &context, &message);
+                Ok(())
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Where the lines of one adapter go: shared by its instances.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    adapter: Arc<str>,
+    settings: Arc<Settings>,
+    rate: Arc<Mutex<Rate>>,
+}
+
+impl Log {
+    pub(super) fn new(adapter: &str, settings: Arc<Settings>) -> Self {
+        Self {
+            adapter: adapter.into(),
+            settings,
+            rate: Arc::new(Mutex::new(Rate::new(Instant::now()))),
+        }
+    }
+
+    /// Logs one line, masked and cut, unless the adapter has said too much already.
+    pub(super) fn line(&self, level: Level, context: &str, message: &str) {
+        let verdict = self
+            .rate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admit(Instant::now());
+        let Verdict::Logged { suppressed } = verdict else {
+            return;
+        };
+        let adapter = &*self.adapter;
+        if suppressed > 0 {
+            tracing::warn!(adapter, suppressed, "the adapter logs too much; lines were left out");
+        }
+        let context = self.settings.mask(cut(context));
+        let message = self.settings.mask(cut(message));
+        match level {
+            Level::Trace => tracing::trace!(adapter, %context, "{message}"),
+            Level::Debug => tracing::debug!(adapter, %context, "{message}"),
+            Level::Info => tracing::info!(adapter, %context, "{message}"),
+            Level::Warn => tracing::warn!(adapter, %context, "{message}"),
+            Level::Error | Level::Critical => tracing::error!(adapter, %context, "{message}"),
+        }
+    }
+
+    /// Says that a call of the guest was refused, and what would allow it.
+    pub(super) fn refused(&self, what: &str, remedy: &str) {
+        self.line(Level::Warn, "sandbox", &format!("refused: {what}; {remedy}"));
+    }
+
+    /// A standard stream whose lines are logged at `level`.
+    pub(super) fn stream(&self, level: Level, name: &'static str) -> LogStream {
+        LogStream {
+            log: self.clone(),
+            level,
+            name,
+            line: Vec::new(),
+        }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_LINE)).unwrap_or(text)
+}
+
+/// Counts lines in windows of a second.
+#[derive(Debug)]
+struct Rate {
+    since: Instant,
+    lines: u32,
+    suppressed: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The line may be logged; so many before it were not.
+    Logged {
+        suppressed: u32,
+    },
+    Suppressed,
+}
+
+impl Rate {
+    fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            lines: 0,
+            suppressed: 0,
+        }
+    }
+
+    fn admit(&mut self, now: Instant) -> Verdict {
+        let suppressed = match now.duration_since(self.since) >= Duration::from_secs(1) {
+            true => std::mem::replace(self, Self::new(now)).suppressed,
+            false => 0,
+        };
+        if self.lines == MAX_LINES_PER_SECOND {
+            self.suppressed += 1;
+            return Verdict::Suppressed;
+        }
+        self.lines += 1;
+        Verdict::Logged { suppressed }
+    }
+}
+
+/// Standard output or standard error of an instance.
+#[derive(Clone)]
+pub(super) struct LogStream {
+    log: Log,
+    level: Level,
+    name: &'static str,
+    line: Vec<u8>,
+}
+
+impl fmt::Debug for LogStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogStream")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LogStream {
+    fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = MAX_LINE.saturating_sub(self.line.len()).min(piece.len());
+            self.line.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            if piece.ends_with(b"\n") {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let text = String::from_utf8_lossy(&self.line);
+        self.log.line(self.level, self.name, text.trim_end());
+        self.line.clear();
+    }
+}
+
+impl Drop for LogStream {
+    fn drop(&mut self) {
+        if !self.line.is_empty() {
+            self.end_line();
+        }
+    }
+}
+
+impl IsTerminal for LogStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for LogStream {
+    /// Only WASI 0.3 asks for this, and it is not linked.
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for LogStream {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LogStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        for _ in 0..MAX_LINES_PER_SECOND {
+            assert_eq!(rate.admit(start), Verdict::Logged { suppressed: 0 });
+        }
+        assert_eq!(rate.admit(start), Verdict::Suppressed);
+        assert_eq!(rate.admit(start), Verdict::Suppressed);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(rate.admit(later), Verdict::Logged { suppressed: 2 });
+        assert_eq!(rate.admit(later), Verdict::Logged { suppressed: 0 });
+    }
+
+    #[test]
+    fn a_line_is_cut_between_characters() {
+        let text = "é".repeat(MAX_LINE);
+        assert_eq!(cut(&text).len(), MAX_LINE);
+        assert_eq!(cut("short"), "short");
+    }
+
+    #[test]
+    fn a_stream_keeps_no_more_than_a_line() {
+        let mut stream = Log::new("test", Arc::default()).stream(Level::Info, "stdout");
+        stream.push(&vec![b'x'; 3 * MAX_LINE]);
+        assert_eq!(stream.line.len(), MAX_LINE);
+        stream.push(b"\nrest");
+        assert_eq!(stream.line, b"rest");
+    }
+}

@@ -1,0 +1,136 @@
+//! The instances of one adapter: how many there may be, and which of them wait for work.
+//!
+//! Work goes to the instance that was used last; a new one is made only when every other is busy and there is still
+//! a place. An instance leaves the pool with a job and its own thread brings it back, whatever became of the caller.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, oneshot};
+
+use super::AdapterError;
+use super::instance::{self, Call, Instance, Job, Template};
+use crate::store::{StoreError, StoreInfo};
+
+/// How much longer than its deadline a call is waited for: long enough for its thread to say that it timed out itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Held by each instance's thread, so that closing can await the last.
+pub(super) type Alive = mpsc::Sender<()>;
+
+/// The instances that wait for work.
+#[derive(Debug, Default)]
+pub(super) struct Idle(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    instances: Vec<Instance>,
+    closed: bool,
+}
+
+impl Idle {
+    /// Brings an instance back. After the end of the pool it ends too.
+    pub(super) fn put(&self, instance: Instance) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.closed {
+            waiting.instances.push(instance);
+        }
+    }
+
+    fn take(&self) -> Option<Instance> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).instances.pop()
+    }
+
+    fn close(&self) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.closed = true;
+        waiting.instances.clear();
+    }
+}
+
+/// The instances of one adapter.
+#[derive(Debug)]
+pub(super) struct Pool {
+    template: Arc<Template>,
+    places: Arc<Semaphore>,
+    idle: Arc<Idle>,
+    alive: Mutex<Option<Alive>>,
+    ended: AsyncMutex<mpsc::Receiver<()>>,
+}
+
+impl Pool {
+    pub(super) fn new(template: Template, instances: u16) -> Self {
+        let (alive, ended) = mpsc::channel(1);
+        Self {
+            template: Arc::new(template),
+            places: Arc::new(Semaphore::new(instances.into())),
+            idle: Arc::default(),
+            alive: Mutex::new(Some(alive)),
+            ended: AsyncMutex::new(ended),
+        }
+    }
+
+    /// Starts the first instance and asks what it is.
+    pub(super) async fn start(&self) -> Result<StoreInfo, AdapterError> {
+        let (job, answer) = instance::start();
+        let told = self.answer(job, answer).await;
+        told.map_err(|source| AdapterError::Open { place: None, source })?
+    }
+
+    /// Calls an export of whichever instance is free, or waits for one.
+    pub(super) async fn call<R, F>(&self, call: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: Call<R> + Send + 'static,
+    {
+        let (job, answer) = instance::call(call);
+        self.answer(job, answer).await?
+    }
+
+    async fn answer<T>(&self, job: Job, answer: oneshot::Receiver<T>) -> Result<T, StoreError> {
+        let closed = || StoreError::Unavailable("the adapter is closed".to_owned());
+        let place = self.places.clone().acquire_owned().await.map_err(|_| closed())?;
+        let instance = match self.idle.take() {
+            Some(instance) => instance,
+            None => {
+                let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                self.spawn(alive.ok_or_else(closed)?)?
+            }
+        };
+        instance.order(job, place);
+        // A new instance opens itself first. The thread keeps the time; this is for a thread that is itself stuck in
+        // a call of the operating system.
+        let patience = self.template.timeout * 2 + GRACE;
+        match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_gone)) => Err(StoreError::Trapped("its thread ended unexpectedly".to_owned())),
+            Err(_elapsed) => Err(StoreError::Timeout(patience)),
+        }
+    }
+
+    fn spawn(&self, alive: Alive) -> Result<Instance, StoreError> {
+        let spawned = Instance::spawn(self.template.clone(), self.idle.clone(), alive);
+        spawned.map_err(|error: io::Error| StoreError::Unavailable(format!("no thread for another instance: {error}")))
+    }
+
+    /// Lets calls under way finish, then ends every instance.
+    pub(super) async fn close(&self) {
+        self.end();
+        // Ready when the last thread has dropped its sender; nobody ever sends.
+        while self.ended.lock().await.recv().await.is_some() {}
+    }
+
+    fn end(&self) {
+        self.places.close();
+        self.idle.close();
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for Pool {
+    /// Instances end by themselves; only [`Pool::close`] awaits it.
+    fn drop(&mut self) {
+        self.end();
+    }
+}

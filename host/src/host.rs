@@ -1,0 +1,90 @@
+//! The composition root: opens what the configuration names and closes it again.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::adapter::{Adapter, AdapterError, Runtime};
+use crate::config::{Config, DestinationConfig};
+use crate::store::Store;
+
+/// Every destination of a configuration, opened as far as it could be.
+#[derive(Debug)]
+pub struct Host {
+    destinations: Vec<Destination>,
+}
+
+/// An adapter with its manifest.
+#[derive(Debug)]
+pub struct Destination {
+    config: DestinationConfig,
+    adapter: Result<Arc<Adapter>, AdapterError>,
+}
+
+impl Host {
+    /// Loads and opens every destination, side by side. One that cannot be opened does not stop the others:
+    /// [`Destination::store`] says why. Fails only where the engine itself cannot be started.
+    ///
+    /// Compiled code is kept in `cache` under [`Config::state`].
+    pub async fn open(config: &Config) -> Result<Self, AdapterError> {
+        let cache = config.state.join("cache");
+        let runtime = Runtime::shared(Some(&cache))?;
+        let opening = config
+            .destinations
+            .iter()
+            .map(|config| Destination::open(&runtime, config));
+        Ok(Self {
+            destinations: join_all(opening).await,
+        })
+    }
+
+    /// The destinations, by name.
+    pub fn destinations(&self) -> &[Destination] {
+        &self.destinations
+    }
+
+    /// Lets calls under way finish and ends every adapter.
+    pub async fn close(&self) {
+        let adapters = self
+            .destinations
+            .iter()
+            .filter_map(|destination| destination.adapter.as_ref().ok());
+        join_all(adapters.map(|adapter| adapter.close())).await;
+    }
+}
+
+impl Destination {
+    async fn open(runtime: &Arc<Runtime>, config: &DestinationConfig) -> Self {
+        let adapter = Adapter::load(runtime, &config.name, &config.component, &config.manifest).await;
+        if let Err(error) = &adapter {
+            tracing::warn!(destination = config.name, "not opened: {error}");
+        }
+        Self {
+            config: config.clone(),
+            adapter: adapter.map(Arc::new),
+        }
+    }
+
+    /// Its name: the file name of its component without `.wasm`.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Where its component lies and what its manifest says.
+    pub fn config(&self) -> &DestinationConfig {
+        &self.config
+    }
+
+    /// The store, or why it could not be opened.
+    pub fn store(&self) -> Result<Arc<dyn Store>, &AdapterError> {
+        match &self.adapter {
+            Ok(adapter) => Ok(adapter.clone()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a project's transcripts come here ([`crate::config::Mirror::takes`]).
+    pub fn takes(&self, project_key: &str) -> bool {
+        self.config.manifest.mirror.takes(project_key)
+    }
+}

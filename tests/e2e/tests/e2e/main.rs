@@ -1,0 +1,3 @@
+//! One test binary: linking the engine takes longer than most tests.
+
+mod sandbox;
