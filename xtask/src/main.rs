@@ -1,1 +1,73 @@
-fn main() {}
+//! `cargo xtask`: what this repository needs beyond plain cargo. One module per command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod build;
+mod ci;
+mod demo;
+mod process;
+mod system_packages;
+mod test;
+mod wasm_target;
+mod workspace;
+
+use workspace::Workspace;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Builds, tests and shows Mirrorbox"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Made-up transcripts go into a store through the sandboxed adapter and come back, byte for byte
+    Demo(demo::Options),
+    /// Every test: of the library, the command, the adapters and the documentation
+    Test(test::Options),
+    /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
+    Build(build::Options),
+    /// Formatting, lints with warnings denied, then every test
+    Ci,
+    /// Measure, and write docs/benchmarks.md
+    Bench(bench::Options),
+    /// Only what the other commands do first: system packages and the wasm32-wasip2 standard library
+    Setup,
+}
+
+fn main() -> ExitCode {
+    let Err(error) = perform(Arguments::parse().task) else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("because: {cause}");
+    }
+    ExitCode::FAILURE
+}
+
+fn perform(task: Task) -> anyhow::Result<()> {
+    let workspace = Workspace::load()?;
+    match task {
+        Task::Demo(options) => demo::run(&workspace, &options),
+        Task::Test(options) => test::run(&workspace, &options),
+        Task::Build(options) => build::run(&workspace, &options),
+        Task::Ci => ci::run(&workspace),
+        Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Setup => set_up(&workspace),
+    }
+}
+
+/// What every command that builds needs first. Does nothing where nothing is missing.
+fn set_up(workspace: &Workspace) -> anyhow::Result<()> {
+    system_packages::ensure(&[system_packages::C_COMPILER])?;
+    wasm_target::ensure(workspace)
+}

@@ -1,0 +1,45 @@
+//! Whether the compiler can make guests: tried, not guessed.
+
+use std::fs;
+use std::path::Path;
+use std::process;
+
+use anyhow::{Context, Result};
+
+use super::TARGET;
+use super::compiler::{Compiler, rustc};
+
+/// A guest that needs the standard library, its allocator and the C library's start-up code.
+const GUEST: &str = "#[unsafe(no_mangle)]\n\
+                     pub extern \"C\" fn probe() -> usize { std::env::args().map(|word| word.len()).sum() }\n";
+
+/// Links a tiny guest as the real ones are linked: a component, with link-time optimisation, which a standard library
+/// without embedded bitcode cannot do. Half a second, so nothing is remembered from one run to the next.
+pub(super) fn link(compiler: &Compiler, target_dir: &Path) -> Result<()> {
+    // Without the folder the answer is known; rustc would say it at length.
+    fs::metadata(compiler.std_folder()).context("there is none")?;
+    let folder = target_dir.join(format!("{TARGET}-probe-{}", process::id()));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let linked = link_in(&folder);
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    linked
+}
+
+fn link_in(folder: &Path) -> Result<()> {
+    let source = folder.join("probe.rs");
+    fs::write(&source, GUEST)?;
+    let mut rustc = rustc();
+    rustc.args(["--edition", "2024", "--crate-type", "cdylib", "--target", TARGET]);
+    rustc.args([
+        "-C",
+        "lto=fat",
+        "-C",
+        "panic=abort",
+        "-C",
+        "opt-level=1",
+        "-o",
+        "probe.wasm",
+        "probe.rs",
+    ]);
+    crate::process::output(rustc.current_dir(folder)).map(drop)
+}
