@@ -1,0 +1,45 @@
+//! The figures as a page.
+
+use std::fmt::Write as _;
+use std::thread::available_parallelism;
+
+use crate::pairs::{Pairs, Spread};
+
+/// What was measured so far.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    rows: Vec<String>,
+}
+
+impl Report {
+    /// A row about a ratio: what, the ratio with its range, both sides in words.
+    pub(crate) fn pair(&mut self, what: &str, aim: &str, pairs: &Pairs, sides: &str) {
+        let Spread { median, min, max } = pairs.ratio();
+        self.row(what, &format!("**{median:.2}** ({min:.2} to {max:.2})"), aim, sides);
+    }
+
+    /// Any row.
+    pub(crate) fn row(&mut self, what: &str, figure: &str, aim: &str, detail: &str) {
+        eprintln!("{what}: {figure}; {detail}");
+        self.rows.push(format!("| {what} | {figure} | {aim} | {detail} |"));
+    }
+
+    pub(crate) fn to_markdown(&self, rounds: usize, mib: u64) -> String {
+        let cores = available_parallelism().map_or(0, usize::from);
+        let mut text = format!(
+            "# Benchmarks\n\n\
+             Written by `cargo xtask bench`, which builds everything it needs and measures all of it in one run; run it \
+             to have the figures of your machine.\n\n\
+             Both sides of a ratio are measured in turns, and the ratio is the median of the rounds' ratios, with the \
+             smallest and the largest beside it. Ratios hold from machine to machine; times and rates are those of the \
+             machine of this run ({cores} cores) and only say what size the ratio is about. Throughput is measured on \
+             {mib} MiB of made-up transcripts in 7 rounds at most, everything else in {rounds} rounds or more.\n\n\
+             | what | median (range) | aim | both sides |\n| --- | --- | --- | --- |\n"
+        );
+        for row in &self.rows {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{row}");
+        }
+        text
+    }
+}
