@@ -1,10 +1,13 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md.
 
+use std::process::Command;
+
 use anyhow::Result;
 use clap::Args;
 
+use crate::build::{self, Profile};
 use crate::workspace::Workspace;
-use crate::{build, process, set_up};
+use crate::{process, set_up};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -13,14 +16,18 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Builds the adapters and measures with the release profile.
+/// Builds everything with the release profile and measures.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     build::adapters(workspace)?;
-    let mut cargo = workspace.cargo("run");
-    process::run(
-        cargo
-            .args(["--release", "--package", "mirrorbox-bench", "--"])
-            .args(&options.arguments),
-    )
+    build::test_guests(workspace)?;
+    let mirrorbox = build::binary(workspace, Profile::Release)?;
+    process::run(build::cargo_build(workspace, Profile::Release).args(["--bin", "mirrorbox-bench"]))?;
+    let mut bench = Command::new(mirrorbox.with_file_name("mirrorbox-bench"));
+    bench
+        .arg("--target")
+        .arg(&workspace.target)
+        .arg("--out")
+        .arg(workspace.root.join("docs/benchmarks.md"));
+    process::run(bench.args(&options.arguments).current_dir(&workspace.root))
 }

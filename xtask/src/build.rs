@@ -81,6 +81,14 @@ pub(crate) fn binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf>
     Ok(binary)
 }
 
+/// A cargo command that builds what runs here. Always with the whole workspace selected, as `cargo test` has it: features
+/// unify over the selection, and wasmtime would be compiled once for each set of them.
+pub(crate) fn cargo_build(workspace: &Workspace, profile: Profile) -> Command {
+    let mut cargo = workspace.cargo("build");
+    cargo.args(["--workspace", "--profile", profile.name()]);
+    cargo
+}
+
 fn guests(workspace: &Workspace, folder: &str, into: &Path) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(into).with_context(|| format!("cannot create {}", into.display()))?;
     workspace
