@@ -81,9 +81,10 @@ impl Settings {
         }
         let plural = if unknown.len() == 1 { "" } else { "s" };
         let unknown = quoted(unknown);
-        let known = match known.is_empty() {
-            true => "there are none".to_owned(),
-            false => format!("known are {}", quoted(known.iter())),
+        let known = match known.len() {
+            0 => "there are none".to_owned(),
+            1 => format!("known is {}", quoted(known.iter())),
+            _ => format!("known are {}", quoted(known.iter())),
         };
         Err(Error::Misconfigured(format!(
             "unknown setting{plural} {unknown}; {known}"

@@ -1,7 +1,7 @@
 //! Every change to the disk, and what its failure means to the host.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -17,10 +17,14 @@ pub(crate) mod steps;
 /// A file that a crash left behind is removed when it is this old; a younger one may be in use.
 const STALE: Duration = Duration::from_secs(60 * 60);
 
+/// How often a folder is listed again because something in it went away meanwhile.
+const LISTINGS: usize = 100;
+
 /// A file under a name that nobody else uses, complete and synced. Removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     path: PathBuf,
+    moved: bool,
 }
 
 impl Temporary {
@@ -28,7 +32,7 @@ impl Temporary {
     pub(crate) fn write(layout: &Layout, parts: &[&[u8]]) -> io::Result<Self> {
         step()?;
         let (path, mut file) = create_unique(&layout.temporary())?;
-        let temporary = Self { path };
+        let temporary = Self { path, moved: false };
         for part in parts {
             step()?;
             file.write_all(part)?;
@@ -45,16 +49,20 @@ impl Temporary {
     }
 
     /// Moves the file to this name, whatever was there.
-    pub(crate) fn rename(self, to: &Path) -> io::Result<()> {
+    pub(crate) fn rename(mut self, to: &Path) -> io::Result<()> {
         step()?;
-        fs::rename(&self.path, to)
+        fs::rename(&self.path, to)?;
+        self.moved = true;
+        Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // What stays is removed by a later `open`.
-        let _ = remove(&self.path);
+        if !self.moved {
+            // What stays is removed by a later `open`.
+            let _ = remove(&self.path);
+        }
     }
 }
 
@@ -95,22 +103,37 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
 
 /// The numbers of a folder's files that [`layout::numbered`] named; none where there is no folder.
 pub(crate) fn numbers(dir: &Path, suffix: &str) -> Result<BTreeSet<u64>> {
-    let list = || -> io::Result<BTreeSet<u64>> {
-        let mut numbers = BTreeSet::new();
-        for entry in fs::read_dir(dir)? {
-            numbers.extend(
-                entry?
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| layout::number(name, suffix)),
-            );
+    list(dir, |entry| layout::number(entry.file_name().to_str()?, suffix))
+}
+
+/// The names of the folders in a folder; none where there is no folder.
+pub(crate) fn folders(dir: &Path) -> Result<BTreeSet<String>> {
+    list(dir, |entry| {
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        is_dir.then(|| entry.file_name().into_string().ok()).flatten()
+    })
+}
+
+fn list<T: Ord>(dir: &Path, keep: impl Fn(&DirEntry) -> Option<T>) -> Result<BTreeSet<T>> {
+    for _ in 0..LISTINGS {
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            listed => listed.map_err(|error| failed("list", dir, error))?,
+        };
+        match entries.map(|entry| Ok(keep(&entry?))).collect::<io::Result<Vec<_>>>() {
+            // A host looks at each entry before it hands out the list. One that was removed in between breaks the list
+            // off, with everything behind it: it must not pass for the whole.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            kept => {
+                let kept = kept.map_err(|error| failed("list", dir, error))?;
+                return Ok(kept.into_iter().flatten().collect());
+            }
         }
-        Ok(numbers)
-    };
-    match list() {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
-        listed => listed.map_err(|error| failed("list", dir, error)),
     }
+    Err(Error::Unavailable(format!(
+        "{} changes faster than it can be listed",
+        dir.display()
+    )))
 }
 
 fn unless(expected: ErrorKind, result: io::Result<()>) -> io::Result<()> {
@@ -142,6 +165,7 @@ fn probe(layout: &Layout) -> Result<()> {
     let file = Temporary::write(layout, &[]).map_err(|error| failed("write to", root, error))?;
     let link = Temporary {
         path: file.path.with_extension("link"),
+        moved: false,
     };
     let cannot = |what| {
         Error::Misconfigured(format!(
@@ -167,8 +191,8 @@ fn is_unable(error: &io::Error) -> bool {
 
 fn remove_stale(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        // Another instance may have removed it just now.
+        // Another instance may have removed it just now; the rest can wait for the next one.
+        let Ok(entry) = entry else { break };
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         if modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > STALE)) {
             remove(&entry.path())?;

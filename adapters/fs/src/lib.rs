@@ -157,3 +157,6 @@ impl Adapter for Fs {
 }
 
 mirrorbox_adapter::export!(Fs);
+
+#[cfg(test)]
+mod tests;

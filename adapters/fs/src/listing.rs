@@ -1,7 +1,7 @@
 //! What is stored: pages sorted by folder name; a token is the last name of the page before.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -111,10 +111,8 @@ fn page<T>(
     let limit = limit.max(1) as usize;
     let mut page = Page::default();
     let mut last = None;
-    for name in names(dir)?
-        .into_iter()
-        .filter(|name| token.is_none_or(|token| name.as_str() > token))
-    {
+    let names = disk::folders(dir)?.into_iter();
+    for name in names.filter(|name| token.is_none_or(|token| name.as_str() > token)) {
         let Some(part) = part(dir, &name)? else {
             continue;
         };
@@ -129,25 +127,6 @@ fn page<T>(
         last = Some(name);
     }
     Ok(page)
-}
-
-/// The folders in a folder, sorted; none where there is no folder.
-fn names(dir: &Path) -> Result<Vec<String>> {
-    let list = || -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                names.extend(entry.file_name().into_string());
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
-    };
-    match list() {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        listed => listed.map_err(|error| disk::failed("list", dir, error)),
-    }
 }
 
 /// The part of a key that a folder stands for; none if it is not one of ours.
