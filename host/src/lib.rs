@@ -24,4 +24,5 @@ pub mod config;
 pub mod host;
 pub mod key;
 pub mod store;
+pub mod summary;
 pub mod transcript;

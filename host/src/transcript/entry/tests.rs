@@ -1,3 +1,6 @@
+use mirrorbox_transcripts::hostile;
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -100,4 +103,26 @@ fn a_line_that_was_cut_is_bad_json() {
 fn errors_repeat_nothing_of_the_line() {
     let error = check_entry(br#"{"secret" "secret"}"#).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn hostile_entries_pass(line in hostile::entry()) {
+        prop_assert_eq!(check_entry(line.as_bytes()), Ok(()));
+    }
+
+    /// `RawValue` is another way through the parser; it must agree on what is JSON.
+    #[test]
+    fn a_changed_entry_passes_if_it_is_still_an_object(
+        line in hostile::entry(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut line = line.into_bytes();
+        let at = at.index(line.len());
+        line[at] = byte;
+        let raw: Result<&serde_json::value::RawValue, _> = serde_json::from_slice(&line);
+        let object = raw.is_ok_and(|raw| raw.get().starts_with('{')) && std::str::from_utf8(&line).is_ok();
+        prop_assert_eq!(check_entry(&line).is_ok(), object && !line.contains(&b'\n'));
+    }
 }

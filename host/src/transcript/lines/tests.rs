@@ -1,5 +1,6 @@
 use std::io::{BufReader, Read};
 
+use mirrorbox_transcripts::hostile;
 use proptest::prelude::*;
 
 use super::*;
@@ -160,5 +161,15 @@ proptest! {
         let (lines, next) = read(BufReader::with_capacity(size, &input[..]), limit);
         prop_assert_eq!(lines.len(), good);
         prop_assert_eq!(next.is_err(), good < lengths.len());
+    }
+
+    #[test]
+    fn hostile_entries_are_one_line_each(text in hostile::transcript(5), size in 1..40_usize) {
+        let (lines, next) = read(BufReader::with_capacity(size, text.as_bytes()), MAX_LINE);
+        prop_assert_eq!(next.unwrap(), Next::End);
+        for line in &lines {
+            prop_assert_eq!(crate::transcript::check_entry(line.strip_suffix(b"\n").unwrap()), Ok(()));
+        }
+        prop_assert_eq!(lines.concat(), text.into_bytes());
     }
 }
