@@ -123,7 +123,10 @@ fn a_session_shows_its_end_its_summary_and_when_it_was_written() {
         last: 7,
         summary: Some(summary(5)),
     };
-    assert_eq!(fs.list_sessions("-srv-app", None, 9).unwrap().items, [session.clone()]);
+    assert_eq!(
+        fs.list_sessions("-srv-app", None, 9).unwrap().items,
+        std::slice::from_ref(&session)
+    );
     assert_eq!(fs.find_session("-srv-app", "session").unwrap(), Some(session));
 }
 
