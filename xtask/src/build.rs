@@ -71,11 +71,7 @@ pub(crate) fn test_guests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 
 /// Builds the binary, makes sure that the fs adapter in it is the one built last, and returns its path.
 pub(crate) fn binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
-    process::run(
-        workspace
-            .cargo("build")
-            .args(["--profile", profile.name(), "--package", "mirrorbox-cli"]),
-    )?;
+    process::run(cargo_build(workspace, profile).args(["--bin", "mirrorbox"]))?;
     let binary = workspace.target.join(profile.folder()).join("mirrorbox");
     carries_adapter(&binary, &workspace.target.join("adapters/fs.wasm"))?;
     Ok(binary)

@@ -18,8 +18,9 @@ use comparison::Tree;
 use figures::Figures;
 use measured::Measured;
 
-/// How many lines of a long answer are shown.
+/// How much of a long answer is shown: lines, and characters of each.
 const LINES_SHOWN: usize = 16;
+const WIDTH_SHOWN: usize = 118;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -136,7 +137,10 @@ impl Stage<'_> {
         let measured = measured::run(&mut command)?;
         let answer = String::from_utf8_lossy(&fs::read(&answer)?).into_owned();
         let mut lines = answer.lines();
-        lines.by_ref().take(LINES_SHOWN).for_each(|line| println!("  {line}"));
+        lines
+            .by_ref()
+            .take(LINES_SHOWN)
+            .for_each(|line| println!("  {}", beginning(line)));
         match lines.count() {
             0 => {}
             more => println!("  … {more} more lines"),
@@ -166,6 +170,26 @@ impl Stage<'_> {
     }
 }
 
+/// A line, or as much of it as fits a terminal.
+fn beginning(line: &str) -> String {
+    match line.char_indices().nth(WIDTH_SHOWN) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(line)),
+        None => line.to_owned(),
+    }
+}
+
 fn say(line: &str) {
     println!("\n{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_cut_between_characters() {
+        assert_eq!(beginning("über"), "über");
+        let cut = beginning(&"ü".repeat(WIDTH_SHOWN + 1));
+        assert_eq!(cut, format!("{}…", "ü".repeat(WIDTH_SHOWN)));
+    }
 }
