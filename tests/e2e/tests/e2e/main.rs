@@ -1,3 +1,5 @@
 //! One test binary: linking the engine takes longer than most tests.
 
+mod cancel;
+mod contract;
 mod sandbox;

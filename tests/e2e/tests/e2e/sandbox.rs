@@ -3,44 +3,36 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
 use mirrorbox::config::Manifest;
 use mirrorbox::key::SessionKey;
-use mirrorbox::store::{BatchDraft, Chain, Kind, Origin, Reader, Store};
-use mirrorbox_e2e::adapter;
+use mirrorbox::store::{Chain, Reader, Store, StoreError};
+use mirrorbox_e2e::{adapter, draft, fs_adapter, test_guest};
 
-fn manifest(text: &str) -> Manifest {
-    Manifest::parse(Path::new("/adapters/test.toml"), text).unwrap()
+/// The adapter that fails on command, under a short deadline.
+async fn faulty(manifest: &str) -> Result<Adapter, AdapterError> {
+    let manifest = Manifest::parse(Path::new("/adapters/faulty.toml"), manifest).unwrap();
+    Adapter::load(&Runtime::shared(None)?, "faulty", &test_guest("faulty"), &manifest).await
 }
 
-fn fs_manifest(dir: &Path) -> Manifest {
-    manifest(&format!(
-        "[grants]\ndirs = [{{ host = {:?}, guest = \"/data\" }}]",
-        dir.display().to_string()
-    ))
+const SHORT: &str = "instances = 1\nmemory = \"128MiB\"\ntimeout = \"200ms\"\n";
+
+/// What the faulty adapter answers where the session id says how to fail.
+async fn fails(store: &Adapter, fault: &str) -> StoreError {
+    let key = SessionKey::main("project", fault).unwrap();
+    store.load(&key, 0, 1 << 20).await.unwrap_err()
 }
 
-async fn fs(dir: &Path) -> Result<Adapter, AdapterError> {
-    let runtime = Runtime::shared(None)?;
-    Adapter::load(&runtime, "fs", &adapter("fs"), &fs_manifest(dir)).await
-}
-
-fn draft(line: u64, payload: impl Into<Bytes>) -> BatchDraft {
-    BatchDraft {
-        kind: Kind::Entries,
-        origin: Origin {
-            writer: "writer".into(),
-            line,
-        },
-        payload: payload.into(),
-    }
+/// How many calls the instance that answers has served: an old one counts on, a fresh one begins at 1.
+async fn calls_of_this_instance(store: &Adapter) -> u64 {
+    let key = SessionKey::main("project", "remember").unwrap();
+    store.end(&key).await.unwrap().unwrap().number
 }
 
 #[tokio::test]
 async fn what_goes_in_comes_out() {
     let dir = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(fs(dir.path()).await.unwrap());
+    let store: Arc<dyn Store> = Arc::new(fs_adapter(dir.path()).await.unwrap());
     let key = SessionKey::main("project", "session").unwrap();
     let mut chain = Chain::start(&key);
     for line in 1..=10 {
@@ -57,11 +49,219 @@ async fn what_goes_in_comes_out() {
 }
 
 #[tokio::test]
+async fn a_hundred_megabyte_entry_goes_in_and_comes_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(fs_adapter(dir.path()).await.unwrap());
+    let key = SessionKey::main("project", "session").unwrap();
+    let mut payload = vec![b'x'; 100_000_000];
+    *payload.last_mut().unwrap() = b'\n';
+    let batch = Chain::start(&key).next(draft(1, payload));
+    store.append(&key, &batch, None).await.unwrap();
+    let read = Reader::new(store, key).next().await.unwrap().unwrap();
+    assert!(read == batch);
+}
+
+#[tokio::test]
 async fn without_a_grant_there_is_no_folder() {
     let runtime = Runtime::shared(None).unwrap();
-    let error = Adapter::load(&runtime, "fs", &adapter("fs"), &Manifest::default())
+    let loaded = Adapter::load(&runtime, "fs", &adapter("fs"), &Manifest::default()).await;
+    let error = loaded.unwrap_err();
+    let AdapterError::Open { source, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(matches!(source, StoreError::Misconfigured(_)), "{error}");
+    assert!(
+        error.to_string().contains("dirs"),
+        "it says what would allow it: {error}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_beside_the_granted_folder_can_be_reached() {
+    let store = faulty(SHORT).await.unwrap();
+    let tells = async |attempt| match fails(&store, attempt).await {
+        StoreError::Other(told) => told,
+        other => panic!("{attempt}: {other}"),
+    };
+    assert_eq!(tells("env").await, "arguments: []; variables: []");
+    for attempt in ["files", "net"] {
+        let told = tells(attempt).await;
+        assert!(told.lines().count() >= 3, "{told}");
+        assert!(told.lines().all(|line| line.contains(": refused")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_grant_is_read_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "[grants]\ndirs = [{{ host = {:?}, guest = \"/data\", mode = \"ro\" }}]",
+        dir.path()
+    );
+    let manifest = Manifest::parse(Path::new("/adapters/fs.toml"), &manifest).unwrap();
+    let runtime = Runtime::shared(None).unwrap();
+    let error = Adapter::load(&runtime, "fs", &adapter("fs"), &manifest)
         .await
         .unwrap_err();
     assert!(matches!(error, AdapterError::Open { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_unknown_setting_is_named_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "[config]\nroot = \"/data\"\nrooot = \"/data\"\n[grants]\ndirs = [{{ host = {:?}, guest = \"/data\" }}]",
+        dir.path()
+    );
+    let manifest = Manifest::parse(Path::new("/adapters/fs.toml"), &manifest).unwrap();
+    let runtime = Runtime::shared(None).unwrap();
+    let error = Adapter::load(&runtime, "fs", &adapter("fs"), &manifest)
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("/adapters/fs.toml, line 3: "), "{text}");
+    assert!(text.contains("`rooot`"), "{text}");
+}
+
+#[tokio::test]
+async fn each_error_of_the_contract_arrives_as_itself() {
+    let store = faulty(SHORT).await.unwrap();
+    for (fault, can_retry) in [
+        ("unavailable", true),
+        ("throttled", true),
+        ("denied", false),
+        ("conflict", false),
+        ("rejected", false),
+        ("corrupt", false),
+        ("other", true),
+    ] {
+        let error = fails(&store, fault).await;
+        assert_eq!(error.can_retry(), can_retry, "{fault}: {error}");
+        let expected = match fault {
+            "unavailable" => matches!(error, StoreError::Unavailable(_)),
+            "throttled" => matches!(error, StoreError::Throttled(_)),
+            "denied" => matches!(error, StoreError::Denied(_)),
+            "conflict" => matches!(error, StoreError::Conflict),
+            "rejected" => matches!(error, StoreError::Rejected(_)),
+            "corrupt" => matches!(error, StoreError::Corrupt { .. }),
+            _ => matches!(error, StoreError::Other(_)),
+        };
+        assert!(expected, "{fault}: {error}");
+    }
+    assert!(
+        calls_of_this_instance(&store).await > 1,
+        "an error of the contract costs no instance"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_guest_costs_one_instance_and_nothing_else() {
+    let store = faulty(SHORT).await.unwrap();
+    for fault in [
+        "trap",
+        "spin",
+        "sleep",
+        "bomb",
+        "stack",
+        "memory-fill",
+        "handles",
+        "random",
+        "exit",
+        "flood",
+        "log-flood",
+    ] {
+        let error = fails(&store, fault).await;
+        match fault {
+            "spin" | "sleep" | "memory-fill" | "flood" | "log-flood" => {
+                assert!(matches!(error, StoreError::Timeout(_)), "{fault}: {error}")
+            }
+            "bomb" => assert!(error.to_string().contains("memory"), "{error}"),
+            _ => assert!(matches!(error, StoreError::Trapped(_)), "{fault}: {error}"),
+        }
+        assert!(error.can_retry(), "{fault}: {error}");
+        assert!(
+            calls_of_this_instance(&store).await <= 2,
+            "{fault}: the instance was used again"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_returns_is_bounded() {
+    let store = faulty("instances = 1\nmemory = \"1GiB\"\ntimeout = \"60s\"")
+        .await
+        .unwrap();
+    let error = fails(&store, "many").await;
+    assert!(matches!(error, StoreError::Trapped(_)), "{error}");
     println!("{error}");
+    let key = SessionKey::main("project", "hundred-megabytes").unwrap();
+    assert_eq!(store.load(&key, 0, 1).await.unwrap()[0].payload.len(), 100_000_000);
+}
+
+#[tokio::test]
+async fn a_spinning_guest_does_not_keep_another_adapter_waiting() {
+    let spinning = Arc::new(faulty("instances = 4\ntimeout = \"1h\"").await.unwrap());
+    let key = SessionKey::main("project", "spin").unwrap();
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let (spinning, key) = (spinning.clone(), key.clone());
+            tokio::spawn(async move { spinning.end(&key).await })
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let other = fs_adapter(dir.path()).await.unwrap();
+    let key = SessionKey::main("project", "session").unwrap();
+    let batch = Chain::start(&key).next(draft(1, "{}\n"));
+    other.append(&key, &batch, None).await.unwrap();
+    assert!(calls.iter().all(|call| !call.is_finished()));
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn an_adapter_that_cannot_open_says_why() {
+    let open = |fault: &str| format!("{SHORT}[config]\nopen = \"{fault}\"");
+    let error = faulty(&open("denied")).await.unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            AdapterError::Open {
+                source: StoreError::Denied(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = faulty(&open("trap")).await.unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            AdapterError::Open {
+                source: StoreError::Trapped(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = faulty(&open("spin")).await.unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            AdapterError::Open {
+                source: StoreError::Timeout(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn closing_ends_every_instance() {
+    let store = faulty("instances = 3").await.unwrap();
+    let key = SessionKey::main("project", "remember").unwrap();
+    futures_util::future::join_all((0..10).map(|_| store.end(&key))).await;
+    store.close().await;
+    let error = store.end(&key).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
 }
