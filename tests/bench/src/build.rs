@@ -23,7 +23,11 @@ impl Built {
             faulty: target.join("test-guests/faulty.wasm"),
         };
         for path in [&built.mirrorbox, &built.fs, &built.faulty] {
-            ensure!(path.is_file(), "{} is not built; run `cargo xtask bench`", path.display());
+            ensure!(
+                path.is_file(),
+                "{} is not built; run `cargo xtask bench`",
+                path.display()
+            );
         }
         Ok(built)
     }

@@ -39,7 +39,12 @@ fn main() -> anyhow::Result<()> {
     let built = Built::find(&args.target)?;
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(throughput::measure(&built, args.mib << 20, args.rounds.min(7), &mut report))?;
+    runtime.block_on(throughput::measure(
+        &built,
+        args.mib << 20,
+        args.rounds.min(7),
+        &mut report,
+    ))?;
     runtime.block_on(sandbox::measure(&built, args.rounds, &mut report))?;
     startup::measure(&built, args.rounds * 2, &mut report)?;
     let text = report.to_markdown(args.rounds, args.mib);

@@ -96,7 +96,8 @@ fn timed_native_appends(fs: &mut Fs, key: &SessionKey, batches: &[Batch]) -> any
     let batches: Vec<_> = batches.iter().map(native_batch).collect();
     let start = Instant::now();
     for batch in batches {
-        fs.append(&key, batch, None).map_err(|error| anyhow::anyhow!("{error}"))?;
+        fs.append(&key, batch, None)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
     }
     Ok(start.elapsed())
 }
@@ -145,7 +146,11 @@ async fn empty_call(built: &Built, report: &mut Report) -> anyhow::Result<()> {
         times.push(start.elapsed());
     }
     times.sort();
-    let at = |part: usize| times.get(times.len() * part / 100).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6);
+    let at = |part: usize| {
+        times
+            .get(times.len() * part / 100)
+            .map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+    };
     report.row(
         "one call into a component that does nothing",
         &format!("**{:.1} µs**", at(50)),

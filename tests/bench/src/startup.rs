@@ -17,7 +17,10 @@ pub(crate) fn measure(built: &Built, rounds: usize, report: &mut Report) -> anyh
     std::fs::create_dir_all(with.join("adapters"))?;
     std::fs::create_dir_all(dir.path().join("data"))?;
     std::fs::copy(&built.fs, with.join("adapters/fs.wasm"))?;
-    let manifest = format!("[grants]\ndirs = [{{ host = {:?}, guest = \"/data\" }}]\n", dir.path().join("data"));
+    let manifest = format!(
+        "[grants]\ndirs = [{{ host = {:?}, guest = \"/data\" }}]\n",
+        dir.path().join("data")
+    );
     std::fs::write(with.join("adapters/fs.toml"), manifest)?;
     let start = |config: &Path| timed_start(&built.mirrorbox, config, &dir.path().join("state"));
     let cold = start(&with)?;
@@ -43,7 +46,12 @@ pub(crate) fn measure(built: &Built, rounds: usize, report: &mut Report) -> anyh
 
 fn timed_start(mirrorbox: &Path, config: &Path, state: &Path) -> anyhow::Result<Duration> {
     let mut command = Command::new(mirrorbox);
-    command.arg("--config").arg(config).arg("--state").arg(state).arg("adapters");
+    command
+        .arg("--config")
+        .arg(config)
+        .arg("--state")
+        .arg(state)
+        .arg("adapters");
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let start = Instant::now();
     let output = command.output()?;

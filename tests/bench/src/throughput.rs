@@ -20,7 +20,11 @@ pub(crate) async fn measure(built: &Built, bytes: u64, rounds: usize, report: &m
     let dir = tempfile::tempdir()?;
     let projects = dir.path().join("projects");
     let sessions = 24;
-    let made = Projects { seed: 7, sessions, bytes };
+    let made = Projects {
+        seed: 7,
+        sessions,
+        bytes,
+    };
     made.write(&projects)?;
     let (mut import, mut restore) = (Pairs::default(), Pairs::default());
     for round in 0..rounds {
