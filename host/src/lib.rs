@@ -23,6 +23,7 @@ pub mod config;
 #[cfg(feature = "wasm")]
 pub mod host;
 pub mod key;
+pub mod session;
 pub mod store;
 pub mod summary;
 pub mod transcript;

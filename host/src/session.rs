@@ -1,0 +1,59 @@
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`delete`].
+//!
+//! Each takes a [`Store`](crate::store::Store), streams what it moves (memory does not grow with a session) and gives a
+//! typed report. A failing stream is a row of the report and lets the others go on; a [`SessionError`] ends the whole
+//! command. Dropping a future stops the work: what was half done is taken back or finished by the next run.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `local` | the agent's own files: which transcripts and sidecars lie in a projects directory |
+//! | `stored` | a stream as verified batches, read with retries, handed to a blocking thread |
+//! | `compare` | local lines against stored ones |
+//! | `retry` | what to do about a store that is away for a moment |
+
+mod catalog;
+mod compare;
+mod delete;
+mod error;
+mod import;
+mod local;
+mod progress;
+mod restore;
+mod retry;
+mod show;
+mod stored;
+mod verify;
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod fixture;
+
+pub use catalog::{SessionRow, find, list};
+pub use delete::{DeleteReport, delete};
+pub use error::{Failure, SessionError, StreamError};
+pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
+pub use progress::{OnProgress, Progress, silent};
+pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};
+pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
+pub use verify::{LocalState, StoredState, StreamCheck, VerifyReport, VerifyTotals, verify};
+
+/// How many streams, or sessions, are worked on side by side.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Runs what blocks on a thread of its own. A panic there is a panic here.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    joined(tokio::task::spawn_blocking(work)).await
+}
+
+/// What a blocking task gives.
+async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
+    match task.await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody will poll this again.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,220 @@
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use serde::{Serialize, Serializer};
+
+use super::SessionError;
+use super::retry::retrying;
+use super::stored::{PayloadLines, Stored};
+use crate::key::SessionKey;
+use crate::store::{LoadError, Page, Store, StoreError, StoredSession};
+use crate::summary::{Fold, SessionInfo};
+
+/// How many items a listing call asks for.
+const PAGE: u32 = 1000;
+
+/// How many summaries are rebuilt side by side, each from one stream: what they hold at a time, a page each, stays
+/// small beside what a command may use.
+const REBUILT_SIDE_BY_SIDE: usize = 8;
+
+/// A stored session, for a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionRow {
+    /// Its project key.
+    pub project: String,
+    /// Its id.
+    pub session: String,
+    /// Unix milliseconds of the last append to the main transcript.
+    pub modified: u64,
+    /// The number of the last batch of the main transcript.
+    pub last: u64,
+    /// What its summary says; none: a side chain, or there is nothing to show.
+    pub info: Option<SessionInfo>,
+    /// Why there is no summary though there should be one: the transcript could not be read.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub error: Option<LoadError>,
+}
+
+/// The stored sessions, newest first; of one project, or of all.
+///
+/// A summary that is missing or does not reach the end is made anew from the transcript. A transcript that cannot be
+/// read costs its own row's summary only.
+pub async fn list(store: Arc<dyn Store>, project: Option<&str>) -> Result<Vec<SessionRow>, SessionError> {
+    let mut rows: Vec<_> = stream::iter(all(&*store, project).await?)
+        .map(|(project, session)| row(store.clone(), project, session))
+        .buffer_unordered(REBUILT_SIDE_BY_SIDE)
+        .collect()
+        .await;
+    rows.sort_by(|a, b| {
+        let newest_first = b.modified.cmp(&a.modified);
+        newest_first.then_with(|| (&a.project, &a.session).cmp(&(&b.project, &b.session)))
+    });
+    Ok(rows)
+}
+
+/// The main key of the session that has this id, or the only one whose id begins so; in one project, or in any.
+pub async fn find(store: Arc<dyn Store>, id: &str, project: Option<&str>) -> Result<SessionKey, SessionError> {
+    let projects = match project {
+        Some(project) => vec![project.to_owned()],
+        None => projects(&*store).await?,
+    };
+    let mut candidates = with_id(&*store, &projects, id).await?;
+    if candidates.is_empty() {
+        for project in &projects {
+            let sessions = sessions(&*store, project).await?.into_iter();
+            for session in sessions.filter(|session| session.session_id.starts_with(id)) {
+                candidates.push(SessionKey::main(project, session.session_id)?);
+            }
+        }
+    }
+    match <[SessionKey; 1]>::try_from(candidates) {
+        Ok([key]) => Ok(key),
+        Err(none) if none.is_empty() => Err(SessionError::NotFound { id: id.into() }),
+        Err(candidates) => Err(SessionError::Ambiguous {
+            id: id.into(),
+            candidates,
+        }),
+    }
+}
+
+/// The sessions that have exactly this id. One whose main transcript is gone still has its other streams.
+async fn with_id(store: &dyn Store, projects: &[String], id: &str) -> Result<Vec<SessionKey>, SessionError> {
+    let mut found = Vec::new();
+    for project in projects {
+        let Ok(key) = SessionKey::main(project, id) else {
+            continue;
+        };
+        let is_there = retrying(async || store.find_session(project, id).await)
+            .await
+            .map_err(SessionError::store("look for the session"))?
+            .is_some();
+        if is_there || !subkeys(store, &key).await?.is_empty() {
+            found.push(key);
+        }
+    }
+    Ok(found)
+}
+
+async fn row(store: Arc<dyn Store>, project: String, session: StoredSession) -> SessionRow {
+    let fresh = session
+        .summary
+        .as_ref()
+        .filter(|summary| summary.through >= session.last)
+        .and_then(|summary| Fold::from_json(&summary.json).ok());
+    let folded = match fresh {
+        Some(fold) => Ok(fold),
+        None => rebuild(store, &project, &session.session_id).await,
+    };
+    let (info, error) = match folded {
+        Ok(fold) => (fold.info(), None),
+        Err(error) => (None, Some(error)),
+    };
+    SessionRow {
+        project,
+        session: session.session_id,
+        modified: session.modified,
+        last: session.last,
+        info,
+        error,
+    }
+}
+
+async fn rebuild(store: Arc<dyn Store>, project: &str, session: &str) -> Result<Fold, LoadError> {
+    let mut fold = Fold::new();
+    // `all` leaves out what cannot be a key.
+    if let Ok(key) = SessionKey::main(project, session) {
+        let mut stored = Stored::new(store, key, None);
+        while let Some(batch) = stored.next().await? {
+            PayloadLines::new(batch.payload).for_each(|line| fold.fold(&line));
+        }
+    }
+    Ok(fold)
+}
+
+/// Every session with its project, as the store lists them.
+pub(super) async fn all(
+    store: &dyn Store,
+    project: Option<&str>,
+) -> Result<Vec<(String, StoredSession)>, SessionError> {
+    let projects = match project {
+        Some(project) => vec![project.to_owned()],
+        None => projects(store).await?,
+    };
+    let mut found = Vec::new();
+    for project in projects {
+        let sessions = sessions(store, &project).await?;
+        found.extend(sessions.into_iter().map(|session| (project.clone(), session)));
+    }
+    Ok(found)
+}
+
+async fn projects(store: &dyn Store) -> Result<Vec<String>, SessionError> {
+    require_listing(store)?;
+    pages(async |token| store.list_projects(token, PAGE).await)
+        .await
+        .map_err(SessionError::store("list the projects"))
+}
+
+async fn sessions(store: &dyn Store, project: &str) -> Result<Vec<StoredSession>, SessionError> {
+    require_listing(store)?;
+    pages(async |token| store.list_sessions(project, token, PAGE).await)
+        .await
+        .map_err(SessionError::store(format!("list the sessions of {project}")))
+}
+
+/// The keys of a session's streams beside its main transcript, sorted.
+pub(super) async fn subkeys(store: &dyn Store, main: &SessionKey) -> Result<Vec<SessionKey>, SessionError> {
+    require_listing(store)?;
+    let list = async |token: Option<&str>| {
+        store
+            .list_subkeys(main.project_key(), main.session_id(), token, PAGE)
+            .await
+    };
+    let mut subpaths = pages(list)
+        .await
+        .map_err(SessionError::store(format!("list the streams of {main}")))?;
+    subpaths.sort();
+    subpaths.dedup();
+    let keys = subpaths.into_iter().map(|subpath| main.with_subpath(subpath));
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+fn require_listing(store: &dyn Store) -> Result<(), SessionError> {
+    let info = store.info();
+    if info.capabilities.listing {
+        Ok(())
+    } else {
+        Err(SessionError::Unsupported {
+            store: info.name,
+            doing: "list sessions",
+        })
+    }
+}
+
+/// Walks a paged listing to its end.
+async fn pages<T>(
+    mut list: impl AsyncFnMut(Option<&str>) -> Result<Page<T>, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut items = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = retrying(async || list(token.as_deref()).await).await?;
+        items.extend(page.items);
+        match page.next {
+            None => return Ok(items),
+            // It would go on for ever.
+            same if same == token => return Err(StoreError::Contract("a page names itself as the next one".into())),
+            next => token = next,
+        }
+    }
+}
+
+fn as_text<S: Serializer>(error: &Option<LoadError>, to: S) -> Result<S::Ok, S::Error> {
+    match error {
+        Some(error) => to.collect_str(error),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

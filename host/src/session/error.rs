@@ -1,0 +1,240 @@
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+
+use crate::key::{KeyError, SessionKey};
+use crate::store::{LoadError, StoreError};
+use crate::transcript::{EntryError, LineError};
+
+/// Why a whole command did not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The store refused or failed.
+    #[error("cannot {doing}: {source}")]
+    Store {
+        /// What was being done.
+        doing: String,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// The store lacks an operation.
+    #[error("the store `{store}` cannot {doing}; use another destination")]
+    Unsupported {
+        /// The store's name.
+        store: String,
+        /// What it would have to do.
+        doing: &'static str,
+    },
+    /// No stored session has this id.
+    #[error("no stored session has the id `{id}` or one that begins so (list them with `sessions`)")]
+    NotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// Several stored sessions fit.
+    #[error("`{id}` fits {} sessions; give more of the id, or the project: {}", candidates.len(), some(candidates))]
+    Ambiguous {
+        /// What was asked for.
+        id: String,
+        /// What fits.
+        candidates: Vec<SessionKey>,
+    },
+    /// A session that was asked for is not among the local files.
+    #[error("no session `{id}` in {}", projects_dir.display())]
+    NotLocal {
+        /// What was asked for.
+        id: String,
+        /// Where it was looked for.
+        projects_dir: PathBuf,
+    },
+    /// Local files cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Local {
+        /// What cannot be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is asked for cannot be a key.
+    #[error("not a session: {0}")]
+    Key(#[from] KeyError),
+    /// The place to restore into holds something.
+    #[error("{} is not empty; name a directory that is empty or not there yet", path.display())]
+    TargetNotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The place to restore into cannot be used.
+    #[error("cannot restore into {}: {}", path.display(), write_failure(source))]
+    Target {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Reading a stored stream failed.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+impl SessionError {
+    pub(super) fn store(doing: impl Into<String>) -> impl FnOnce(StoreError) -> Self {
+        let doing = doing.into();
+        |source| Self::Store { doing, source }
+    }
+
+    /// Whether the same command may work later without anybody doing something about it.
+    pub fn can_retry(&self) -> bool {
+        match self {
+            Self::Store { source, .. } => source.can_retry(),
+            Self::Load(error) => error.can_retry(),
+            _ => false,
+        }
+    }
+}
+
+/// Why one stream of a command failed; the others went on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// What is stored cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The store refused or failed.
+    #[error("cannot {doing}: {source}")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// The session's streams cannot be listed.
+    #[error(transparent)]
+    Listing(Box<SessionError>),
+    /// Other writers took each number before us.
+    #[error("gave up after {tries} tries: others write to this stream all the time; try again when they are done")]
+    Contended {
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// A local file cannot be opened or read.
+    #[error("cannot read {file}: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line of a local file cannot be read.
+    #[error("{file}: {source}")]
+    Line {
+        /// The file.
+        file: String,
+        /// Which line, and why.
+        source: LineError,
+    },
+    /// A sidecar is not what a sidecar must be.
+    #[error("{file} is not a sidecar: {source}")]
+    Sidecar {
+        /// The file.
+        file: String,
+        /// Why.
+        source: EntryError,
+    },
+    /// The key must not become a file name.
+    #[error("will not make a file of {key}: {reason}")]
+    UnsafeKey {
+        /// The key.
+        key: SessionKey,
+        /// Why.
+        reason: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {}", path.display(), write_failure(source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StreamError {
+    pub(super) fn store(doing: &'static str) -> impl FnOnce(StoreError) -> Self {
+        move |source| Self::Store { doing, source }
+    }
+
+    /// The damaged batches, first and last, where something stored is damaged.
+    pub fn damaged(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Load(error) => error.damaged(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same command may work later without anybody doing something about it.
+    pub fn can_retry(&self) -> bool {
+        match self {
+            Self::Load(error) => error.can_retry(),
+            Self::Store { source, .. } => source.can_retry(),
+            Self::Listing(error) => error.can_retry(),
+            Self::Contended { .. } => true,
+            Self::Line { source, .. } => source.can_retry(),
+            Self::Read { .. } | Self::Sidecar { .. } | Self::UnsafeKey { .. } | Self::Write { .. } => false,
+        }
+    }
+}
+
+/// A stream that failed, and why.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// Which stream, for people.
+    pub stream: String,
+    /// Why.
+    #[serde(serialize_with = "as_text")]
+    pub error: StreamError,
+    /// The damaged batches, first and last, where something stored is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<(u64, u64)>,
+    /// Whether trying again may help.
+    pub can_retry: bool,
+}
+
+impl Failure {
+    pub(super) fn new(stream: impl ToString, error: impl Into<StreamError>) -> Self {
+        let error = error.into();
+        Self {
+            stream: stream.to_string(),
+            damaged: error.damaged(),
+            can_retry: error.can_retry(),
+            error,
+        }
+    }
+}
+
+fn as_text<S: Serializer>(error: &StreamError, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(error)
+}
+
+/// What a person can do about the two failures that hit everybody.
+fn write_failure(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room or restore elsewhere",
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "; choose a place that can be written to"
+        }
+        _ => "",
+    };
+    format!("{error}{advice}")
+}
+
+fn some(candidates: &[SessionKey]) -> String {
+    const SHOWN: usize = 5;
+    let mut names: Vec<_> = candidates.iter().take(SHOWN).map(SessionKey::to_string).collect();
+    if candidates.len() > SHOWN {
+        names.push("…".into());
+    }
+    names.join(", ")
+}

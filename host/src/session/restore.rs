@@ -1,0 +1,128 @@
+mod report;
+mod stage;
+mod target;
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream as streams};
+use tokio::sync::mpsc;
+
+use self::report::Restored;
+use self::stage::Staged;
+use self::target::Target;
+use super::catalog;
+use super::progress::Meter;
+use super::stored::{Stored, StoredLines};
+use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, joined};
+use crate::key::SessionKey;
+use crate::store::Store;
+
+pub use report::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore};
+
+/// Writes stored sessions out as the files of a configuration directory, from which an agent can resume:
+/// `<into>/projects/<project>/<session>.jsonl`, subagents and sidecars beneath it.
+///
+/// `sessions` are main keys; none: all that the store lists. `into` must be empty or not there yet.
+///
+/// Each file is verified, whole and on disk before it gets its name, the main transcript last; of a session that fails
+/// nothing is left, and the others go on. A key that must not become a file name is never loaded.
+pub async fn restore(
+    store: Arc<dyn Store>,
+    sessions: Option<Vec<SessionKey>>,
+    into: &Path,
+    progress: OnProgress,
+) -> Result<RestoreReport, SessionError> {
+    let sessions = match sessions {
+        Some(sessions) => sessions,
+        None => all(&*store).await?,
+    };
+    let path = into.to_owned();
+    let target = blocking(move || Target::open(&path)).await?;
+    let meter = Meter::new(progress);
+    let shared = Restore { store, target, meter };
+    let mut rows: Vec<_> = streams::iter(sessions)
+        .map(|session| shared.session(session))
+        .buffer_unordered(SIDE_BY_SIDE)
+        .collect()
+        .await;
+    rows.sort_by(|a, b| (&a.project, &a.session).cmp(&(&b.project, &b.session)));
+    Ok(RestoreReport::new(rows))
+}
+
+async fn all(store: &dyn Store) -> Result<Vec<SessionKey>, SessionError> {
+    let sessions = catalog::all(store, None).await?.into_iter();
+    let keys = sessions.map(|(project, session)| SessionKey::main(project, session.session_id));
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+/// What the sessions of one restore share.
+#[derive(Debug)]
+struct Restore {
+    store: Arc<dyn Store>,
+    target: Target,
+    meter: Meter,
+}
+
+impl Restore {
+    async fn session(&self, session: SessionKey) -> SessionRestore {
+        let mut row = SessionRestore::new(&session);
+        if let Err(failure) = self.streams(&session, &mut row).await {
+            row.failed(failure);
+        }
+        row
+    }
+
+    /// Every stream into files with temporary names, then all of them to their places.
+    async fn streams(&self, session: &SessionKey, row: &mut SessionRestore) -> Result<(), Failure> {
+        let main = session.to_main();
+        // Before anything is loaded: without a place for the main transcript there is none for the others.
+        main.file().map_err(|error| unsafe_key(&main, &error))?;
+        let subkeys = catalog::subkeys(&*self.store, &main).await;
+        let subkeys = subkeys.map_err(|error| Failure::new(&main, StreamError::Listing(Box::new(error))))?;
+        let mut staged = Vec::new();
+        self.meter.expect(subkeys.len() as u64 + 1, 0);
+        for key in subkeys.into_iter().chain([main.clone()]) {
+            match key.file().and(key.sidecar_file()) {
+                Ok(_) => {
+                    let restored = self.stream(&key).await.map_err(|error| Failure::new(&key, error))?;
+                    row.add(&restored);
+                    staged.extend(restored.files);
+                }
+                Err(error) if !key.is_main() => row.skipped(&key, error.to_string()),
+                Err(error) => return Err(unsafe_key(&key, &error)),
+            }
+            self.meter.finished_stream();
+        }
+        blocking(move || Staged::place_all(staged))
+            .await
+            .map_err(|error| Failure::new(&main, error))
+    }
+
+    /// Loads a stream while a blocking thread writes it.
+    async fn stream(&self, key: &SessionKey) -> Result<Restored, StreamError> {
+        let mut stored = Stored::new(self.store.clone(), key.clone(), None);
+        let (to_write, pieces) = mpsc::channel(1);
+        let (target, meter, named) = (self.target.clone(), self.meter.clone(), key.clone());
+        let writing =
+            tokio::task::spawn_blocking(move || write::stream(&target, &named, StoredLines::new(pieces), &meter));
+        let sent = stored.send(to_write).await;
+        let written = joined(writing).await;
+        sent?;
+        written
+    }
+}
+
+fn unsafe_key(key: &SessionKey, error: &crate::key::UnsafeKey) -> Failure {
+    Failure::new(
+        key,
+        StreamError::UnsafeKey {
+            key: key.clone(),
+            reason: error.to_string(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;

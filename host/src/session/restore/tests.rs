@@ -1,0 +1,255 @@
+use std::fs;
+
+use super::*;
+use crate::session::faults::{Fault, FaultyStore, away};
+use crate::session::fixture::{Projects, append, files, lines, main_key, paths};
+use crate::session::silent;
+use crate::store::{MemoryStore, StoreError};
+
+async fn restored(store: &Arc<impl Store + 'static>, into: &Path) -> RestoreReport {
+    restore(store.clone(), None, into, silent()).await.unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    paths(dir).iter().map(|file| file.display().to_string()).collect()
+}
+
+fn agent(subpath: &str) -> SessionKey {
+    main_key().with_subpath(subpath).unwrap()
+}
+
+#[tokio::test]
+async fn a_session_comes_back_with_subagents_and_sidecars() {
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, &main_key(), lines(0, 700)).await;
+    append(&*store, &main_key(), lines(700, 3)).await;
+    let metadata = |n: u32| format!("{{\"n\":{n},\"type\":\"agent_metadata\"}}\n");
+    append(
+        &*store,
+        &agent("subagents/agent-1"),
+        metadata(1) + &lines(0, 2) + &metadata(2),
+    )
+    .await;
+    append(&*store, &agent("subagents/workflows/run/agent-2"), lines(0, 1)).await;
+    append(&*store, &agent("subagents/agent-3"), metadata(3)).await;
+    let target = Projects::new();
+    let into = target.path().join("a/b");
+    let report = restored(&store, &into).await;
+
+    let files = files(&into.join("projects/project"));
+    let text = |name: &str| String::from_utf8(files[Path::new(name)].clone()).unwrap();
+    assert_eq!(text("session.jsonl"), lines(0, 703));
+    assert_eq!(text("session/subagents/agent-1.jsonl"), lines(0, 2));
+    assert_eq!(text("session/subagents/agent-1.meta.json"), r#"{"n":2}"#);
+    assert_eq!(text("session/subagents/workflows/run/agent-2.jsonl"), lines(0, 1));
+    assert_eq!(text("session/subagents/agent-3.meta.json"), r#"{"n":3}"#);
+    assert_eq!(files.len(), 5);
+    let totals = report.totals;
+    assert_eq!(
+        (totals.sessions, totals.files, totals.entries, totals.failures),
+        (1, 5, 706, 0)
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, &main_key(), lines(0, 1)).await;
+    append(&*store, &agent("subagents/agent-1"), lines(0, 1)).await;
+    let target = Projects::new();
+    let into = target.path().join("new");
+    restored(&store, &into).await;
+    let mode = |path: &str| fs::metadata(into.join(path)).unwrap().permissions().mode() & 0o777;
+    let dirs = [
+        "",
+        "projects",
+        "projects/project",
+        "projects/project/session",
+        "projects/project/session/subagents",
+    ];
+    assert_eq!(dirs.map(mode), [0o700; 5]);
+    let files = [
+        "projects/project/session.jsonl",
+        "projects/project/session/subagents/agent-1.jsonl",
+    ];
+    assert_eq!(files.map(mode), [0o600; 2]);
+}
+
+#[tokio::test]
+async fn a_target_that_holds_something_is_refused_and_left_alone() {
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, &main_key(), lines(0, 1)).await;
+    let target = Projects::new();
+    target.write("mine.txt", "mine");
+    let error = restore(store.clone(), None, target.path(), silent()).await.unwrap_err();
+    assert!(matches!(error, SessionError::TargetNotEmpty { .. }));
+    assert_eq!(names(target.path()), ["mine.txt"]);
+    let file = target.path().join("mine.txt");
+    let error = restore(store, None, &file, silent()).await.unwrap_err();
+    assert!(matches!(error, SessionError::Target { .. }));
+}
+
+#[tokio::test]
+async fn of_a_damaged_session_nothing_is_left_and_the_others_go_on() {
+    let store = Arc::new(MemoryStore::new());
+    let other = SessionKey::main("project", "whole").unwrap();
+    append(&*store, &other, lines(0, 2)).await;
+    append(&*store, &agent("subagents/agent-1"), lines(0, 2)).await;
+    append(&*store, &main_key(), lines(0, 2)).await;
+    append(&*store, &main_key(), lines(2, 2)).await;
+    store.tamper(&main_key(), |batches| batches[1].payload = "{}\n".into());
+    let target = Projects::new();
+    let report = restored(&store, target.path()).await;
+
+    assert_eq!(names(target.path()), ["projects/project/whole.jsonl"]);
+    assert!(!target.path().join("projects/project/session").exists());
+    assert_eq!((report.totals.sessions, report.totals.failures), (1, 1));
+    let failure = report.sessions[0].failure.as_ref().unwrap();
+    assert_eq!(failure.damaged, Some((2, 2)));
+    assert_eq!(report.sessions[0].files, 0);
+}
+
+#[tokio::test]
+async fn keys_that_must_not_be_file_names_write_nothing() {
+    let store = Arc::new(MemoryStore::new());
+    let hostile = [
+        ("..", "up"),
+        ("project", ".."),
+        ("project", "../../escape"),
+        ("/etc", "passwd"),
+        ("C:", "drive"),
+        ("back\\slash", "s"),
+    ];
+    for (project, session) in hostile {
+        append(&*store, &SessionKey::main(project, session).unwrap(), lines(0, 1)).await;
+    }
+    append(
+        &*store,
+        &SessionKey::main("project", "n".repeat(4096)).unwrap(),
+        lines(0, 1),
+    )
+    .await;
+    let target = Projects::new();
+    let into = target.path().join("into");
+    let report = restored(&store, &into).await;
+
+    assert_eq!(names(target.path()), [""; 0]);
+    assert_eq!(report.totals.failures, 7);
+    for row in &report.sessions {
+        assert!(
+            matches!(row.failure.as_ref().unwrap().error, StreamError::UnsafeKey { .. }),
+            "{row:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn hostile_subpaths_are_left_out_and_named() {
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, &main_key(), lines(0, 1)).await;
+    for subpath in ["../../../escape", "/etc/x", "a/./b", "C:x", "..", "subagents/"] {
+        append(&*store, &agent(subpath), lines(0, 1)).await;
+    }
+    append(&*store, &agent("subagents/agent-1"), lines(0, 1)).await;
+    let target = Projects::new();
+    let report = restored(&store, target.path()).await;
+
+    let expected = [
+        "projects/project/session/subagents/agent-1.jsonl",
+        "projects/project/session.jsonl",
+    ];
+    let mut names = names(target.path());
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    assert_eq!(names, expected);
+    assert_eq!((report.totals.skipped, report.totals.failures), (6, 0));
+}
+
+#[tokio::test]
+async fn two_keys_with_one_name_are_a_failure_not_a_mixture() {
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, &main_key(), lines(0, 1)).await;
+    // Its directory would lie where the other one's file is, whichever comes first.
+    let other = SessionKey::main("project", "session.jsonl").unwrap();
+    append(&*store, &other.with_subpath("subagents/agent-1").unwrap(), lines(0, 1)).await;
+    append(&*store, &other, lines(5, 1)).await;
+    let target = Projects::new();
+    let report = restored(&store, target.path()).await;
+    assert_eq!((report.totals.sessions, report.totals.failures), (1, 1));
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_for_and_a_refusal_fails_the_session() {
+    let faulty = FaultyStore::default();
+    append(&*faulty.inner, &main_key(), lines(0, 3)).await;
+    faulty
+        .loads
+        .lock()
+        .unwrap()
+        .extend([Fault::Fail(away()), Fault::Fail(away())]);
+    let store = Arc::new(faulty);
+    let target = Projects::new();
+    let report = restored(&store, &target.path().join("one")).await;
+    assert_eq!((report.totals.entries, report.totals.failures), (3, 0));
+
+    store
+        .loads
+        .lock()
+        .unwrap()
+        .push_back(Fault::Fail(StoreError::Denied("no".into())));
+    let report = restored(&store, &target.path().join("two")).await;
+    assert_eq!(report.totals.failures, 1);
+    assert_eq!(names(&target.path().join("two")), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_dropped_restore_takes_its_files_away() {
+    let store = Arc::new(MemoryStore::new());
+    for n in 0..20 {
+        append(&*store, &main_key(), lines(n * 100, 100)).await;
+    }
+    let target = Projects::new();
+    for polls in 1..60 {
+        let into = target.path().join(polls.to_string());
+        let mut restoring = Box::pin(restore(store.clone(), None, &into, silent()));
+        let mut is_done = false;
+        for _ in 0..polls {
+            is_done = futures_util::FutureExt::now_or_never(&mut restoring).is_some();
+            if is_done {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(restoring);
+        // The blocking half may still be at it: it hears of it at its next step.
+        while !is_done && names(target.path()).iter().any(|name| name.ends_with(".partial")) {
+            tokio::task::yield_now().await;
+        }
+    }
+    for file in names(target.path()) {
+        assert!(file.ends_with("projects/project/session.jsonl"), "{file}");
+        assert_eq!(fs::read(target.path().join(&file)).unwrap(), lines(0, 2000).as_bytes());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_write_that_fails_names_the_file_and_leaves_nothing() {
+    let store = Arc::new(MemoryStore::new());
+    append(&*store, &main_key(), lines(0, 1)).await;
+    let target = Projects::new();
+    let shared = Restore {
+        store,
+        target: Target::open(&target.path().join("into")).unwrap(),
+        meter: Meter::new(silent()),
+    };
+    // Somebody took the directory away.
+    fs::remove_dir(target.path().join("into/projects")).unwrap();
+    let row = shared.session(main_key()).await;
+    let StreamError::Write { path, .. } = &row.failure.as_ref().unwrap().error else {
+        panic!("{row:?}")
+    };
+    assert!(path.ends_with("into/projects/project"), "{path:?}");
+}

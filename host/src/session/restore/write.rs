@@ -1,0 +1,114 @@
+use std::fs::File;
+use std::io::{BufWriter, IntoInnerError, Write};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::report::Restored;
+use super::stage::Staged;
+use super::target::Target;
+use crate::key::{SessionKey, UnsafeKey};
+use crate::session::StreamError;
+use crate::session::compare::without_lf;
+use crate::session::progress::Meter;
+use crate::session::stored::{GivenUp, StoredLines, count_lines};
+use crate::transcript::metadata;
+
+/// Writes one stream's files under temporary names, on a blocking thread: synced when this returns.
+///
+/// A subagent's metadata entries become its sidecar, of which the last one counts. Nothing is written for a stream
+/// without lines. If the stored side is given up, so is this: the files are gone when the result is dropped.
+pub(super) fn stream(
+    target: &Target,
+    key: &SessionKey,
+    mut lines: StoredLines,
+    meter: &Meter,
+) -> Result<Restored, StreamError> {
+    let mut restored = Restored::default();
+    let mut transcript = Transcript::new(target, named(key, key.file())?);
+    let mut last_metadata = None;
+    // Given up: whoever reads the stored side has the reason.
+    while let Ok(Some(chunk)) = next(&mut lines, key) {
+        if !key.is_main() && metadata::is_metadata(&chunk) {
+            last_metadata = Some(Bytes::copy_from_slice(without_lf(&chunk)));
+            continue;
+        }
+        transcript.write(&chunk)?;
+        let entries = count_lines(&chunk);
+        restored.entries += entries;
+        restored.bytes += chunk.len() as u64;
+        meter.moved(entries, chunk.len() as u64);
+    }
+    restored.files.extend(transcript.finish()?);
+    if let Some(entry) = last_metadata {
+        let file = named(key, key.sidecar_file())?;
+        restored.files.push(sidecar(target, file, &entry)?);
+    }
+    Ok(restored)
+}
+
+/// A main transcript needs no look at its lines.
+fn next(lines: &mut StoredLines, key: &SessionKey) -> Result<Option<Bytes>, GivenUp> {
+    if key.is_main() {
+        lines.next_payload()
+    } else {
+        lines.next_line()
+    }
+}
+
+/// A transcript's file, there from the first line on.
+struct Transcript<'a> {
+    target: &'a Target,
+    file: PathBuf,
+    open: Option<(Staged, BufWriter<File>)>,
+}
+
+/// Enough that a system call is nothing beside the work on what it writes.
+const BUFFER: usize = 256 << 10;
+
+impl<'a> Transcript<'a> {
+    fn new(target: &'a Target, file: PathBuf) -> Self {
+        Self {
+            target,
+            file,
+            open: None,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        let (staged, file) = match &mut self.open {
+            Some(open) => open,
+            none => {
+                let (staged, file) = Staged::create(self.target, self.file.clone())?;
+                none.insert((staged, BufWriter::with_capacity(BUFFER, file)))
+            }
+        };
+        file.write_all(bytes).map_err(|source| staged.cannot_write(source))
+    }
+
+    fn finish(self) -> Result<Option<Staged>, StreamError> {
+        let Some((staged, file)) = self.open else {
+            return Ok(None);
+        };
+        let written = file.into_inner().map_err(IntoInnerError::into_error);
+        let synced = written.and_then(|file| file.sync_all());
+        synced.map_err(|source| staged.cannot_write(source))?;
+        Ok(Some(staged))
+    }
+}
+
+fn sidecar(target: &Target, file: PathBuf, entry: &[u8]) -> Result<Staged, StreamError> {
+    let name = file.display().to_string();
+    let bytes = metadata::to_sidecar(entry).map_err(|source| StreamError::Sidecar { file: name, source })?;
+    let (staged, mut open) = Staged::create(target, file)?;
+    let written = open.write_all(&bytes).and_then(|()| open.sync_all());
+    written.map_err(|source| staged.cannot_write(source))?;
+    Ok(staged)
+}
+
+fn named(key: &SessionKey, file: Result<PathBuf, UnsafeKey>) -> Result<PathBuf, StreamError> {
+    file.map_err(|error| StreamError::UnsafeKey {
+        key: key.clone(),
+        reason: error.to_string(),
+    })
+}

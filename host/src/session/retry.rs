@@ -1,0 +1,154 @@
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::store::StoreError;
+
+/// Tests need not wait.
+const FIRST: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
+const LONGEST: Duration = Duration::from_secs(5);
+const TRIES: u32 = 5;
+
+/// Patience with one call: a few tries, each pause twice the one before, half of it random so that those who failed
+/// together do not come back together.
+#[derive(Debug)]
+pub(super) struct Retry {
+    left: u32,
+    pause: Duration,
+}
+
+impl Retry {
+    pub(super) fn new() -> Self {
+        Self::with_tries(TRIES)
+    }
+
+    pub(super) fn with_tries(tries: u32) -> Self {
+        Self {
+            left: tries.saturating_sub(1),
+            pause: FIRST,
+        }
+    }
+
+    /// Pauses if trying again can help and there is a try left; false: give up.
+    pub(super) async fn again(&mut self, error: &StoreError) -> bool {
+        if !error.can_retry() {
+            return false;
+        }
+        let asked = match error {
+            StoreError::Throttled(asked) => *asked,
+            _ => Duration::ZERO,
+        };
+        self.pause(asked).await
+    }
+
+    /// Pauses, `at_least` this long, if there is a try left.
+    pub(super) async fn pause(&mut self, at_least: Duration) -> bool {
+        match self.next_pause() {
+            Some(pause) => {
+                tokio::time::sleep(pause.max(at_least)).await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How long to wait before the next try; none: that was the last one.
+    fn next_pause(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        let pause = jittered(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST);
+        Some(pause)
+    }
+}
+
+/// Between half of it and all of it.
+fn jittered(pause: Duration) -> Duration {
+    let random = f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+    pause.mul_f64(0.5 + random / 2.0)
+}
+
+/// Makes a call until it succeeds, fails for good, or the tries are used up.
+pub(super) async fn retrying<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut retry = Retry::new();
+    loop {
+        match call().await {
+            Err(error) if retry.again(&error).await => {}
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_end() {
+        let mut retry = Retry::new();
+        let pauses: Vec<_> = std::iter::from_fn(|| retry.next_pause()).collect();
+        assert_eq!(pauses.len(), 4);
+        for (pause, most) in pauses.iter().zip([1, 2, 4, 8].map(|times| FIRST * times)) {
+            assert!((most / 2..=most).contains(pause), "{pauses:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_stop_growing() {
+        let mut retry = Retry::with_tries(40);
+        let longest = std::iter::from_fn(|| retry.next_pause()).max();
+        assert!(longest.is_some_and(|pause| pause <= LONGEST), "{longest:?}");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_comes_back_is_asked_again() {
+        let mut calls = 0;
+        let done = retrying(async || {
+            calls += 1;
+            if calls < 3 {
+                Err(StoreError::Unavailable("away".into()))
+            } else {
+                Ok(calls)
+            }
+        });
+        assert_eq!(done.await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_stays_away_is_given_up() {
+        let mut calls = 0;
+        let done: Result<(), _> = retrying(async || {
+            calls += 1;
+            Err(StoreError::Unavailable("away".into()))
+        })
+        .await;
+        assert_eq!((done, calls), (Err(StoreError::Unavailable("away".into())), TRIES));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_help_is_not_tried_again() {
+        let mut calls = 0;
+        let done: Result<(), _> = retrying(async || {
+            calls += 1;
+            Err(StoreError::Denied("no".into()))
+        })
+        .await;
+        assert_eq!((done, calls), (Err(StoreError::Denied("no".into())), 1));
+    }
+
+    #[tokio::test]
+    async fn a_throttled_call_waits_as_long_as_it_was_asked_to() {
+        let asked = Duration::from_millis(50);
+        let mut calls = Vec::new();
+        let done = retrying(async || {
+            calls.push(std::time::Instant::now());
+            if calls.len() == 1 {
+                Err(StoreError::Throttled(asked))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+        assert_eq!(done, Ok(()));
+        assert!(calls[1] - calls[0] >= asked);
+    }
+}
