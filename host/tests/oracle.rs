@@ -7,7 +7,8 @@
 //! python3 -m venv target/oracle && target/oracle/bin/pip install claude-agent-sdk==0.2.186
 //! ```
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)] // All of it is test code, helpers too.
+// All of it is test code, what the tests share too.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -81,7 +81,7 @@ fn text(path: &Path) -> Cow<'_, str> {
     }
     // Only there: elsewhere two normal forms are two directories.
     #[cfg(target_os = "macos")]
-    let text = unicode_normalization::UnicodeNormalization::nfc(text.as_ref()).collect();
+    let text = unicode_normalization::UnicodeNormalization::nfc(&*text).collect();
     text
 }
 
