@@ -36,7 +36,7 @@ pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};
 pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
-pub use verify::{LocalState, StoredState, StreamCheck, VerifyReport, VerifyTotals, verify};
+pub use verify::{LocalState, StoredState, StreamCheck, Verify, VerifyReport, VerifyTotals, verify};
 
 /// How many streams, or sessions, are worked on side by side.
 const SIDE_BY_SIDE: usize = 4;

@@ -20,10 +20,10 @@ pub use report::{Counts, ImportNote, ImportReport, ImportTotals, OddLine, Sessio
 /// What to import; everything by default.
 #[derive(Clone, Debug, Default)]
 pub struct Import {
-    /// Only the sessions with these ids, if there are any.
+    /// Only the sessions with these ids, if there are any. One that no project has is an error.
     pub sessions: Vec<String>,
-    /// Only this project.
-    pub project: Option<String>,
+    /// Only these projects.
+    pub projects: Option<Vec<String>>,
 }
 
 /// Brings what lies in an agent's projects directory into a store.
@@ -97,7 +97,8 @@ async fn look(projects_dir: &Path, what: &Import) -> Result<(ProjectsDir, Found)
     let looked = blocking(move || {
         let projects = ProjectsDir::open(&path)?;
         let mut found = projects.scan()?;
-        let missing = found.keep(&what.sessions, what.project.as_deref());
+        let missing = found.keep_sessions(&what.sessions);
+        found.keep_projects(what.projects.as_deref());
         Ok((projects, found, missing))
     });
     let (projects, found, missing) = looked.await.map_err(|source| SessionError::Local {

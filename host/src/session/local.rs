@@ -245,17 +245,25 @@ impl Scan<'_> {
 }
 
 impl Found {
-    /// Keeps only these sessions and this project; gives the ids that nothing has.
-    pub(super) fn keep(&mut self, ids: &[String], project: Option<&str>) -> BTreeSet<String> {
-        self.sessions.retain(|key, _| {
-            project.is_none_or(|project| key.project_key() == project)
-                && (ids.is_empty() || ids.iter().any(|id| id == key.session_id()))
-        });
+    /// Keeps only the sessions with these ids, if there are any; gives the ids that none has.
+    pub(super) fn keep_sessions(&mut self, ids: &[String]) -> BTreeSet<String> {
         let mut missing: BTreeSet<_> = ids.iter().cloned().collect();
+        if !ids.is_empty() {
+            self.sessions
+                .retain(|key, _| ids.iter().any(|id| id == key.session_id()));
+        }
         for key in self.sessions.keys() {
             missing.remove(key.session_id());
         }
         missing
+    }
+
+    /// Keeps only these projects.
+    pub(super) fn keep_projects(&mut self, projects: Option<&[String]>) {
+        if let Some(projects) = projects {
+            self.sessions
+                .retain(|key, _| projects.iter().any(|project| project == key.project_key()));
+        }
     }
 }
 

@@ -2,7 +2,7 @@ mod report;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream as streams};
@@ -20,23 +20,28 @@ use crate::transcript::metadata;
 
 pub use report::{LocalState, StoredState, StreamCheck, VerifyReport, VerifyTotals};
 
+/// What to verify; by default everything that is stored, and no local files.
+#[derive(Clone, Debug, Default)]
+pub struct Verify {
+    /// Only these sessions, by their main keys.
+    pub sessions: Option<Vec<SessionKey>>,
+    /// An agent's projects directory: what is stored is compared with the files in it, and what lies there and is not
+    /// stored counts as not delivered.
+    pub projects_dir: Option<PathBuf>,
+    /// Only these projects of that directory: the others are not meant to be in this store.
+    pub local_projects: Option<Vec<String>>,
+}
+
 /// Reads stored sessions whole and checks numbers, digests and ends; with a projects directory also against the files
-/// in it, streams that are not stored at all included.
-///
-/// `sessions` are main keys; none: all that the store lists and, with a projects directory, all that lie there.
-pub async fn verify(
-    store: Arc<dyn Store>,
-    sessions: Option<Vec<SessionKey>>,
-    projects_dir: Option<&Path>,
-    progress: OnProgress,
-) -> Result<VerifyReport, SessionError> {
-    let local = match projects_dir {
-        Some(path) => Some(look(path).await?),
+/// in it.
+pub async fn verify(store: Arc<dyn Store>, what: &Verify, progress: OnProgress) -> Result<VerifyReport, SessionError> {
+    let local = match &what.projects_dir {
+        Some(path) => Some(look(path, what.local_projects.clone()).await?),
         None => None,
     };
     let (projects, mut files) = local.unzip();
     let mut work = Vec::new();
-    for session in wanted(&*store, sessions, files.as_ref()).await? {
+    for session in wanted(&*store, what.sessions.clone(), files.as_ref()).await? {
         let mut found = files
             .as_mut()
             .and_then(|files| files.remove(&session))
@@ -50,7 +55,7 @@ pub async fn verify(
     }
     let meter = Meter::new(progress);
     meter.expect(work.len() as u64, 0);
-    let shared = Verify { store, projects, meter };
+    let shared = Shared { store, projects, meter };
     let mut rows: Vec<_> = streams::iter(work)
         .map(|(key, stream)| shared.stream(key, stream))
         .buffer_unordered(SIDE_BY_SIDE)
@@ -62,11 +67,12 @@ pub async fn verify(
 
 type Files = BTreeMap<SessionKey, Vec<LocalStream>>;
 
-async fn look(path: &Path) -> Result<(ProjectsDir, Files), SessionError> {
+async fn look(path: &Path, only: Option<Vec<String>>) -> Result<(ProjectsDir, Files), SessionError> {
     let owned = path.to_owned();
     let looked = blocking(move || {
         let projects = ProjectsDir::open(&owned)?;
-        let found = projects.scan()?;
+        let mut found = projects.scan()?;
+        found.keep_projects(only.as_deref());
         Ok::<_, io::Error>((projects, found.sessions))
     });
     looked.await.map_err(|source| SessionError::Local {
@@ -96,13 +102,13 @@ async fn wanted(
 
 /// What the streams of one run share.
 #[derive(Debug)]
-struct Verify {
+struct Shared {
     store: Arc<dyn Store>,
     projects: Option<ProjectsDir>,
     meter: Meter,
 }
 
-impl Verify {
+impl Shared {
     async fn stream(&self, key: SessionKey, local: Option<LocalStream>) -> StreamCheck {
         let mut stored = Stored::new(self.store.clone(), key.clone(), None);
         let local = match (&self.projects, local) {

@@ -2,14 +2,15 @@ use std::fs;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use proptest::prelude::*;
 
 use super::*;
 use crate::key::SessionKey;
 use crate::session::faults::{Fault, FaultyStore, away};
-use crate::session::fixture::{Projects, append, batches, files, lines, main_key, stored};
-use crate::session::{StreamError, delete, restore, silent};
+use crate::session::fixture::{Projects, append, batches, lines, main_key, stored};
+use crate::session::{StreamError, delete, silent};
 use crate::store::{Batch, Kind, MemoryStore, Reader, StoreError};
+use crate::summary::Fold;
+use overtaken::Overtaken;
 
 const MAIN: &str = "project/session.jsonl";
 
@@ -318,7 +319,7 @@ async fn a_filter_takes_what_it_names_and_refuses_what_is_not_there() {
     let store = Arc::new(MemoryStore::new());
     let mut what = Import {
         sessions: vec!["session".into()],
-        project: Some("project".into()),
+        projects: Some(vec!["project".into()]),
     };
     let report = import(store.clone(), projects.path(), &what, silent()).await.unwrap();
     assert_eq!(report.totals.sessions, 1);
@@ -482,56 +483,5 @@ async fn a_dropped_import_leaves_whole_batches_and_the_next_one_goes_on() {
     assert_eq!(stored(&*store, &main_key()).await, lines(0, 1600));
 }
 
-/// A line with everything in it that a line can have.
-fn hostile_line() -> impl Strategy<Value = Vec<u8>> {
-    let entry = prop_oneof![
-        Just(r#"{"a":"\u0000","b":"\ud800","c":1e999,"d":-0,"e":9223372036854775809}"#.to_owned()),
-        Just("{\"type\":\"user\",\"type\":\"user\",\"x\":\"\u{2028}\\r\\n\"}".to_owned()),
-        Just("{\"s\":\"crlf line\"}\r".to_owned()),
-        Just(" { \"spaced\" : [ 1 , 2 ] } ".to_owned()),
-        (0..3_u32).prop_map(|n| format!("{{\"uuid\":\"{n}\"}}")),
-        "[^\n]{0,40}".prop_map(|text| text),
-    ];
-    let bytes = prop::collection::vec(any::<u8>(), 0..40)
-        .prop_map(|bytes| bytes.into_iter().filter(|byte| *byte != b'\n').collect::<Vec<_>>());
-    prop_oneof![4 => entry.prop_map(String::into_bytes), 1 => bytes].prop_map(|mut line| {
-        line.push(b'\n');
-        line
-    })
-}
-
-fn hostile_file() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(hostile_line(), 1..40).prop_map(|lines| lines.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn what_goes_in_comes_out_to_the_byte(main in hostile_file(), agent in hostile_file(), cut in 0.0..1.0_f64) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let projects = Projects::new();
-            let store = Arc::new(MemoryStore::new());
-            // First a beginning of it that may end within a line, then all.
-            let beginning = &main[..(main.len() as f64 * cut) as usize];
-            projects.write(MAIN, beginning);
-            projects.import(&store).await;
-            projects
-                .write(MAIN, &main)
-                .write("project/session/subagents/agent-1.jsonl", &agent)
-                .write("project/session/subagents/agent-1.meta.json", "{\"a\":[1, 2]}");
-            projects.import(&store).await;
-
-            let target = Projects::new();
-            let report = restore(store, None, &target.path().join("new"), silent()).await.unwrap();
-            assert_eq!(report.totals.failures, 0, "{report:?}");
-            assert_eq!(files(&target.path().join("new/projects")), files(projects.path()));
-        });
-    }
-}
-
-use crate::summary::Fold;
-use overtaken::Overtaken;
-
 mod overtaken;
+mod round_trip;

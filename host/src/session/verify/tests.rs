@@ -17,9 +17,18 @@ async fn imported(file: impl AsRef<[u8]>) -> (Projects, Arc<MemoryStore>) {
 }
 
 async fn against(projects: &Projects, store: &Arc<MemoryStore>) -> VerifyReport {
-    verify(store.clone(), None, Some(projects.path()), silent())
-        .await
-        .unwrap()
+    let what = Verify {
+        projects_dir: Some(projects.path().to_owned()),
+        ..Verify::default()
+    };
+    verify(store.clone(), &what, silent()).await.unwrap()
+}
+
+fn only(session: SessionKey) -> Verify {
+    Verify {
+        sessions: Some(vec![session]),
+        ..Verify::default()
+    }
 }
 
 async fn local_state(projects: &Projects, store: &Arc<MemoryStore>) -> LocalState {
@@ -31,7 +40,7 @@ async fn local_state(projects: &Projects, store: &Arc<MemoryStore>) -> LocalStat
 #[tokio::test]
 async fn a_whole_stream_is_counted() {
     let (_, store) = imported(lines(0, 600)).await;
-    let report = verify(store, None, None, silent()).await.unwrap();
+    let report = verify(store, &Verify::default(), silent()).await.unwrap();
     let [row] = &report.streams[..] else { panic!() };
     assert_eq!((row.batches, row.entries, row.first, row.last), (2, 600, 1, 2));
     assert_eq!(row.bytes, lines(0, 600).len() as u64);
@@ -44,7 +53,7 @@ async fn each_kind_of_damage_names_its_range() {
     let (_, store) = imported(lines(0, 2600)).await;
     let check = async |session: &str| {
         let key = SessionKey::main("project", session).unwrap();
-        let report = verify(store.clone(), Some(vec![key]), None, silent()).await.unwrap();
+        let report = verify(store.clone(), &only(key), silent()).await.unwrap();
         assert_eq!(report.totals.damaged, 1, "{report:?}");
         let StoredState::Damaged { first, last, .. } = report.streams[0].stored else {
             panic!("{report:?}")
@@ -94,7 +103,7 @@ async fn a_store_that_refuses_is_a_failed_row() {
         .lock()
         .unwrap()
         .push_back(Fault::Fail(StoreError::Denied("no".into())));
-    let report = verify(Arc::new(faulty), None, None, silent()).await.unwrap();
+    let report = verify(Arc::new(faulty), &Verify::default(), silent()).await.unwrap();
     assert_eq!((report.totals.failed, report.totals.damaged), (1, 0));
 }
 
@@ -180,7 +189,7 @@ async fn what_was_never_stored_is_not_delivered() {
 async fn a_deleted_session_is_deleted() {
     let (_, store) = imported(lines(0, 1)).await;
     delete(store.clone(), &main_key()).await.unwrap();
-    let report = verify(store, Some(vec![main_key()]), None, silent()).await.unwrap();
+    let report = verify(store, &only(main_key()), silent()).await.unwrap();
     assert_eq!(report.streams[0].stored, StoredState::Deleted);
 }
 
@@ -188,6 +197,22 @@ async fn a_deleted_session_is_deleted() {
 async fn foreign_writers_are_part_of_it() {
     let (_, store) = imported(lines(0, 1)).await;
     append(&*store, &main_key(), lines(1, 1)).await;
-    let report = verify(store, None, None, silent()).await.unwrap();
+    let report = verify(store, &Verify::default(), silent()).await.unwrap();
     assert_eq!((report.totals.entries, report.totals.damaged), (2, 0));
+}
+
+#[tokio::test]
+async fn projects_that_are_not_meant_for_a_store_are_not_missed() {
+    let (projects, store) = imported(lines(0, 1)).await;
+    projects.write("elsewhere/session.jsonl", lines(0, 2));
+    let mut what = Verify {
+        projects_dir: Some(projects.path().to_owned()),
+        ..Verify::default()
+    };
+    assert_eq!(
+        verify(store.clone(), &what, silent()).await.unwrap().totals.undelivered,
+        1
+    );
+    what.local_projects = Some(vec!["project".into()]);
+    assert_eq!(verify(store, &what, silent()).await.unwrap().totals.undelivered, 0);
 }
