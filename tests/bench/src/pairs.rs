@@ -1,6 +1,29 @@
 //! Two things measured in turns.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The times of many short calls of two things, in turns.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    a: Vec<Duration>,
+    b: Vec<Duration>,
+}
+
+impl Turns {
+    pub(crate) async fn a<T, E>(&mut self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let start = Instant::now();
+        let result = call.await;
+        self.a.push(start.elapsed());
+        result
+    }
+
+    pub(crate) fn b<T, E>(&mut self, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let start = Instant::now();
+        let result = call();
+        self.b.push(start.elapsed());
+        result
+    }
+}
 
 /// The times of two things, round by round.
 #[derive(Debug, Default)]
@@ -19,6 +42,12 @@ pub(crate) struct Spread {
 impl Pairs {
     pub(crate) fn add(&mut self, a: Duration, b: Duration) {
         self.rounds.push((a.as_secs_f64(), b.as_secs_f64()));
+    }
+
+    /// A round of many calls: one slow sync among them does not make it slow.
+    pub(crate) fn add_medians(&mut self, turns: Turns) {
+        let median = |times: &[Duration]| Spread::of(times.iter().map(Duration::as_secs_f64)).median;
+        self.rounds.push((median(&turns.a), median(&turns.b)));
     }
 
     /// A's time for one of B's, round by round.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mirrorbox::adapter::{Adapter, Runtime};
 use mirrorbox::config::Manifest;
@@ -12,10 +12,10 @@ use mirrorbox_adapter::Adapter as _;
 use mirrorbox_adapter_fs::Fs;
 
 use crate::build::Built;
-use crate::pairs::Pairs;
+use crate::pairs::{Pairs, Turns};
 use crate::report::Report;
 
-/// How many calls a round has.
+/// How many calls of each side a round has; its figure is their median.
 const CALLS: u64 = 40;
 const PAYLOAD: usize = 64 << 10;
 
@@ -36,33 +36,48 @@ pub(crate) async fn measure(built: &Built, rounds: usize, report: &mut Report) -
     empty_call(built, report).await
 }
 
+/// On disk, where syncing costs most, and in memory, where it costs nothing and the sandbox shows.
 async fn tax(built: &Built, rounds: usize, report: &mut Report) -> anyhow::Result<()> {
-    let dir = tempfile::tempdir()?;
-    let (in_sandbox, natively) = (dir.path().join("component"), dir.path().join("native"));
+    let disk = tempfile::tempdir()?;
+    tax_in(built, disk.path(), "on disk", rounds, report).await?;
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        let memory = tempfile::tempdir_in(memory)?;
+        tax_in(built, memory.path(), "in memory", rounds, report).await?;
+    }
+    Ok(())
+}
+
+async fn tax_in(built: &Built, dir: &Path, place: &str, rounds: usize, report: &mut Report) -> anyhow::Result<()> {
+    let (in_sandbox, natively) = (dir.join("component"), dir.join("native"));
     std::fs::create_dir_all(&in_sandbox)?;
     std::fs::create_dir_all(&natively)?;
-    let store = fs_component(built, &in_sandbox).await?;
-    let mut native = Fs::at(&natively).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let component = fs_component(built, &in_sandbox).await?;
+    let mut native = Native::at(&natively)?;
     let key = SessionKey::main("project", "session")?;
     let mut chain = Chain::start(&key);
     let (mut appends, mut loads) = (Pairs::default(), Pairs::default());
     for _ in 0..rounds {
-        let first = chain.number();
-        let batches: Vec<_> = (0..CALLS).map(|_| chain.next(draft())).collect();
-        let component = timed_appends(&*store, &key, &batches).await?;
-        appends.add(component, timed_native_appends(&mut native, &key, &batches)?);
-        let component = timed_loads(&*store, &key, first).await?;
-        loads.add(component, timed_native_loads(&mut native, &key, first)?);
+        let (mut append, mut load) = (Turns::default(), Turns::default());
+        for _ in 0..CALLS {
+            let after = chain.number();
+            let batch = chain.next(draft());
+            append.a(component.append(&key, &batch, None)).await?;
+            append.b(|| native.append(&key, &batch))?;
+            load.a(component.load(&key, after, 1)).await?;
+            load.b(|| native.load(&key, after))?;
+        }
+        appends.add_medians(append);
+        loads.add_medians(load);
     }
     for (what, pairs, aim) in [("append", &appends, "< 1.3"), ("load", &loads, "—")] {
-        let micros = |seconds: f64| seconds / CALLS as f64 * 1e6;
         let sides = format!(
             "component {:.0} µs, native {:.0} µs: the sandbox costs {:.0} µs a call",
-            micros(pairs.a().median),
-            micros(pairs.b().median),
-            micros(pairs.difference().median)
+            pairs.a().median * 1e6,
+            pairs.b().median * 1e6,
+            pairs.difference().median * 1e6
         );
-        let what = format!("sandbox: {what} of a 64 KiB batch, fs adapter as a component against native");
+        let what = format!("sandbox: {what} of a 64 KiB batch {place}, fs adapter as a component against native");
         report.pair(&what, aim, pairs, &sides);
     }
     Ok(())
@@ -83,40 +98,23 @@ fn draft() -> BatchDraft {
     }
 }
 
-async fn timed_appends(store: &dyn Store, key: &SessionKey, batches: &[Batch]) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    for batch in batches {
-        store.append(key, batch, None).await?;
-    }
-    Ok(start.elapsed())
-}
+/// The same adapter without a sandbox.
+struct Native(Fs);
 
-fn timed_native_appends(fs: &mut Fs, key: &SessionKey, batches: &[Batch]) -> anyhow::Result<Duration> {
-    let key = native_key(key);
-    let batches: Vec<_> = batches.iter().map(native_batch).collect();
-    let start = Instant::now();
-    for batch in batches {
-        fs.append(&key, batch, None)
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
+impl Native {
+    fn at(dir: &Path) -> anyhow::Result<Self> {
+        Fs::at(dir).map(Self).map_err(|error| anyhow::anyhow!("{error}"))
     }
-    Ok(start.elapsed())
-}
 
-async fn timed_loads(store: &dyn Store, key: &SessionKey, first: u64) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    for after in first..first + CALLS {
-        store.load(key, after, 1).await?;
+    fn append(&mut self, key: &SessionKey, batch: &Batch) -> anyhow::Result<()> {
+        let appended = self.0.append(&native_key(key), native_batch(batch), None);
+        appended.map_err(|error| anyhow::anyhow!("{error}"))
     }
-    Ok(start.elapsed())
-}
 
-fn timed_native_loads(fs: &mut Fs, key: &SessionKey, first: u64) -> anyhow::Result<Duration> {
-    let key = native_key(key);
-    let start = Instant::now();
-    for after in first..first + CALLS {
-        fs.load(&key, after, 1).map_err(|error| anyhow::anyhow!("{error}"))?;
+    fn load(&mut self, key: &SessionKey, after: u64) -> anyhow::Result<()> {
+        let loaded = self.0.load(&native_key(key), after, 1);
+        loaded.map(drop).map_err(|error| anyhow::anyhow!("{error}"))
     }
-    Ok(start.elapsed())
 }
 
 fn native_key(key: &SessionKey) -> mirrorbox_adapter::SessionKey {
