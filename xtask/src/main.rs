@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod oracle;
 mod process;
 mod system_packages;
 mod test;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, process, set_up};
+use crate::{build, oracle, process, set_up};
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
@@ -22,6 +22,7 @@ pub(crate) struct Options {
 /// Builds what the tests need, and runs them all, whatever fails on the way.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
+    oracle::ensure(workspace);
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::binary(workspace, build::Profile::Dev)?;
