@@ -8,8 +8,10 @@
     reason = "used by tests only"
 )]
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
@@ -85,4 +87,79 @@ fn status(name: &str) -> String {
     let status = fs::read_to_string("/proc/self/status").expect("these figures need /proc");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().to_owned()
+}
+
+/// A configuration and a state directory of its own, with the fs adapter that the command brings along, and the command.
+#[derive(Debug)]
+pub struct Installation {
+    /// The configuration directory.
+    pub config: PathBuf,
+    /// The state directory.
+    pub state: PathBuf,
+    /// The folder that the fs adapter keeps transcripts in.
+    pub store: PathBuf,
+}
+
+impl Installation {
+    /// Runs `mirrorbox init` for folders under `dir`.
+    pub fn at(dir: &Path) -> Self {
+        let installation = Self {
+            config: dir.join("config"),
+            state: dir.join("state"),
+            store: dir.join("store"),
+        };
+        let store = installation.store.clone();
+        installation.succeeds([OsStr::new("init"), OsStr::new("--store"), store.as_os_str()]);
+        installation
+    }
+
+    /// The command with these arguments, not started yet.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(built(target_dir().join("debug/mirrorbox")));
+        command
+            .arg("--config")
+            .arg(&self.config)
+            .arg("--state")
+            .arg(&self.state);
+        command.args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        let output = self.command(arguments).output().unwrap();
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs the command, which must exit with 0; what it printed.
+    pub fn succeeds<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran.stdout
+    }
+
+    /// Runs the command with `--json`, which must exit with 0; what it printed.
+    pub fn json<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> serde_json::Value {
+        let arguments: Vec<_> = arguments
+            .into_iter()
+            .map(|argument| argument.as_ref().to_owned())
+            .collect();
+        let printed = self.succeeds(arguments.iter().map(OsString::as_os_str).chain([OsStr::new("--json")]));
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+    }
+}
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
 }

@@ -1,5 +1,9 @@
 //! One test binary: linking the engine takes longer than most tests.
 
+// `cfg(test)` is what lets the lints see that all of it is test code.
+#[cfg(test)]
 mod cancel;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
 mod sandbox;
