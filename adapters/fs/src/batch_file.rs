@@ -65,7 +65,7 @@ pub(crate) struct BatchFile {
 impl BatchFile {
     /// Opens the batch of that number; none where there is no file.
     pub(crate) fn open(path: PathBuf, key: &SessionKey, number: u64) -> Result<Option<Self>> {
-        let file = match File::open(&path) {
+        let file = match disk::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(|error| unreadable(&path, number, error))?,
         };

@@ -1,4 +1,4 @@
-//! Every change to the disk, and what its failure means to the host.
+//! Every way to the disk, and what its failure means to the host.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File};
@@ -101,6 +101,24 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Opens a file for reading.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    step()?;
+    File::open(path)
+}
+
+/// Reads a text.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    step()?;
+    fs::read_to_string(path)
+}
+
+/// When a file was last written.
+pub(crate) fn modified(path: &Path) -> io::Result<SystemTime> {
+    step()?;
+    fs::metadata(path)?.modified()
+}
+
 /// The numbers of a folder's files that [`layout::numbered`] named; none where there is no folder.
 pub(crate) fn numbers(dir: &Path, suffix: &str) -> Result<BTreeSet<u64>> {
     list(dir, |entry| layout::number(entry.file_name().to_str()?, suffix))
@@ -116,7 +134,7 @@ pub(crate) fn folders(dir: &Path) -> Result<BTreeSet<String>> {
 
 fn list<T: Ord>(dir: &Path, keep: impl Fn(&DirEntry) -> Option<T>) -> Result<BTreeSet<T>> {
     for _ in 0..LISTINGS {
-        let entries = match fs::read_dir(dir) {
+        let entries = match step().and_then(|()| fs::read_dir(dir)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
             listed => listed.map_err(|error| failed("list", dir, error))?,
         };

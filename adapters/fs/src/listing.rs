@@ -1,6 +1,5 @@
 //! What is stored: pages sorted by folder name; a token is the last name of the page before.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,17 +40,19 @@ pub(crate) fn subpaths(layout: &Layout, main: &SessionKey, token: Option<&str>, 
 /// One session; none if its main transcript holds nothing but a tombstone.
 pub(crate) fn session(layout: &Layout, main: &SessionKey) -> Result<Option<Session>> {
     let stream = Stream::new(layout, main);
+    let summary = stream.summary()?;
+    let Some(last) = last(&stream, summary.as_ref().map_or(0, |summary| summary.through))? else {
+        return Ok(None);
+    };
+    // Last of all: a tombstone that was taken for the last batch is found.
     let tombstone = newest_tombstone(&stream)?;
-    let summary = stream.summary(tombstone)?;
-    let reached = summary.as_ref().map_or(0, |summary| summary.through);
-    Ok(last(&stream, reached)?
-        .filter(|last| last.number > tombstone)
-        .map(|last| Session {
-            session_id: main.session_id.clone(),
-            modified: last.modified,
-            last: last.number,
-            summary,
-        }))
+    let session = Session {
+        session_id: main.session_id.clone(),
+        modified: last.modified,
+        last: last.number,
+        summary: summary.filter(|summary| summary.through > tombstone),
+    };
+    Ok((last.number > tombstone).then_some(session))
 }
 
 /// A damaged tombstone is for whoever loads the transcript to tell; it must not hide all other sessions.
@@ -86,7 +87,7 @@ fn last(stream: &Stream<'_>, reached: u64) -> Result<Option<Last>> {
 
 fn batch(stream: &Stream<'_>, number: u64) -> Result<Option<Last>> {
     let path = stream.slot(number);
-    match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+    match disk::modified(&path) {
         Ok(modified) => Ok(Some(Last {
             number,
             modified: unix_ms(modified),
@@ -135,7 +136,7 @@ fn part(dir: &Path, name: &str) -> Result<Option<String>> {
         return Ok(decode_file_name(name));
     }
     let path = layout::full_name(&dir.join(name));
-    match fs::read_to_string(&path) {
+    match disk::read(&path) {
         Ok(part) if encode_file_name(&part) == name => Ok(Some(part)),
         Err(error) if error.kind() != ErrorKind::NotFound && error.kind() != ErrorKind::InvalidData => {
             Err(disk::failed("read", &path, error))

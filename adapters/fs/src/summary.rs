@@ -1,9 +1,7 @@
 //! Summaries, each under the number that it reaches to.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
-use std::ops::Bound;
 use std::path::PathBuf;
 
 use mirrorbox_adapter::{Result, Summary, log};
@@ -40,17 +38,12 @@ impl Stream<'_> {
         written.map_err(|error| disk::failed("write", &path, error))
     }
 
-    /// The summary that reaches furthest, if it reaches beyond the newest tombstone.
-    pub(crate) fn summary(&self, tombstone: u64) -> Result<Option<Summary>> {
+    /// The summary that reaches furthest; a tombstone may hide it.
+    pub(crate) fn summary(&self) -> Result<Option<Summary>> {
         let mut gone = None;
-        while let Some(through) = self
-            .summaries()?
-            .range((Bound::Excluded(tombstone), Bound::Unbounded))
-            .next_back()
-            .copied()
-        {
+        while let Some(through) = self.summaries()?.last().copied() {
             let path = self.summary_path(through);
-            match fs::read_to_string(&path) {
+            match disk::read(&path) {
                 Ok(json) => return Ok(Some(Summary { through, json })),
                 // Replaced just now by one that reaches further.
                 Err(error) if error.kind() == ErrorKind::NotFound && gone.replace(through) != Some(through) => {}

@@ -1,4 +1,4 @@
-//! Lets a test act at the n-th change to the disk: crash there, or be another host.
+//! Lets a test act before the n-th access to the disk: crash there, or be another host.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,7 +9,7 @@ thread_local! {
     static ACTION: RefCell<Option<Action>> = const { RefCell::new(None) };
 }
 
-/// What every change to the disk calls first.
+/// What every access to the disk calls first.
 pub(crate) fn step() -> io::Result<()> {
     // Taken out while it runs: what it does itself is not counted.
     let Some(mut action) = ACTION.take() else {
@@ -20,7 +20,7 @@ pub(crate) fn step() -> io::Result<()> {
     result
 }
 
-/// Runs `work` and dies before its change number `at` (from 0). Tells whether it came that far.
+/// Runs `work` and dies before its access number `at` (from 0). Tells whether it came that far.
 pub(crate) fn crash_at<T>(at: usize, work: impl FnOnce() -> T) -> Option<T> {
     let mut step = 0;
     let (result, steps) = with(
@@ -38,7 +38,7 @@ pub(crate) fn crash_at<T>(at: usize, work: impl FnOnce() -> T) -> Option<T> {
     (steps <= at).then_some(result)
 }
 
-/// Runs `work`, and `other` just before its change number `at` (from 0). Tells whether it came that far.
+/// Runs `work`, and `other` just before its access number `at` (from 0). Tells whether it came that far.
 pub(crate) fn meanwhile<T>(at: usize, mut other: impl FnMut() + 'static, work: impl FnOnce() -> T) -> (T, bool) {
     let mut step = 0;
     let (result, steps) = with(
@@ -54,7 +54,7 @@ pub(crate) fn meanwhile<T>(at: usize, mut other: impl FnMut() + 'static, work: i
     (result, steps > at)
 }
 
-/// Runs `work` with `action` at every change; also counts them.
+/// Runs `work` with `action` before every access; also counts them.
 fn with<T>(mut action: impl FnMut() -> io::Result<()> + 'static, work: impl FnOnce() -> T) -> (T, usize) {
     let steps = std::rc::Rc::new(std::cell::Cell::new(0));
     let counter = steps.clone();

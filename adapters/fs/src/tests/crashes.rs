@@ -1,10 +1,10 @@
-//! A host dies before each change that it makes to the disk in turn.
+//! A host dies before each time that it uses the disk, in turn.
 
 use super::*;
 use crate::disk::steps::crash_at;
 
-/// Runs `work` once for each change that it makes, each time on a new backend with three batches, dying before that
-/// change; then lets `check` look at what another host finds.
+/// Runs `work` once for each time that it uses the disk, each time on a new backend with three batches, dying just
+/// before; then lets `check` look at what another host finds.
 fn at_every_step<T>(work: impl Fn(&mut Fs) -> T, check: impl Fn(&Backend, &mut Fs)) {
     for step in 0.. {
         let (backend, mut fs) = Backend::with(3);
@@ -12,7 +12,7 @@ fn at_every_step<T>(work: impl Fn(&mut Fs) -> T, check: impl Fn(&Backend, &mut F
         drop(fs);
         check(&backend, &mut backend.host());
         if finished.is_some() {
-            assert!(step > 5, "only {step} changes to the disk were seen");
+            assert!(step > 5, "only {step} uses of the disk were seen");
             return;
         }
     }

@@ -1,12 +1,12 @@
-//! Two hosts at work on one stream: one acts before each change that the other makes, in turn; and both freely.
+//! Two hosts at work on one stream: one acts before each step of the other, in turn; and both freely.
 
 use std::thread;
 
 use super::*;
 use crate::disk::steps::meanwhile;
 
-/// Runs `work` once for each change that it makes, each time on a new backend with three batches, letting `other` act
-/// just before that change; then lets `check` look at what came of it.
+/// Runs `work` once for each time that it uses the disk, each time on a new backend with three batches, letting `other`
+/// act just before; then lets `check` look at what came of it.
 fn at_every_step<T, O: 'static>(
     work: impl Fn(&mut Fs) -> T,
     other: impl Fn(&mut Fs) -> O + Copy + 'static,
@@ -19,7 +19,7 @@ fn at_every_step<T, O: 'static>(
         let (result, came_that_far) = meanwhile(step, act, || work(&mut fs));
         check(&mut fs, result);
         if !came_that_far {
-            assert!(step > 5, "only {step} changes to the disk were seen");
+            assert!(step > 3, "only {step} uses of the disk were seen");
             return;
         }
     }
@@ -68,29 +68,63 @@ fn a_late_append_never_succeeds_behind_a_tombstone() {
     );
 }
 
+/// A host numbers behind the end that it sees.
+fn delete(fs: &mut Fs) {
+    let next = end(fs).unwrap() + 1;
+    fs.delete(&key(), tombstone(next)).unwrap();
+}
+
 #[test]
 fn an_append_and_a_delete_that_both_succeed_both_count() {
     at_every_step(
         |fs| fs.append(&key(), entries(4), Some(summary(4))),
-        |fs| {
-            // A host numbers behind the end it sees.
-            let next = end(fs).unwrap() + 1;
-            fs.delete(&key(), tombstone(next)).unwrap();
-        },
+        delete,
         |fs, ours| {
-            let deleted = end(fs).unwrap();
+            let deleted = numbers(fs).len() == 1;
             match ours {
-                // Before the delete, so it is gone with the rest; or there was no delete.
-                Ok(()) => assert!(deleted == 5 || numbers(fs) == [1, 2, 3, 4]),
-                Err(error) => assert_eq!((error, deleted >= 4), (Error::Conflict, true)),
+                Ok(()) => assert!(end(fs) == Some(5) || !deleted, "it came before the delete"),
+                Err(error) => assert_eq!((error, deleted), (Error::Conflict, true)),
             }
-            assert!(stored_summary(fs).is_none() || deleted == 4 && ours_only(fs));
+            let summaries = fs.layout.root().join("-srv-app/session/summary");
+            let left = std::fs::read_dir(summaries).unwrap().count();
+            assert_eq!(left, usize::from(!deleted), "a deleted session's summary is left");
         },
     );
 }
 
-fn ours_only(fs: &mut Fs) -> bool {
-    numbers(fs) == [1, 2, 3, 4]
+#[test]
+fn reading_meets_a_delete() {
+    at_every_step(
+        |fs| (load(fs, &key()), fs.end(&key()), fs.find_session("-srv-app", "session")),
+        delete,
+        |_, (loaded, end, session)| {
+            let numbers: Vec<_> = loaded.unwrap().iter().map(|batch| batch.number).collect();
+            let all = [1, 2, 3, 4];
+            let whole = (0..=3).any(|read| numbers[..] == [&all[..read], &[4]].concat()) || numbers == all[..3];
+            assert!(whole, "{numbers:?}");
+            assert!(matches!(end.unwrap().unwrap().number, 3 | 4));
+            assert!(session.unwrap().is_none_or(|session| session.last == 3));
+        },
+    );
+}
+
+#[test]
+fn reading_meets_an_append() {
+    at_every_step(
+        |fs| (load(fs, &key()), fs.end(&key()), fs.find_session("-srv-app", "session")),
+        |fs| {
+            for number in [4, 5] {
+                fs.append(&key(), entries(number), Some(summary(number))).unwrap();
+            }
+        },
+        |_, (loaded, end, session)| {
+            assert!(matches!(loaded.unwrap().len(), 3 | 5));
+            assert!(matches!(end.unwrap().unwrap().number, 3 | 5));
+            let session = session.unwrap().unwrap();
+            assert!(matches!(session.last, 3 | 5));
+            assert!(matches!(session.summary.unwrap().through, 3 | 5));
+        },
+    );
 }
 
 #[test]

@@ -55,6 +55,8 @@ fn an_appended_tombstone_hides_what_it_does_not_remove() {
     assert_eq!(stored_summary(&mut fs), None);
     let page = fs.load(&key(), 2, 100).unwrap();
     assert_eq!(page, [tombstone(4)]);
+    fs.append(&key(), entries(5), None).unwrap();
+    assert_eq!(stored_summary(&mut fs), None, "the summary is hidden too");
 }
 
 #[test]
