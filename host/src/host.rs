@@ -9,6 +9,26 @@ use crate::config::{Config, DestinationConfig};
 use crate::store::Store;
 
 /// Every destination of a configuration, opened as far as it could be.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use mirrorbox::config::Config;
+/// use mirrorbox::host::Host;
+/// use mirrorbox::session;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = Config::load(Path::new("/etc/mirrorbox"), Path::new("/var/lib/mirrorbox"))?;
+/// let host = Host::open(&config).await?;
+/// for destination in host.destinations() {
+///     match destination.store() {
+///         Ok(store) => println!("{}: {} sessions", destination.name(), session::list(store, None).await?.len()),
+///         Err(error) => println!("{}: {error}", destination.name()),
+///     }
+/// }
+/// host.close().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Host {
     destinations: Vec<Destination>,
