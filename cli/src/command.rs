@@ -1,0 +1,63 @@
+//! One file for each command: its options and what it does.
+
+mod adapters;
+mod delete;
+mod everywhere;
+mod import;
+mod init;
+mod restore;
+mod sessions;
+mod show;
+mod verify;
+
+use clap::Subcommand;
+use mirrorbox::config::Config;
+
+use crate::arguments::{Arguments, Global};
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+use crate::paths;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(init::Init),
+    Adapters(adapters::Adapters),
+    Import(import::Import),
+    Sessions(sessions::Sessions),
+    Show(show::Show),
+    Restore(restore::Restore),
+    Verify(verify::Verify),
+    Delete(delete::Delete),
+}
+
+/// What every command gets.
+#[derive(Debug)]
+struct Context {
+    global: Global,
+    output: Output,
+}
+
+impl Context {
+    fn config(&self) -> Result<Config, CliError> {
+        let dir = paths::config_dir(&self.global)?;
+        Ok(Config::load(&dir, &paths::state_dir(&self.global)?)?)
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
+    let Arguments { global, command } = arguments;
+    let output = Output::new(global.json);
+    let mut context = Context { global, output };
+    let exit = match command {
+        Command::Init(init) => init.run(&mut context)?,
+        Command::Adapters(adapters) => adapters.run(&mut context).await?,
+        Command::Import(import) => import.run(&mut context).await?,
+        Command::Sessions(sessions) => sessions.run(&mut context).await?,
+        Command::Show(show) => show.run(&mut context).await?,
+        Command::Restore(restore) => restore.run(&mut context).await?,
+        Command::Verify(verify) => verify.run(&mut context).await?,
+        Command::Delete(delete) => delete.run(&mut context).await?,
+    };
+    context.output.flush()?;
+    Ok(exit)
+}

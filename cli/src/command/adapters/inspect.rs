@@ -1,0 +1,129 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mirrorbox::adapter::{AdapterError, Inspection, Runtime};
+use serde::Serialize;
+
+use super::Context;
+use crate::error::{CliError, Exit};
+use crate::output::{bytes, safe, safe_line};
+
+/// Say what a component exports and imports, and whether it keeps the contract
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A component's file
+    file: PathBuf,
+}
+
+/// What was found, for programs.
+#[derive(Debug, Serialize)]
+struct Document {
+    file: String,
+    sha256: String,
+    bytes: u64,
+    exports: Vec<String>,
+    imports: Vec<String>,
+    contract_version: &'static str,
+    keeps_contract: bool,
+    /// Where it differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+impl Inspect {
+    pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
+        let document = Document::from(inspect(self.file).await?);
+        if context.output.is_json() {
+            context.output.json(&document)?;
+        } else {
+            for line in document.lines() {
+                context.output.line(line)?;
+            }
+        }
+        Ok(if document.keeps_contract {
+            Exit::Done
+        } else {
+            Exit::Failed
+        })
+    }
+}
+
+/// Compiles it, on a thread that may block. Nothing is kept in a cache: it may be a file that nobody trusts yet.
+async fn inspect(file: PathBuf) -> Result<Inspection, CliError> {
+    let inspected = tokio::task::spawn_blocking(move || look(&file)).await;
+    let inspected = inspected.map_err(|error| CliError::failed(format!("the inspection was stopped: {error}")))?;
+    inspected.map_err(|error| CliError::failed(error.to_string()))
+}
+
+fn look(file: &Path) -> Result<Inspection, AdapterError> {
+    Inspection::of(&*Runtime::shared(None)?, file)
+}
+
+impl From<Inspection> for Document {
+    fn from(inspection: Inspection) -> Self {
+        Self {
+            file: inspection.path.display().to_string(),
+            sha256: inspection.sha256,
+            bytes: inspection.size,
+            exports: inspection.exports,
+            imports: inspection.imports,
+            contract_version: Inspection::contract_version(),
+            keeps_contract: inspection.contract.is_ok(),
+            problem: inspection.contract.err().map(|error| error.to_string()),
+        }
+    }
+}
+
+impl Document {
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!("{} ({})", safe_line(&self.file), bytes(self.bytes)),
+            format!("sha256    {}", self.sha256),
+        ];
+        lines.extend(listed("exports", &self.exports));
+        lines.extend(listed("imports", &self.imports));
+        lines.push(match &self.problem {
+            None => format!("contract  {}: kept", self.contract_version),
+            Some(problem) => format!("contract  {}: NOT kept: {}", self.contract_version, safe(problem)),
+        });
+        lines
+    }
+}
+
+/// One name a line, the heading before the first.
+fn listed(heading: &str, names: &[String]) -> Vec<String> {
+    let headings = std::iter::once(heading).chain(std::iter::repeat(""));
+    let lines = headings
+        .zip(names)
+        .map(|(heading, name)| format!("{heading:<10}{}", safe_line(name)));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_under_each_other() {
+        let document = Document {
+            file: "x.wasm".into(),
+            sha256: "00".into(),
+            bytes: 2048,
+            exports: vec!["a".into(), "b".into()],
+            imports: Vec::new(),
+            contract_version: "0.1.0",
+            keeps_contract: false,
+            problem: Some("load: missing".into()),
+        };
+        assert_eq!(
+            document.lines(),
+            [
+                "x.wasm (2.00 KiB)",
+                "sha256    00",
+                "exports   a",
+                "          b",
+                "contract  0.1.0: NOT kept: load: missing",
+            ]
+        );
+    }
+}

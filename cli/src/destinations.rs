@@ -1,0 +1,142 @@
+use std::fmt::Display;
+use std::sync::Arc;
+
+use mirrorbox::config::Config;
+use mirrorbox::host::{Destination, Host};
+use mirrorbox::session::SessionError;
+use mirrorbox::store::Store;
+
+use crate::error::CliError;
+use crate::output::say;
+
+/// The destinations of a configuration, opened: all of them, or the one that was asked for.
+#[derive(Debug)]
+pub(crate) struct Destinations {
+    host: Host,
+}
+
+/// What a destination answered.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    /// The destination's name.
+    pub(crate) name: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) value: T,
+}
+
+impl Destinations {
+    pub(crate) async fn open(config: &Config, only: Option<&str>) -> Result<Self, CliError> {
+        let mut config = config.clone();
+        if config.destinations.is_empty() {
+            let dir = config.dir.join("adapters");
+            return Err(CliError::usage(format!("there are no adapters in {}", dir.display()))
+                .advise("put one there as NAME.wasm, with NAME.toml beside it"));
+        }
+        if let Some(only) = only {
+            let names: Vec<_> = config.destinations.iter().map(|config| config.name.clone()).collect();
+            config.destinations.retain(|destination| destination.name == only);
+            if config.destinations.is_empty() {
+                return Err(CliError::usage(format!("there is no destination `{only}`"))
+                    .advise(format!("there are: {}", names.join(", "))));
+            }
+        }
+        let host = Host::open(&config).await?;
+        Ok(Self { host })
+    }
+
+    /// Each destination; a store may not have opened.
+    pub(crate) fn each(&self) -> &[Destination] {
+        self.host.destinations()
+    }
+
+    /// Asks one destination after the other until one answers, and says so if it was not the first.
+    ///
+    /// One that does not know the session is not the last word either. If none answers, the first error that was more
+    /// than that is the result.
+    pub(crate) async fn first<T>(
+        &self,
+        mut ask: impl AsyncFnMut(Arc<dyn Store>) -> Result<T, SessionError>,
+    ) -> Result<Answer<T>, CliError> {
+        let mut problems = Problems::default();
+        for destination in self.each() {
+            let name = destination.name();
+            let store = match destination.store() {
+                Ok(store) => store,
+                Err(error) => {
+                    problems.add(name, error.into());
+                    continue;
+                }
+            };
+            match ask(store.clone()).await {
+                Ok(value) => {
+                    problems.tell_before(name);
+                    let name = name.to_owned();
+                    return Ok(Answer { name, store, value });
+                }
+                Err(error @ SessionError::NotFound { .. }) => problems.unknown(name, error.into()),
+                Err(
+                    error @ (SessionError::Store { .. } | SessionError::Unsupported { .. } | SessionError::Load(_)),
+                ) => {
+                    problems.add(name, error.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(problems.into_error())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.host.close().await;
+    }
+}
+
+/// What kept destinations from answering.
+#[derive(Debug, Default)]
+struct Problems {
+    met: Vec<(String, CliError)>,
+    unknown: Option<CliError>,
+}
+
+impl Problems {
+    fn add(&mut self, name: &str, error: CliError) {
+        self.met.push((name.to_owned(), error));
+    }
+
+    fn unknown(&mut self, name: &str, error: CliError) {
+        tracing::info!(destination = name, "does not know the session");
+        self.unknown.get_or_insert(error);
+    }
+
+    fn tell_before(&self, name: &str) {
+        for (failed, error) in &self.met {
+            warn(failed, error);
+        }
+        if !self.met.is_empty() || self.unknown.is_some() {
+            say(format_args!("the answer is from `{name}`"));
+        }
+    }
+
+    fn into_error(self) -> CliError {
+        let mut met = self.met.into_iter();
+        match (met.next(), self.unknown) {
+            // Somebody answered, but not everybody could be asked.
+            (Some(first), Some(unknown)) => {
+                std::iter::once(first)
+                    .chain(met)
+                    .for_each(|(name, error)| warn(&name, &error));
+                unknown
+            }
+            (None, Some(unknown)) => unknown,
+            (Some((_, first)), None) => {
+                met.for_each(|(name, error)| warn(&name, &error));
+                first
+            }
+            (None, None) => CliError::failed("no destination answered"),
+        }
+    }
+}
+
+/// Tells of a destination that could not be used.
+pub(crate) fn warn(destination: &str, problem: impl Display) {
+    say(format_args!("warning: `{destination}`: {problem}"));
+}
