@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{self, Path};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::component::Linker;
@@ -122,12 +122,14 @@ fn pooled(config: &Config) -> Option<Engine> {
 }
 
 fn open_cache(dir: &Path) -> Result<Cache, AdapterError> {
-    private_dir(dir).map_err(|source| AdapterError::Cache {
+    // wasmtime takes absolute paths only.
+    let prepared = private_dir(dir).and_then(|()| path::absolute(dir));
+    let prepared = prepared.map_err(|source| AdapterError::Cache {
         path: dir.to_owned(),
         source,
     })?;
     let mut config = CacheConfig::new();
-    config.with_directory(dir);
+    config.with_directory(prepared);
     Cache::new(config).map_err(|error| AdapterError::Engine(format!("{error:#}")))
 }
 
