@@ -34,7 +34,8 @@
 //! free again, and a late append could take one. It therefore looks for a newer tombstone after its link: if its slot
 //! was free because of a removal, that tombstone stood before the link and is found. Then the append removes its own
 //! file and says conflict; nobody else can be in that slot for good, since everybody must look. A crash in between
-//! leaves a file that the tombstone hides.
+//! leaves a file that the tombstone hides. A delete that arrives between link and look makes the append a conflict as
+//! well: the two were at work at once, and its lines may be numbered again behind the tombstone.
 //!
 //! **A summary** is a file of its own under the number that it reaches to, renamed into place after its batch was
 //! synced. The highest counts and lower ones are removed, so a slow writer cannot put an older summary in place of a

@@ -59,6 +59,11 @@ fn a_file_of_any_other_length_is_named() {
     }
     fs::write(slot(&backend, 2), [whole.as_slice(), b"\n"].concat()).unwrap();
     assert_eq!(damaged(&mut fs), (2, 2));
+    assert_eq!(
+        fs.load(&key(), 0, u32::MAX).unwrap().len(),
+        1,
+        "what is good comes first"
+    );
     fs::write(slot(&backend, 2), whole).unwrap();
     assert_eq!(numbers(&mut fs), [1, 2, 3]);
 }
