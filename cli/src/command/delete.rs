@@ -45,13 +45,17 @@ impl Delete {
         if !self.yes && !ask(safe_line(&question)) {
             return Err(CliError::failed("nothing was deleted"));
         }
-        let done = everywhere::each(destinations, async |_, store| {
-            match session::delete(store, &key).await {
-                // It never came here.
-                Err(SessionError::NotFound { .. }) => Ok(nothing(&key)),
-                deleted => deleted,
-            }
-        })
+        let done = everywhere::each(
+            destinations,
+            |_| true,
+            async |_, store| {
+                match session::delete(store, &key).await {
+                    // It never came here.
+                    Err(SessionError::NotFound { .. }) => Ok(nothing(&key)),
+                    deleted => deleted,
+                }
+            },
+        )
         .await;
         everywhere::print(context, &done, |context, report| {
             context.output.line(safe_line(&summary(report)))

@@ -28,13 +28,14 @@ pub(super) enum Standing {
     Failed,
 }
 
-/// Does something at each destination, one after the other.
+/// Does something at each destination that it concerns, one after the other.
 pub(super) async fn each<R>(
     destinations: &Destinations,
+    concerns: impl Fn(&Destination) -> bool,
     mut act: impl AsyncFnMut(&Destination, Arc<dyn Store>) -> Result<R, SessionError>,
 ) -> Vec<Done<R>> {
     let mut done = Vec::new();
-    for destination in destinations.each() {
+    for destination in destinations.each().iter().filter(|destination| concerns(destination)) {
         let outcome = match destination.store() {
             Ok(store) => act(destination, store).await.map_err(CliError::from),
             Err(error) => Err(error.into()),

@@ -34,7 +34,8 @@ impl Import {
         let projects_dir = paths::projects_dir(self.projects_dir.as_deref(), &config)?;
         let projects = local_projects(&projects_dir, self.project.as_deref())?;
         let destinations = Destinations::open(&config, self.to.as_deref()).await?;
-        let done = everywhere::each(&destinations, async |destination, store| {
+        let concerns = |destination: &Destination| projects.is_empty() || !taken(destination, &projects).is_empty();
+        let done = everywhere::each(&destinations, concerns, async |destination, store| {
             let what = session::Import {
                 sessions: self.session.clone(),
                 projects: Some(taken(destination, &projects)),
@@ -44,6 +45,10 @@ impl Import {
         })
         .await;
         destinations.close().await;
+        if done.is_empty() {
+            return Err(CliError::usage("no destination takes these projects")
+                .advise("mirror.projects in a manifest says which projects go there"));
+        }
         everywhere::print(context, &done, |context, report| context.output.line(summary(report)))?;
         for done in &done {
             if let Ok(report) = &done.outcome {

@@ -1,13 +1,11 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use mirrorbox::key::SessionKey;
-use mirrorbox::session::{self, LocalState, SessionError, StoredState, StreamCheck, VerifyReport};
-use mirrorbox::store::Store;
+use mirrorbox::host::Destination;
+use mirrorbox::session::{self, LocalState, StoredState, StreamCheck, VerifyReport};
 
 use super::Context;
-use super::everywhere::{self, Standing};
+use super::everywhere::{self, Done, Standing};
 use super::import::{local_projects, taken};
 use crate::destinations::Destinations;
 use crate::error::{CliError, Exit};
@@ -41,17 +39,9 @@ impl Verify {
             None => None,
         };
         let destinations = Destinations::open(&config, self.from.as_deref()).await?;
-        let done = everywhere::each(&destinations, async |destination, store| {
-            let what = session::Verify {
-                sessions: self.sessions(&store).await?,
-                projects_dir: self.projects_dir.clone(),
-                local_projects: projects.as_ref().map(|projects| taken(destination, projects)),
-            };
-            let bar = Bar::new(&format!("verify {}", destination.name()));
-            session::verify(store, &what, bar.listener()).await
-        })
-        .await;
+        let done = self.at_each(&destinations, projects.as_deref()).await;
         destinations.close().await;
+        let done = done?;
         everywhere::print(context, &done, |context, report| {
             if let Some(table) = table(report, self.all) {
                 context.output.line(table)?;
@@ -64,13 +54,33 @@ impl Verify {
         Ok(everywhere::strict(&done, standing))
     }
 
-    async fn sessions(&self, store: &Arc<dyn Store>) -> Result<Option<Vec<SessionKey>>, SessionError> {
-        match &self.id {
-            Some(id) => Ok(Some(vec![
-                session::find(store.clone(), id, self.project.as_deref()).await?,
-            ])),
-            None => Ok(None),
-        }
+    async fn at_each(
+        &self,
+        destinations: &Destinations,
+        projects: Option<&[String]>,
+    ) -> Result<Vec<Done<VerifyReport>>, CliError> {
+        let found = match &self.id {
+            Some(id) => {
+                let find = async |store| session::find(store, id, self.project.as_deref()).await;
+                Some(destinations.first(find).await?)
+            }
+            None => None,
+        };
+        let concerns = |destination: &Destination| {
+            found
+                .as_ref()
+                .is_none_or(|found| destination.takes(found.value.project_key()) || destination.name() == found.name)
+        };
+        let done = everywhere::each(destinations, concerns, async |destination, store| {
+            let what = session::Verify {
+                sessions: found.as_ref().map(|found| vec![found.value.clone()]),
+                projects_dir: self.projects_dir.clone(),
+                local_projects: projects.map(|projects| taken(destination, projects)),
+            };
+            let bar = Bar::new(&format!("verify {}", destination.name()));
+            session::verify(store, &what, bar.listener()).await
+        });
+        Ok(done.await)
     }
 }
 
@@ -103,6 +113,11 @@ fn is_good(stream: &StreamCheck) -> bool {
                 LocalState::Equal { torn: 0 } | LocalState::NotHere | LocalState::StoredHasMore { .. }
             )
         })
+}
+
+/// Another destination has it, and this one should.
+fn is_missing(stream: &StreamCheck) -> bool {
+    stream.stored == StoredState::Nothing && stream.local.is_none()
 }
 
 fn name(stream: &StreamCheck) -> String {
@@ -180,7 +195,9 @@ fn summary(report: &VerifyReport) -> String {
         (totals.unreadable, "with unreadable local files"),
         (totals.undelivered, "not delivered to the end"),
     ];
-    let problems: Vec<_> = problems.iter().filter(|(number, _)| *number > 0).collect();
+    let missing = report.streams.iter().filter(|stream| is_missing(stream)).count();
+    let problems = problems.into_iter().chain([(missing as u64, "not stored here")]);
+    let problems: Vec<_> = problems.filter(|(number, _)| *number > 0).collect();
     if problems.is_empty() {
         summary.push_str("; all is well");
     }
@@ -194,7 +211,7 @@ fn standing(report: &VerifyReport) -> Standing {
     let totals = report.totals;
     if totals.damaged + totals.failed + totals.unreadable > 0 {
         Standing::Failed
-    } else if totals.undelivered > 0 {
+    } else if totals.undelivered > 0 || report.streams.iter().any(is_missing) {
         Standing::Behind
     } else {
         Standing::Good

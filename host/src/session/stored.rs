@@ -22,8 +22,8 @@ pub(super) struct Seen {
     pub(super) bytes: u64,
     /// The number of the first batch; 0 where there is none.
     pub(super) first: u64,
-    /// The number of the last batch if that is a tombstone.
-    pub(super) tombstone: Option<u64>,
+    /// The last batch is a tombstone.
+    pub(super) is_deleted: bool,
 }
 
 /// What a blocking thread gets to see of a stream. A channel that closes without the end was given up.
@@ -99,7 +99,7 @@ impl Seen {
         self.batches += 1;
         self.entries += count_lines(&batch.payload);
         self.bytes += batch.payload.len() as u64;
-        self.tombstone = (batch.kind == Kind::Tombstone).then_some(batch.number);
+        self.is_deleted = batch.kind == Kind::Tombstone;
     }
 }
 

@@ -114,12 +114,12 @@ pub enum ImportNote {
         /// How many entries more.
         entries: u64,
     },
-    /// The stream had been deleted from the store and was imported anew.
+    /// Streams had been deleted from the store and were imported anew.
     StartedAnew {
-        /// The stream, for people.
-        stream: String,
-        /// The number of the tombstone.
-        tombstone: u64,
+        /// The session, for people.
+        session: String,
+        /// How many of its streams.
+        streams: u64,
     },
     /// Something that was not looked into.
     PassedOver {
@@ -169,10 +169,10 @@ impl fmt::Display for ImportNote {
             Self::StoredHasMore { file, entries } => {
                 write!(f, "{file}: {entries} entries more are stored than the file has")
             }
-            Self::StartedAnew { stream, tombstone } => {
+            Self::StartedAnew { session, streams } => {
                 write!(
                     f,
-                    "{stream} had been deleted (tombstone {tombstone}) and was imported anew"
+                    "{session} had been deleted and was imported anew; transcripts: {streams}"
                 )
             }
             Self::PassedOver { file, reason } => write!(f, "{file} was passed over: {reason}"),
@@ -187,6 +187,8 @@ pub(super) struct Delivered {
     pub(super) present: Counts,
     pub(super) batches: u64,
     pub(super) notes: Vec<ImportNote>,
+    /// It had been deleted.
+    pub(super) is_anew: bool,
 }
 
 impl SessionImport {
@@ -209,6 +211,23 @@ impl SessionImport {
         self.present += delivered.present;
         self.batches += delivered.batches;
         self.notes.extend(delivered.notes);
+        if delivered.is_anew {
+            self.started_anew();
+        }
+    }
+
+    /// One note for all streams.
+    fn started_anew(&mut self) {
+        for note in &mut self.notes {
+            if let ImportNote::StartedAnew { streams, .. } = note {
+                *streams += 1;
+                return;
+            }
+        }
+        self.notes.push(ImportNote::StartedAnew {
+            session: format!("{}/{}", self.project, self.session),
+            streams: 1,
+        });
     }
 }
 

@@ -75,7 +75,8 @@ struct StreamImport<'a> {
     delivered: Delivered,
     odd: Vec<OddLine>,
     odd_count: u64,
-    tombstone: Option<u64>,
+    /// A tombstone was the last thing stored.
+    is_deleted: bool,
 }
 
 impl Importer {
@@ -96,7 +97,7 @@ impl Importer {
             delivered: Delivered::default(),
             odd: Vec::new(),
             odd_count: 0,
-            tombstone: None,
+            is_deleted: false,
         }
         .run()
         .await
@@ -142,9 +143,7 @@ impl StreamImport<'_> {
         let (to_append, drafts) = mpsc::channel(1);
         let cutting = tokio::task::spawn_blocking(self.cutting(start, pieces, to_append));
         let sent = stored.send(to_compare).await;
-        if self.tombstone.is_none() {
-            self.tombstone = stored.seen().tombstone;
-        }
+        self.is_deleted |= stored.seen().is_deleted;
         let mut chain = stored.chain().clone();
         let appended = match sent {
             Ok(()) => self.append_all(drafts, &mut chain).await,
@@ -273,12 +272,7 @@ impl StreamImport<'_> {
     }
 
     fn note_what_was_met(&mut self) {
-        if let Some(tombstone) = self.tombstone.filter(|_| self.delivered.batches > 0) {
-            self.delivered.notes.push(ImportNote::StartedAnew {
-                stream: self.stream.key.to_string(),
-                tombstone,
-            });
-        }
+        self.delivered.is_anew = self.is_deleted && self.delivered.batches > 0;
         if self.odd_count > 0 {
             self.delivered.notes.push(ImportNote::OddLines {
                 file: self.file(),

@@ -339,7 +339,7 @@ async fn a_deleted_session_comes_back_behind_its_tombstone() {
 
     assert!(matches!(
         report.sessions[0].notes[..],
-        [ImportNote::StartedAnew { tombstone: 2, .. }]
+        [ImportNote::StartedAnew { streams: 1, .. }]
     ));
     let kinds: Vec<_> = read(&store, &main_key()).await.iter().map(|batch| batch.kind).collect();
     assert_eq!(kinds, [Kind::Tombstone, Kind::Entries]);

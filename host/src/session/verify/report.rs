@@ -199,7 +199,7 @@ impl StoredState {
     fn of(seen: &Seen) -> Self {
         match seen {
             Seen { batches: 0, .. } => Self::Nothing,
-            Seen { tombstone: Some(_), .. } => Self::Deleted,
+            Seen { is_deleted: true, .. } => Self::Deleted,
             _ => Self::Whole,
         }
     }
