@@ -172,15 +172,15 @@ pub(crate) fn prepare(layout: &Layout) -> Result<()> {
         )));
     }
     let temporary = layout.temporary();
-    create_dir(&temporary).map_err(|error| failed("create", &temporary, error))?;
+    create_dir(&temporary).map_err(|error| failed_change("create", &temporary, error))?;
     probe(layout)?;
-    remove_stale(&temporary).map_err(|error| failed("tidy", &temporary, error))
+    remove_stale(&temporary).map_err(|error| failed_change("tidy", &temporary, error))
 }
 
 /// A name must be given once: nothing else decides between two hosts.
 fn probe(layout: &Layout) -> Result<()> {
     let root = layout.root();
-    let file = Temporary::write(layout, &[]).map_err(|error| failed("write to", root, error))?;
+    let file = Temporary::write(layout, &[]).map_err(|error| failed_change("write to", root, error))?;
     let link = Temporary {
         path: file.path.with_extension("link"),
         moved: false,
@@ -194,7 +194,7 @@ fn probe(layout: &Layout) -> Result<()> {
     match file.link(&link.path) {
         Ok(()) => {}
         Err(error) if is_unable(&error) => return Err(cannot("has no hard links")),
-        Err(error) => return Err(failed("link in", root, error)),
+        Err(error) => return Err(failed_change("link in", root, error)),
     }
     match file.link(&link.path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -240,6 +240,17 @@ pub(crate) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
             Error::Unavailable(text(""))
         }
         _ => Error::Other(text("")),
+    }
+}
+
+/// As [`failed`], for a change. A component is not told why the host could not write (WASI has no word for a read-only
+/// file system or a quota, and std drops what the host said of a write): it all arrives as an I/O error.
+pub(crate) fn failed_change(doing: &str, path: &Path, error: io::Error) -> Error {
+    match failed(doing, path, error) {
+        Error::Other(text) => Error::Unavailable(format!(
+            "{text}; the disk is full, over its quota, read-only or failing: look at it on the host"
+        )),
+        error => error,
     }
 }
 

@@ -33,7 +33,7 @@ impl Folders {
         for level in layout.levels(key) {
             if !self.durable.contains(&level.dir) {
                 let made = make(layout, &level, &parent);
-                made.map_err(|error| disk::failed("create", &level.dir, error))?;
+                made.map_err(|error| disk::failed_change("create", &level.dir, error))?;
                 self.durable.insert(level.dir.clone());
             }
             parent = level.dir;

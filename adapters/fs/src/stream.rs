@@ -32,23 +32,23 @@ impl<'a> Stream<'a> {
         let slot = self.slot(batch.number);
         let header = batch_file::header(self.key, batch)?;
         let written = Temporary::write(self.layout, &[&header, &batch.payload]);
-        let written = written.map_err(|error| disk::failed("write for", &slot, error))?;
+        let written = written.map_err(|error| disk::failed_change("write for", &slot, error))?;
         let linked = match written.link(&slot) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
             linked => linked
                 .map(|()| true)
-                .map_err(|error| disk::failed("create", &slot, error))?,
+                .map_err(|error| disk::failed_change("create", &slot, error))?,
         };
         drop(written);
         if !linked && !self.holds(batch)? {
             return Err(Error::Conflict);
         }
-        disk::sync_dir(&self.dir).map_err(|error| disk::failed("sync", &self.dir, error))?;
+        disk::sync_dir(&self.dir).map_err(|error| disk::failed_change("sync", &self.dir, error))?;
         if self.newest_tombstone()? <= batch.number {
             return Ok(());
         }
         if linked {
-            disk::remove(&slot).map_err(|error| disk::failed("remove", &slot, error))?;
+            disk::remove(&slot).map_err(|error| disk::failed_change("remove", &slot, error))?;
         }
         Err(Error::Conflict)
     }
@@ -67,7 +67,7 @@ impl<'a> Stream<'a> {
             .and_then(|()| disk::sync_dir(&self.dir))
             .and_then(|()| disk::touch(&mark))
             .and_then(|()| disk::sync_dir(&marks));
-        marked.map_err(|error| disk::failed("create", &mark, error))
+        marked.map_err(|error| disk::failed_change("create", &mark, error))
     }
 
     /// The number of the newest tombstone that stands; 0 where none does.
@@ -172,10 +172,10 @@ impl<'a> Stream<'a> {
     pub(crate) fn remove_before(&self, tombstone: u64) -> Result<()> {
         for number in self.numbers()?.range(..tombstone) {
             let slot = self.slot(*number);
-            disk::remove(&slot).map_err(|error| disk::failed("remove", &slot, error))?;
+            disk::remove(&slot).map_err(|error| disk::failed_change("remove", &slot, error))?;
         }
         self.remove_summaries(tombstone)?;
-        disk::sync_dir(&self.dir).map_err(|error| disk::failed("sync", &self.dir, error))
+        disk::sync_dir(&self.dir).map_err(|error| disk::failed_change("sync", &self.dir, error))
     }
 
     pub(crate) fn slot(&self, number: u64) -> PathBuf {

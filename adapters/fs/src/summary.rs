@@ -35,7 +35,7 @@ impl Stream<'_> {
         let written = disk::create_dir(&self.summary_dir())
             .and_then(|()| Temporary::write(self.layout, &[summary.json.as_bytes()]))
             .and_then(|temporary| temporary.rename(&path));
-        written.map_err(|error| disk::failed("write", &path, error))
+        written.map_err(|error| disk::failed_change("write", &path, error))
     }
 
     /// The summary that reaches furthest; a tombstone may hide it.
@@ -70,7 +70,7 @@ impl Stream<'_> {
 
     fn remove_summary(&self, through: u64) -> Result<()> {
         let path = self.summary_path(through);
-        disk::remove(&path).map_err(|error| disk::failed("remove", &path, error))
+        disk::remove(&path).map_err(|error| disk::failed_change("remove", &path, error))
     }
 
     fn summaries(&self) -> Result<BTreeSet<u64>> {

@@ -62,6 +62,11 @@ fn a_failure_says_whose_turn_it_is() {
         assert!(matches!(failed(kind), Error::Misconfigured(_)), "{kind}");
     }
     assert!(matches!(failed(Is::Other), Error::Other(_)));
+    let written = disk::failed_change("write", Path::new("/data/x"), Is::Other.into());
+    assert!(
+        matches!(&written, Error::Unavailable(text) if text.contains("full")),
+        "{written}"
+    );
     assert!(failed(Is::StorageFull).to_string().contains("cannot write /data/x"));
 }
 
