@@ -9,7 +9,7 @@ use super::report::OddLine;
 use crate::session::compare::{Listener, NewLine, without_lf};
 use crate::session::progress::Meter;
 use crate::summary::Fold;
-use crate::transcript::check_entry;
+use crate::transcript::{check_entry, metadata};
 
 /// The most entries in one batch.
 pub(super) const MAX_ENTRIES: u64 = 500;
@@ -26,7 +26,7 @@ pub(super) struct Draft {
     pub(super) summary: Option<String>,
     /// Local lines before it, if the store holds those and nothing else: here an import can go on after a conflict.
     pub(super) lines_before: Option<u64>,
-    /// Lines in it that are no entries.
+    /// Lines in it that are no entries, or no lines of a conversation.
     pub(super) odd: Vec<OddLine>,
     /// Held until a large payload is gone, so that one alone is on its way.
     pub(super) _room: Option<OwnedSemaphorePermit>,
@@ -117,6 +117,17 @@ impl Cutter {
         self.out.blocking_send(draft).map_err(|_| Unwanted)
     }
 
+    /// What a person should know about a line.
+    fn oddity(&self, line: &[u8]) -> Option<String> {
+        match check_entry(line) {
+            Err(error) => Some(error.to_string()),
+            Ok(()) if self.fold.is_none() && metadata::is_metadata(line) => {
+                Some("a metadata entry, of which a restore makes the sidecar".to_owned())
+            }
+            Ok(()) => None,
+        }
+    }
+
     fn room(&self) -> Result<OwnedSemaphorePermit, Unwanted> {
         let permit = self.large.clone().acquire_owned();
         self.runtime.block_on(permit).map_err(|_| Unwanted)
@@ -137,9 +148,9 @@ impl Listener for Cutter {
     }
 
     fn new_line(&mut self, new: NewLine<'_>) -> Result<(), Unwanted> {
-        let odd = check_entry(without_lf(new.line)).err().map(|error| OddLine {
+        let odd = self.oddity(without_lf(new.line)).map(|reason| OddLine {
             line: new.number,
-            reason: error.to_string(),
+            reason,
         });
         self.add(new.line, new.in_step.then(|| new.number - 1), odd)
     }

@@ -87,7 +87,7 @@ pub enum ImportNote {
         /// The bytes behind the last line end.
         bytes: u64,
     },
-    /// Lines that are no entries were stored as they are.
+    /// Lines that are no entries, or metadata in the middle of a subagent's transcript: stored as they are.
     OddLines {
         /// The file.
         file: String,
@@ -130,12 +130,12 @@ pub enum ImportNote {
     },
 }
 
-/// A line that is not an entry.
+/// A line that is stored as it is, though something about it is odd.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OddLine {
     /// Its number in the file, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// What.
     pub reason: String,
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for ImportNote {
                     .collect();
                 write!(
                     f,
-                    "{file}: {count} lines are no entries and were stored as they are ({})",
+                    "{file}: {count} odd lines were stored as they are ({})",
                     lines.join("; ")
                 )
             }

@@ -228,6 +228,20 @@ async fn lines_that_are_no_entries_are_stored_as_they_are_and_named() {
 }
 
 #[tokio::test]
+async fn metadata_in_a_transcript_is_told_of() {
+    let metadata = "{\"type\":\"agent_metadata\"}\n";
+    let projects = Projects::new();
+    projects
+        .write(MAIN, metadata)
+        .write("project/session/subagents/agent-1.jsonl", lines(0, 1) + metadata);
+    let report = projects.import(&Arc::new(MemoryStore::new())).await;
+    let [ImportNote::OddLines { file, first, .. }] = &report.sessions[0].notes[..] else {
+        panic!("{:?}", report.sessions[0].notes);
+    };
+    assert!(file.ends_with("agent-1.jsonl") && first[0].line == 2, "{first:?}");
+}
+
+#[tokio::test]
 async fn what_is_no_transcript_is_passed_over() {
     let projects = Projects::new();
     projects
@@ -242,28 +256,6 @@ async fn what_is_no_transcript_is_passed_over() {
     let report = projects.import(&Arc::new(MemoryStore::new())).await;
     assert_eq!((report.totals.streams, report.passed_over), (1, 7));
     assert!(matches!(&report.notes[..], [ImportNote::PassedOver { file, .. }] if file.ends_with("/.jsonl")));
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn symbolic_links_are_not_followed() {
-    use std::os::unix::fs::symlink;
-
-    let outside = Projects::new();
-    outside.write("project/secret.jsonl", lines(0, 1));
-    let projects = Projects::new();
-    projects.write(MAIN, lines(0, 1));
-    symlink(
-        outside.path().join("project/secret.jsonl"),
-        projects.path().join("project/link.jsonl"),
-    )
-    .unwrap();
-    symlink(outside.path().join("project"), projects.path().join("linked")).unwrap();
-    let report = projects.import(&Arc::new(MemoryStore::new())).await;
-    assert_eq!(
-        (report.totals.streams, report.passed_over, report.notes.len()),
-        (1, 2, 2)
-    );
 }
 
 #[tokio::test]

@@ -44,3 +44,22 @@ fn a_file_that_became_a_link_leads_nowhere() {
     let stream = &found.sessions.values().next().unwrap()[0];
     assert!(matches!(dir.lines(stream).err(), Some(StreamError::Read { .. })));
 }
+
+#[cfg(unix)]
+#[test]
+fn symbolic_links_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let outside = Projects::new();
+    outside.write("project/secret.jsonl", "{}\n");
+    let projects = Projects::new();
+    projects.write("p/s.jsonl", "{}\n");
+    symlink(
+        outside.path().join("project/secret.jsonl"),
+        projects.path().join("p/link.jsonl"),
+    )
+    .unwrap();
+    symlink(outside.path().join("project"), projects.path().join("linked")).unwrap();
+    let found = scan(&projects);
+    assert_eq!((found.sessions.len(), found.passed_over, found.odd.len()), (1, 2, 2));
+}

@@ -1,5 +1,8 @@
 use std::fs;
 
+use mirrorbox_transcripts::hostile;
+use proptest::prelude::*;
+
 use super::*;
 use crate::session::faults::{Fault, FaultyStore, away};
 use crate::session::fixture::{Projects, append, files, lines, main_key, paths};
@@ -252,4 +255,39 @@ async fn a_write_that_fails_names_the_file_and_leaves_nothing() {
         panic!("{row:?}")
     };
     assert!(path.ends_with("into/projects/project"), "{path:?}");
+}
+
+fn hostile_keys() -> impl Strategy<Value = Vec<SessionKey>> {
+    let key = hostile::key().prop_map(|key| {
+        let main = SessionKey::main(key.project_key, key.session_id).unwrap();
+        key.subpath
+            .map_or(main.clone(), |subpath| main.with_subpath(subpath).unwrap())
+    });
+    prop::collection::vec(key, 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_keys_say_files_lie_in_their_places_or_nowhere(keys in hostile_keys()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = Arc::new(MemoryStore::new());
+            for key in &keys {
+                append(&*store, &key.to_main(), lines(0, 1)).await;
+                append(&*store, key, lines(0, 1)).await;
+            }
+            let target = Projects::new();
+            let report = restored(&store, &target.path().join("into")).await;
+            let written = paths(target.path());
+            let allowed: Vec<_> = keys
+                .iter()
+                .flat_map(|key| [key.file(), key.to_main().file()])
+                .filter_map(|file| Some(Path::new("into/projects").join(file.ok()?)))
+                .collect();
+            assert!(written.iter().all(|file| allowed.contains(file)), "{written:?}");
+            assert_eq!(written.len() as u64, report.totals.files);
+        });
+    }
 }
