@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -33,9 +33,11 @@ impl Temporary {
         step()?;
         let (path, mut file) = create_unique(&layout.temporary())?;
         let temporary = Self { path, moved: false };
+        let mut at = 0;
         for part in parts {
             step()?;
-            file.write_all(part)?;
+            write_all_at(&mut file, part, at)?;
+            at += part.len() as u64;
         }
         step()?;
         file.sync_all()?;
@@ -64,6 +66,27 @@ impl Drop for Temporary {
             let _ = remove(&self.path);
         }
     }
+}
+
+/// Writes a part where the one before it ended.
+#[cfg(not(target_family = "wasm"))]
+fn write_all_at(file: &mut File, part: &[u8], _at: u64) -> io::Result<()> {
+    io::Write::write_all(file, part)
+}
+
+/// Writes a part where the one before it ended: with its position, because a host does that at once, while it hands
+/// what is written to a stream over to another thread, 64 KiB at a time.
+#[cfg(target_family = "wasm")]
+fn write_all_at(file: &mut File, mut part: &[u8], mut at: u64) -> io::Result<()> {
+    while !part.is_empty() {
+        let written = rustix::io::pwrite(&*file, part, at)?;
+        if written == 0 {
+            return Err(ErrorKind::WriteZero.into());
+        }
+        part = part.get(written..).unwrap_or_default();
+        at += written as u64;
+    }
+    Ok(())
 }
 
 fn create_unique(dir: &Path) -> io::Result<(PathBuf, File)> {

@@ -56,7 +56,7 @@ mod memory {
         }
         fs::remove_dir_all(&into).unwrap();
         let sessions = installed.json(["sessions"]);
-        for session in sessions.as_array().unwrap() {
+        for session in sessions["sessions"].as_array().unwrap() {
             installed.succeeds(["delete", session["session"].as_str().unwrap(), "--yes"]);
         }
     }

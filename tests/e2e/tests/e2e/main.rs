@@ -2,8 +2,14 @@
 
 // `cfg(test)` is what lets the lints see that all of it is test code.
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod story;
