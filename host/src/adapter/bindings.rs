@@ -5,7 +5,6 @@
 use bytes::Bytes;
 use std::time::Duration;
 
-use crate::config::Settings;
 use crate::key::SessionKey;
 use crate::store::{self, Batch, Kind, Origin, Page, Position, StoreError, StoreInfo, StoredSession};
 
@@ -144,22 +143,21 @@ pub(super) fn to_sessions(page: wit::SessionPage) -> Page<StoredSession> {
     }
 }
 
-/// An error as an adapter said it, without the secrets that it may repeat.
-pub(super) fn to_error(error: wit::Error, settings: &Settings) -> StoreError {
-    let mask = |text: String| settings.mask(&text).into_owned();
+/// An error as an adapter said it; its text goes through `translate`.
+pub(super) fn to_error(error: wit::Error, translate: impl Fn(String) -> String) -> StoreError {
     match error {
-        wit::Error::Unavailable(text) => StoreError::Unavailable(mask(text)),
+        wit::Error::Unavailable(text) => StoreError::Unavailable(translate(text)),
         wit::Error::Throttled(millis) => StoreError::Throttled(Duration::from_millis(millis.into())),
-        wit::Error::Denied(text) => StoreError::Denied(mask(text)),
-        wit::Error::Misconfigured(text) => StoreError::Misconfigured(mask(text)),
+        wit::Error::Denied(text) => StoreError::Denied(translate(text)),
+        wit::Error::Misconfigured(text) => StoreError::Misconfigured(translate(text)),
         wit::Error::Conflict => StoreError::Conflict,
-        wit::Error::Rejected(text) => StoreError::Rejected(mask(text)),
+        wit::Error::Rejected(text) => StoreError::Rejected(translate(text)),
         wit::Error::Corrupt(damage) => StoreError::Corrupt {
             first: damage.first,
             last: damage.last,
-            reason: mask(damage.reason),
+            reason: translate(damage.reason),
         },
         wit::Error::Unsupported => StoreError::Unsupported,
-        wit::Error::Other(text) => StoreError::Other(mask(text)),
+        wit::Error::Other(text) => StoreError::Other(translate(text)),
     }
 }

@@ -35,8 +35,14 @@ impl Grants {
         }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
+    /// What a guest says, for people: without secrets, and its own paths as the host's.
+    pub(super) fn translate(&self, text: &str) -> String {
+        let masked = self.settings.mask(text).into_owned();
+        self.dirs.iter().fold(masked, |text, grant| {
+            let guest = grant.guest.trim_end_matches('/');
+            let host = grant.host.display().to_string();
+            replace_path(&text, guest, host.trim_end_matches('/'))
+        })
     }
 
     pub(super) fn memory(&self) -> u64 {
@@ -94,6 +100,22 @@ impl Grants {
                 Box::pin(async { false })
             });
     }
+}
+
+/// Replaces a directory wherever a path begins with it; a path that only contains its name stays.
+fn replace_path(text: &str, guest: &str, host: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(guest).filter(|_| !guest.is_empty()) {
+        let is_name = |character: char| character.is_alphanumeric() || "/._-".contains(character);
+        let begins = !before.ends_with(is_name);
+        let ends = after.starts_with('/') || !after.starts_with(is_name);
+        replaced.push_str(before);
+        replaced.push_str(if begins && ends { host } else { guest });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
 }
 
 /// The data of one instance's store.
@@ -163,5 +185,25 @@ impl WasiHttpHooks for NoHttp {
         self.log
             .refused(&format!("an HTTP request to {to}"), "the manifest grants no network");
         Box::new(async { Err(HttpError::HttpRequestDenied) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_path_becomes_the_hosts() {
+        for (text, expected) in [
+            ("cannot create /data/.tmp: full", "cannot create /srv/x/.tmp: full"),
+            ("`/data` is no folder", "`/srv/x` is no folder"),
+            ("/data", "/srv/x"),
+            ("/var/data/a stays", "/var/data/a stays"),
+            ("/database/a stays", "/database/a stays"),
+            ("nothing to do", "nothing to do"),
+        ] {
+            assert_eq!(replace_path(text, "/data", "/srv/x"), expected);
+        }
+        assert_eq!(replace_path("a/b", "", "/srv"), "a/b");
     }
 }

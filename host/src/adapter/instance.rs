@@ -122,7 +122,10 @@ impl Live {
         // Epochs never fire while the guest waits for the host: the timer does.
         match tokio::time::timeout_at(deadline.into(), call(self)).await {
             Ok(Ok(Ok(result))) => Ok(result),
-            Ok(Ok(Err(error))) => Err(Failure::Said(bindings::to_error(error, template.grants.settings()))),
+            Ok(Ok(Err(error))) => {
+                let translate = |text: String| template.grants.translate(&text);
+                Err(Failure::Said(bindings::to_error(error, translate)))
+            }
             Ok(Err(error)) => Err(Failure::Broken(self.broken(template, &error))),
             Err(_elapsed) => Err(Failure::Broken(StoreError::Timeout(template.timeout))),
         }
@@ -134,7 +137,7 @@ impl Live {
         }
         tracing::debug!(adapter = template.name, "trap: {error:?}");
         let cause = error.root_cause().to_string();
-        let cause = template.grants.settings().mask(&cause).into_owned();
+        let cause = template.grants.translate(&cause);
         StoreError::Trapped(match self.store.data_mut().limits.take_refusal() {
             true => format!(
                 "{cause}; it had asked for more memory than its manifest allows (memory = {} bytes)",

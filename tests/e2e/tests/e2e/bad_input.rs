@@ -78,6 +78,8 @@ fn a_truncated_batch_is_named() {
     let stored = Stored::new();
     let whole = fs::read(stored.batch(2)).unwrap();
     fs::write(stored.batch(2), &whole[..whole.len() - 10]).unwrap();
+    stored.is_damaged(stored.batch(2).to_str().unwrap());
+    fs::remove_dir_all(stored.dir.path().join("restored")).unwrap();
     stored.is_damaged("batches 2 to 2");
 }
 
