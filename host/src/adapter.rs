@@ -116,6 +116,18 @@ fn prepare(
     Template::new(name, runtime, grants, manifest.timeout, instance)
 }
 
+/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread.
+macro_rules! call {
+    ($adapter:expr, $export:ident $(, $argument:expr)*) => {
+        $adapter.pool.call(move |live| {
+            Box::pin(async move {
+                let exports = live.exports.mirrorbox_adapter_session_store();
+                exports.$export(&mut live.store $(, $argument)*).await
+            })
+        })
+    };
+}
+
 #[async_trait]
 impl Store for Adapter {
     fn info(&self) -> StoreInfo {
@@ -124,48 +136,27 @@ impl Store for Adapter {
 
     async fn append(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
         let (key, batch, summary) = (key.clone(), batch.clone(), summary.cloned());
-        self.pool
-            .call(move |live| {
-                Box::pin(async move {
-                    let digest = batch.digest.to_string();
-                    live.exports
-                        .mirrorbox_adapter_session_store()
-                        .call_append(
-                            &mut live.store,
-                            bindings::key(&key),
-                            bindings::batch(&batch, &digest),
-                            summary.as_ref().map(bindings::summary),
-                        )
-                        .await
-                })
-            })
-            .await
+        let digest = batch.digest.to_string();
+        call!(
+            self,
+            call_append,
+            bindings::key(&key),
+            bindings::batch(&batch, &digest),
+            summary.as_ref().map(bindings::summary)
+        )
+        .await
     }
 
     async fn load(&self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>, StoreError> {
         let key = key.clone();
-        let loaded = self.pool.call(move |live| {
-            Box::pin(async move {
-                live.exports
-                    .mirrorbox_adapter_session_store()
-                    .call_load(&mut live.store, bindings::key(&key), after, max_bytes)
-                    .await
-            })
-        });
-        loaded.await?.into_iter().map(bindings::to_batch).collect()
+        let batches = call!(self, call_load, bindings::key(&key), after, max_bytes).await?;
+        batches.into_iter().map(bindings::to_batch).collect()
     }
 
     async fn end(&self, key: &SessionKey) -> Result<Option<Position>, StoreError> {
         let key = key.clone();
-        let end = self.pool.call(move |live| {
-            Box::pin(async move {
-                live.exports
-                    .mirrorbox_adapter_session_store()
-                    .call_end(&mut live.store, bindings::key(&key))
-                    .await
-            })
-        });
-        end.await?.map(bindings::to_position).transpose()
+        let end = call!(self, call_end, bindings::key(&key)).await?;
+        end.map(bindings::to_position).transpose()
     }
 
     async fn list_subkeys(
@@ -176,28 +167,14 @@ impl Store for Adapter {
         limit: u32,
     ) -> Result<Page<String>, StoreError> {
         let (project, session, token) = (project_key.to_owned(), session_id.to_owned(), token.map(str::to_owned));
-        let page = self.pool.call(move |live| {
-            Box::pin(async move {
-                live.exports
-                    .mirrorbox_adapter_session_store()
-                    .call_list_subkeys(&mut live.store, &project, &session, token.as_deref(), limit)
-                    .await
-            })
-        });
-        page.await.map(bindings::to_subkeys)
+        let page = call!(self, call_list_subkeys, &project, &session, token.as_deref(), limit).await?;
+        Ok(bindings::to_subkeys(page))
     }
 
     async fn list_projects(&self, token: Option<&str>, limit: u32) -> Result<Page<String>, StoreError> {
         let token = token.map(str::to_owned);
-        let page = self.pool.call(move |live| {
-            Box::pin(async move {
-                live.exports
-                    .mirrorbox_adapter_session_store()
-                    .call_list_projects(&mut live.store, token.as_deref(), limit)
-                    .await
-            })
-        });
-        page.await.map(bindings::to_projects)
+        let page = call!(self, call_list_projects, token.as_deref(), limit).await?;
+        Ok(bindings::to_projects(page))
     }
 
     async fn list_sessions(
@@ -207,60 +184,30 @@ impl Store for Adapter {
         limit: u32,
     ) -> Result<Page<StoredSession>, StoreError> {
         let (project, token) = (project_key.to_owned(), token.map(str::to_owned));
-        let page = self.pool.call(move |live| {
-            Box::pin(async move {
-                live.exports
-                    .mirrorbox_adapter_session_store()
-                    .call_list_sessions(&mut live.store, &project, token.as_deref(), limit)
-                    .await
-            })
-        });
-        page.await.map(bindings::to_sessions)
+        let page = call!(self, call_list_sessions, &project, token.as_deref(), limit).await?;
+        Ok(bindings::to_sessions(page))
     }
 
     async fn find_session(&self, project_key: &str, session_id: &str) -> Result<Option<StoredSession>, StoreError> {
         let (project, session) = (project_key.to_owned(), session_id.to_owned());
-        let found = self.pool.call(move |live| {
-            Box::pin(async move {
-                live.exports
-                    .mirrorbox_adapter_session_store()
-                    .call_find_session(&mut live.store, &project, &session)
-                    .await
-            })
-        });
-        Ok(found.await?.map(bindings::to_session))
+        let found = call!(self, call_find_session, &project, &session).await?;
+        Ok(found.map(bindings::to_session))
     }
 
     async fn delete(&self, key: &SessionKey, tombstone: &Batch) -> Result<(), StoreError> {
         let (key, tombstone) = (key.clone(), tombstone.clone());
-        self.pool
-            .call(move |live| {
-                Box::pin(async move {
-                    let digest = tombstone.digest.to_string();
-                    live.exports
-                        .mirrorbox_adapter_session_store()
-                        .call_delete(
-                            &mut live.store,
-                            bindings::key(&key),
-                            bindings::batch(&tombstone, &digest),
-                        )
-                        .await
-                })
-            })
-            .await
+        let digest = tombstone.digest.to_string();
+        call!(
+            self,
+            call_delete,
+            bindings::key(&key),
+            bindings::batch(&tombstone, &digest)
+        )
+        .await
     }
 
     async fn compact(&self, key: &SessionKey, through: u64) -> Result<(), StoreError> {
         let key = key.clone();
-        self.pool
-            .call(move |live| {
-                Box::pin(async move {
-                    live.exports
-                        .mirrorbox_adapter_session_store()
-                        .call_compact(&mut live.store, bindings::key(&key), through)
-                        .await
-                })
-            })
-            .await
+        call!(self, call_compact, bindings::key(&key), through).await
     }
 }

@@ -65,7 +65,10 @@ fn a_full_store_is_told_and_nothing_is_lost() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("free space"), "{stderr}");
-    assert!(stderr.contains(installed.store.to_str().unwrap()), "the host's path is named: {stderr}");
+    assert!(
+        stderr.contains(installed.store.to_str().unwrap()),
+        "the host's path is named: {stderr}"
+    );
     // The real folder is as it was: the whole import goes through once there is room.
     assert!(installed.run(["verify"]).code == Some(0));
     assert!(import(&installed, dir.path()).status().unwrap().success());

@@ -220,40 +220,13 @@ async fn a_spinning_guest_does_not_keep_another_adapter_waiting() {
 
 #[tokio::test]
 async fn an_adapter_that_cannot_open_says_why() {
-    let open = |fault: &str| format!("{SHORT}[config]\nopen = \"{fault}\"");
-    let error = faulty(&open("denied")).await.unwrap_err();
-    assert!(
-        matches!(
-            &error,
-            AdapterError::Open {
-                source: StoreError::Denied(_),
-                ..
-            }
-        ),
-        "{error}"
-    );
-    let error = faulty(&open("trap")).await.unwrap_err();
-    assert!(
-        matches!(
-            &error,
-            AdapterError::Open {
-                source: StoreError::Trapped(_),
-                ..
-            }
-        ),
-        "{error}"
-    );
-    let error = faulty(&open("spin")).await.unwrap_err();
-    assert!(
-        matches!(
-            &error,
-            AdapterError::Open {
-                source: StoreError::Timeout(_),
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let why = async |fault| match faulty(&format!("{SHORT}[config]\nopen = \"{fault}\"")).await {
+        Err(AdapterError::Open { source, .. }) => source,
+        other => panic!("{fault}: {other:?}"),
+    };
+    assert!(matches!(why("denied").await, StoreError::Denied(_)));
+    assert!(matches!(why("trap").await, StoreError::Trapped(_)));
+    assert!(matches!(why("spin").await, StoreError::Timeout(_)));
 }
 
 #[tokio::test]
