@@ -1,7 +1,8 @@
 //! A component's file: read, told from what it is not, compiled.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -13,6 +14,9 @@ use super::{AdapterError, ContractError, Runtime, contract};
 const MAGIC: &[u8] = b"\0asm";
 const MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
+
+/// The largest file that is compiled: 256 MiB. Language runtimes take about 20.
+const MAX_SIZE: u64 = 256 << 20;
 
 /// What can be said of a component without running it.
 #[derive(Clone, Debug)]
@@ -74,10 +78,20 @@ pub(super) fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Resu
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
-    fs::read(path).map_err(|source| AdapterError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    let mut bytes = Vec::new();
+    // No further than the limit, whatever the file's length is said to be.
+    let read = File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > MAX_SIZE => Err(AdapterError::NotAComponent {
+            path: path.to_owned(),
+            reason: format!("it is larger than {} MiB", MAX_SIZE >> 20),
+        }),
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(AdapterError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
 }
 
 fn compile(runtime: &Runtime, path: &Path, bytes: &[u8]) -> Result<Component, AdapterError> {
@@ -130,5 +144,13 @@ mod tests {
             assert!(check_format(bytes).unwrap_err().contains(expected), "{bytes:?}");
         }
         assert!(check_format(b"\0asm\x0d\0\x01\0").is_ok());
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MAX_SIZE + 1).unwrap();
+        let error = read(file.path()).unwrap_err().to_string();
+        assert!(error.contains("larger than 256 MiB"), "{error}");
     }
 }

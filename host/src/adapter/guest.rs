@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{
@@ -95,9 +96,15 @@ impl Grants {
         let log = self.log.clone();
         wasi.allow_tcp(true)
             .allow_udp(true)
-            .socket_addr_check(move |address, _use| {
-                log.refused(&format!("a socket to {address}"), "the manifest grants no network");
-                Box::pin(async { false })
+            .socket_addr_check(move |address, purpose| {
+                // What every connect begins with. Nothing can be reached, or reach it, through a port that is only bound.
+                let is_wildcard = address.ip().is_unspecified() && address.port() == 0;
+                let begins = is_wildcard && matches!(purpose, SocketAddrUse::TcpBind);
+                if !begins {
+                    let what = format!("a socket for {address} ({purpose:?})");
+                    log.refused(&what, "the manifest grants no network");
+                }
+                Box::pin(async move { begins })
             });
     }
 }

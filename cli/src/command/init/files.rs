@@ -71,7 +71,7 @@ mod tests {
         let file = dir.path().join("file");
         let mut files = NewFiles::default();
         files.write(&file, b"1").unwrap();
-        assert_eq!(files.keep(), [file.clone()]);
+        assert_eq!(files.keep(), std::slice::from_ref(&file));
         NewFiles::default().write(&file, b"2").unwrap_err();
         assert_eq!(fs::read(&file).unwrap(), b"1");
     }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bytes;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod contract;

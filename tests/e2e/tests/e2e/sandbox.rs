@@ -7,7 +7,7 @@ use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
 use mirrorbox::config::Manifest;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Chain, Reader, Store, StoreError};
-use mirrorbox_e2e::{adapter, draft, fs_adapter, test_guest};
+use mirrorbox_e2e::{Installation, adapter, draft, fs_adapter, test_guest};
 
 /// The adapter that fails on command, under a short deadline.
 async fn faulty(manifest: &str) -> Result<Adapter, AdapterError> {
@@ -237,4 +237,31 @@ async fn closing_ends_every_instance() {
     store.close().await;
     let error = store.end(&key).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+}
+
+/// Through the command, whose log is its standard error.
+#[test]
+fn what_a_component_says_is_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    let adapters = installed.config.join("adapters");
+    std::fs::copy(test_guest("faulty"), adapters.join("talker.wasm")).unwrap();
+    for (fault, expected) in [
+        ("log", &["a warning", "an error"][..]),
+        ("stdout", &["to stdout, on command", "to stderr, on command"]),
+        (
+            "net",
+            &[
+                "refused: a socket for 127.0.0.1:9 (TcpConnect)",
+                "the manifest grants no network",
+            ],
+        ),
+    ] {
+        std::fs::write(adapters.join("talker.toml"), format!("[config]\nfault = \"{fault}\"\n")).unwrap();
+        let ran = installed.run(["sessions", "--from", "talker", "-v"]);
+        for text in expected {
+            assert!(ran.stderr.contains(text), "{fault}: {ran:?}");
+        }
+        assert!(ran.stderr.contains("talker"), "it says who speaks: {ran:?}");
+    }
 }
