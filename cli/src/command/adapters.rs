@@ -1,13 +1,13 @@
 mod inspect;
 
 use clap::{Args, Subcommand};
-use mirrorbox::host::Destination;
+use mirrorbox::host::{Destination, Host};
 use mirrorbox::store::Capabilities;
 use serde::Serialize;
 
 use self::inspect::Inspect;
 use super::Context;
-use crate::destinations::{Destinations, warn};
+use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{Table, left};
 
@@ -56,11 +56,15 @@ struct Document<'a> {
 }
 
 async fn list(context: &mut Context) -> Result<Exit, CliError> {
-    let destinations = Destinations::open(&context.config()?, None).await?;
-    let rows: Vec<_> = destinations.each().iter().map(Row::of).collect();
-    destinations.close().await;
+    let config = context.config()?;
+    let host = Host::open(&config).await?;
+    let rows: Vec<_> = host.destinations().iter().map(Row::of).collect();
+    host.close().await;
     if context.output.is_json() {
         context.output.json(&Document { adapters: &rows })?;
+    } else if rows.is_empty() {
+        let dir = config.dir.join("adapters");
+        context.output.line(format_args!("no adapters in {}", dir.display()))?;
     } else {
         context.output.line(table(&rows))?;
     }

@@ -36,7 +36,7 @@ pub(crate) fn measure(built: &Built, rounds: usize, report: &mut Report) -> anyh
         cold.as_secs_f64() * 1e3
     );
     report.pair(
-        "start-up of `mirrorbox adapters` with the fs adapter in a warm code cache, against no adapter",
+        "start-up: `mirrorbox adapters` with the fs adapter from a warm code cache, against the same host and engine with no adapter",
         "≤ 2",
         &pairs,
         &sides,

@@ -274,6 +274,17 @@ fn wrong_usage_is_told_apart_from_failure() {
 }
 
 #[test]
+fn a_configuration_without_adapters_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    fs::remove_dir_all(installed.config.join("adapters")).unwrap();
+    assert!(installed.succeeds(["adapters"]).contains("no adapters in"));
+    let ran = installed.run(["sessions"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("NAME.wasm"), "{ran:?}");
+}
+
+#[test]
 fn init_does_not_overwrite() {
     let dir = tempfile::tempdir().unwrap();
     let installed = Installation::at(dir.path());
