@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use mirrorbox_e2e::Installation;
+use mirrorbox_e2e::{Installation, seed};
 use mirrorbox_transcripts::{Projects, Written};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ fn transcript(projects: &Path, relative: &str, content: impl AsRef<[u8]>) -> Pat
     path
 }
 
-/// Every file below a directory, by its path in it.
+/// Every file below a directory, by its path in it. One that goes away meanwhile is left out.
 fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![dir.to_owned()];
@@ -36,8 +37,8 @@ fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 dirs.push(path);
-            } else {
-                found.insert(path.strip_prefix(dir).unwrap().to_owned(), fs::read(&path).unwrap());
+            } else if let Ok(bytes) = fs::read(&path) {
+                found.insert(path.strip_prefix(dir).unwrap().to_owned(), bytes);
             }
         }
     }
@@ -190,4 +191,31 @@ fn several_destinations_get_everything_and_one_answers_for_another() {
     assert!(contents(&into.join("projects")) == contents(&projects));
     let behind = installed.run(["import", "--projects-dir", projects.to_str().unwrap()]);
     assert_eq!(behind.code, Some(3), "one destination has not got it: {behind:?}");
+}
+
+/// Killed without a chance to tidy up, as soon as so many files are in the store, a few times in a row.
+#[test]
+fn an_import_that_was_killed_is_taken_up_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    let (projects, into) = (dir.path().join("projects"), dir.path().join("restored"));
+    let written = made_up(&projects);
+    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut target = 0;
+    for _ in 0..6 {
+        target += rng.usize(1..6);
+        let mut import = installed.command(["import", "--projects-dir", projects.to_str().unwrap()]);
+        let mut import = import.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while contents(&installed.store).len() < target && import.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        import.kill().unwrap();
+        import.wait().unwrap();
+    }
+    let rest = import(&installed, &projects);
+    let there = rest["added"]["entries"].as_u64().unwrap() + rest["present"]["entries"].as_u64().unwrap();
+    assert!(there >= written.lines, "{rest}");
+    restore_all(&installed, &into);
+    assert!(contents(&into.join("projects")) == contents(&projects));
+    installed.succeeds(["verify", "--projects-dir", projects.to_str().unwrap()]);
 }
