@@ -279,7 +279,8 @@ impl Instance {
             .name(format!("adapter-{}", template.name))
             .spawn(move || {
                 reactor.block_on(serve(&template, &idle, &orders));
-                drop((orders, alive));
+                // In this order: whoever waits for the end finds nothing of it left.
+                drop((orders, reactor, template, idle, alive));
             })?;
         Ok(Self { jobs })
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::AdapterError;
 use super::instance::{self, Call, Instance, Job, Template};
@@ -17,7 +17,7 @@ use crate::store::{StoreError, StoreInfo};
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Held by each instance's thread, so that closing can await the last.
-pub(super) type Alive = mpsc::Sender<()>;
+pub(super) type Alive = watch::Receiver<()>;
 
 /// The instances that wait for work.
 #[derive(Debug, Default)]
@@ -38,8 +38,14 @@ impl Idle {
         }
     }
 
-    fn take(&self) -> Option<Instance> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).instances.pop()
+    /// An instance, if one waits. Fails after the end of the pool.
+    fn take(&self) -> Result<Option<Instance>, StoreError> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            Err(closed())
+        } else {
+            Ok(waiting.instances.pop())
+        }
     }
 
     fn close(&self) {
@@ -55,19 +61,16 @@ pub(super) struct Pool {
     template: Arc<Template>,
     places: Arc<Semaphore>,
     idle: Arc<Idle>,
-    alive: Mutex<Option<Alive>>,
-    ended: AsyncMutex<mpsc::Receiver<()>>,
+    threads: watch::Sender<()>,
 }
 
 impl Pool {
     pub(super) fn new(template: Template, instances: u16) -> Self {
-        let (alive, ended) = mpsc::channel(1);
         Self {
             template: Arc::new(template),
             places: Arc::new(Semaphore::new(instances.into())),
             idle: Arc::default(),
-            alive: Mutex::new(Some(alive)),
-            ended: AsyncMutex::new(ended),
+            threads: watch::Sender::new(()),
         }
     }
 
@@ -89,16 +92,8 @@ impl Pool {
     }
 
     async fn answer<T>(&self, job: Job, answer: oneshot::Receiver<T>) -> Result<T, StoreError> {
-        let closed = || StoreError::Unavailable("the adapter is closed".to_owned());
         let place = self.places.clone().acquire_owned().await.map_err(|_| closed())?;
-        let instance = match self.idle.take() {
-            Some(instance) => instance,
-            None => {
-                let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                self.spawn(alive.ok_or_else(closed)?)?
-            }
-        };
-        instance.order(job, place);
+        self.instance()?.order(job, place);
         // A new instance opens itself first. The thread keeps the time; this is for a thread that is itself stuck in
         // a call of the operating system.
         let patience = self.template.timeout * 2 + GRACE;
@@ -109,7 +104,13 @@ impl Pool {
         }
     }
 
-    fn spawn(&self, alive: Alive) -> Result<Instance, StoreError> {
+    /// An instance that waits, or a new one.
+    fn instance(&self) -> Result<Instance, StoreError> {
+        // Before the look at the pool: if it is open then, closing waits for what is spawned now.
+        let alive = self.threads.subscribe();
+        if let Some(instance) = self.idle.take()? {
+            return Ok(instance);
+        }
         let spawned = Instance::spawn(self.template.clone(), self.idle.clone(), alive);
         spawned.map_err(|error: io::Error| StoreError::Unavailable(format!("no thread for another instance: {error}")))
     }
@@ -117,15 +118,17 @@ impl Pool {
     /// Lets calls under way finish, then ends every instance.
     pub(super) async fn close(&self) {
         self.end();
-        // Ready when the last thread has dropped its sender; nobody ever sends.
-        while self.ended.lock().await.recv().await.is_some() {}
+        self.threads.closed().await;
     }
 
     fn end(&self) {
         self.places.close();
         self.idle.close();
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the adapter is closed".to_owned())
 }
 
 impl Drop for Pool {
