@@ -20,7 +20,7 @@ const STALE: Duration = Duration::from_secs(60 * 60);
 /// How often a folder is listed again because something in it went away meanwhile.
 const LISTINGS: usize = 100;
 
-/// A file under a name that nobody else uses, complete and synced. Removed when dropped.
+/// A file under a name that nobody else uses. Removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     path: PathBuf,
@@ -28,11 +28,16 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
-    /// Writes the parts one after the other.
-    pub(crate) fn write(layout: &Layout, parts: &[&[u8]]) -> io::Result<Self> {
+    /// An empty file.
+    fn create(layout: &Layout) -> io::Result<(Self, File)> {
         step()?;
-        let (path, mut file) = create_unique(&layout.temporary())?;
-        let temporary = Self { path, moved: false };
+        let (path, file) = create_unique(&layout.temporary())?;
+        Ok((Self { path, moved: false }, file))
+    }
+
+    /// Writes the parts one after the other, and syncs them.
+    pub(crate) fn write(layout: &Layout, parts: &[&[u8]]) -> io::Result<Self> {
+        let (temporary, mut file) = Self::create(layout)?;
         let mut at = 0;
         for part in parts {
             step()?;
@@ -203,7 +208,7 @@ pub(crate) fn prepare(layout: &Layout) -> Result<()> {
 /// A name must be given once: nothing else decides between two hosts.
 fn probe(layout: &Layout) -> Result<()> {
     let root = layout.root();
-    let file = Temporary::write(layout, &[]).map_err(|error| failed_change("write to", root, error))?;
+    let (file, _) = Temporary::create(layout).map_err(|error| failed_change("write to", root, error))?;
     let link = Temporary {
         path: file.path.with_extension("link"),
         moved: false,
