@@ -4,7 +4,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | `engine` | one engine for the process; what a component can import |
-//! | `component` | a component's file: read, checked, compiled, inspected |
+//! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `contract`, `shape` | does it keep the contract, and where does it differ |
 //! | `bindings` | the contract's types and ours |
 //! | `guest`, `limits`, `log` | what an instance may touch, use and say |
@@ -15,6 +15,7 @@
 //! allows, and the bytes in the directories that its manifest grants. Never the host, never another adapter.
 
 mod bindings;
+mod code_cache;
 mod component;
 mod contract;
 mod engine;

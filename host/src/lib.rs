@@ -17,6 +17,8 @@
 //! | [`config`] | the configuration directory |
 //! | `host` | the composition root: opens what the configuration names |
 
+#![deny(unsafe_code)]
+
 #[cfg(feature = "wasm")]
 pub mod adapter;
 pub mod config;

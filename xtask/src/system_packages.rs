@@ -15,7 +15,7 @@ pub(crate) struct Need {
     packages: &'static [&'static str],
 }
 
-/// A C compiler with the C library's headers: zstd, in which wasmtime's code cache is kept, is C.
+/// A C compiler with the C library's headers: wasmtime has a little C of its own, and Rust links with it.
 pub(crate) const C_COMPILER: Need = Need {
     what: "a C compiler",
     met: compiles_c,

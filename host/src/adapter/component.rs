@@ -39,10 +39,11 @@ impl Inspection {
     /// Compiles a component and looks at it. Runs nothing of it; blocks while it compiles.
     pub fn of(runtime: &Runtime, path: &Path) -> Result<Self, AdapterError> {
         let bytes = read(path)?;
-        let component = compile(runtime, path, &bytes)?;
+        let sha256 = sha256(&bytes);
+        let component = compile(runtime, path, &sha256, &bytes)?;
         Ok(Self {
             path: path.to_owned(),
-            sha256: sha256(&bytes),
+            sha256,
             size: bytes.len() as u64,
             exports: contract::exports(&component),
             imports: contract::imports(&component),
@@ -59,17 +60,15 @@ impl Inspection {
 /// Reads, checks and compiles a component; blocks while it compiles.
 pub(super) fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Component, AdapterError> {
     let bytes = read(path)?;
-    if let Some(expected) = pinned {
-        let found = sha256(&bytes);
-        if !expected.eq_ignore_ascii_case(&found) {
-            return Err(AdapterError::Digest {
-                path: path.to_owned(),
-                expected: expected.to_owned(),
-                found,
-            });
-        }
+    let sha256 = sha256(&bytes);
+    if let Some(expected) = pinned.filter(|expected| !expected.eq_ignore_ascii_case(&sha256)) {
+        return Err(AdapterError::Digest {
+            path: path.to_owned(),
+            expected: expected.to_owned(),
+            found: sha256,
+        });
     }
-    let component = compile(runtime, path, &bytes)?;
+    let component = compile(runtime, path, &sha256, &bytes)?;
     contract::check(&component).map_err(|source| AdapterError::Contract {
         path: path.to_owned(),
         source,
@@ -94,14 +93,13 @@ fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
     }
 }
 
-fn compile(runtime: &Runtime, path: &Path, bytes: &[u8]) -> Result<Component, AdapterError> {
+fn compile(runtime: &Runtime, path: &Path, sha256: &str, bytes: &[u8]) -> Result<Component, AdapterError> {
     let not_a_component = |reason: String| AdapterError::NotAComponent {
         path: path.to_owned(),
         reason,
     };
     check_format(bytes).map_err(|reason| not_a_component(reason.to_owned()))?;
-    // `from_binary`: text is not WebAssembly to us, whatever features wasmtime was built with.
-    Component::from_binary(runtime.engine(), bytes).map_err(|error| {
+    runtime.compile(sha256, bytes).map_err(|error| {
         let cause = error.root_cause();
         not_a_component(format!(
             "{cause}; if it was copied here, it may be incomplete: copy it again"

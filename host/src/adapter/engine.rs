@@ -1,16 +1,15 @@
 //! One engine for the whole process: how guests are compiled, where their compiled code is kept, what they can import.
 
 use std::fmt;
-use std::fs;
-use std::io;
-use std::path::{self, Path};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use wasmtime::component::Linker;
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi_config::WasiConfig;
 
 use super::AdapterError;
+use super::code_cache::CodeCache;
 use super::guest::Guest;
 use super::log;
 use super::ticker::Ticker;
@@ -25,6 +24,7 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,
     ticker: Ticker,
+    cache: Option<CodeCache>,
 }
 
 impl fmt::Debug for Runtime {
@@ -53,26 +53,38 @@ impl Runtime {
     }
 
     fn new(cache: Option<&Path>) -> Result<Self, AdapterError> {
-        let mut config = config();
-        if let Some(dir) = cache {
-            config.cache(Some(open_cache(dir)?));
-        }
+        let cache = cache.map(CodeCache::open).transpose()?;
+        let config = config();
         let failed = |error: wasmtime::Error| AdapterError::Engine(format!("{error:#}"));
         let engine = match pooled(&config) {
             Some(engine) => engine,
             None => Engine::new(&config).map_err(failed)?,
         };
-        Self::with_engine(engine).map_err(failed)
+        Self::with_engine(engine, cache).map_err(failed)
     }
 
-    fn with_engine(engine: Engine) -> wasmtime::Result<Self> {
+    fn with_engine(engine: Engine, cache: Option<CodeCache>) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&guest.settings))?;
         log::add_to_linker(&mut linker)?;
         let ticker = Ticker::start(engine.clone())?;
-        Ok(Self { engine, linker, ticker })
+        Ok(Self {
+            engine,
+            linker,
+            ticker,
+            cache,
+        })
+    }
+
+    /// Compiles a component with that digest, or maps what was compiled before.
+    pub(super) fn compile(&self, sha256: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+        match &self.cache {
+            Some(cache) => cache.component(&self.engine, sha256, bytes),
+            // `from_binary`: text is not WebAssembly to us, whatever features wasmtime was built with.
+            None => Component::from_binary(&self.engine, bytes),
+        }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -118,62 +130,5 @@ fn pooled(config: &Config) -> Option<Engine> {
             tracing::debug!("no pooling allocator on this machine: {error:#}");
             None
         }
-    }
-}
-
-fn open_cache(dir: &Path) -> Result<Cache, AdapterError> {
-    // wasmtime takes absolute paths only.
-    let prepared = private_dir(dir).and_then(|()| path::absolute(dir));
-    let prepared = prepared.map_err(|source| AdapterError::Cache {
-        path: dir.to_owned(),
-        source,
-    })?;
-    let mut config = CacheConfig::new();
-    config.with_directory(prepared);
-    Cache::new(config).map_err(|error| AdapterError::Engine(format!("{error:#}")))
-}
-
-/// Makes a directory that nobody else can write to, and refuses one that somebody else could have written to.
-#[cfg(unix)]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let mode = fs::metadata(dir)?.mode();
-    if mode & 0o022 != 0 && fs::read_dir(dir)?.next().is_some() {
-        return Err(io::Error::other(
-            "others can write to it; remove it, it will be made anew",
-        ));
-    }
-    if mode & 0o077 != 0 {
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn the_cache_is_private() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = dir.path().join("state/cache");
-        private_dir(&cache).unwrap();
-        assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_cache_that_others_could_fill_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        fs::write(dir.path().join("code"), "native").unwrap();
-        assert!(private_dir(dir.path()).is_err());
     }
 }

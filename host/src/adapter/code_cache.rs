@@ -1,0 +1,204 @@
+//! Compiled components on disk: one is compiled once, and mapped into memory at every later start.
+//!
+//! What is kept here is native code. Its directory is for its owner alone, and never lies where components are dropped:
+//! who may drop a component must not thereby be able to drop native code.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use uuid::Uuid;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::AdapterError;
+
+const SUFFIX: &str = "cwasm";
+
+/// What was compiled this long ago is compiled again when it is wanted: 90 days. So old versions go away by themselves.
+const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// A private directory with a file per component and engine.
+#[derive(Debug)]
+pub(super) struct CodeCache {
+    dir: PathBuf,
+}
+
+impl CodeCache {
+    /// Makes the directory, or makes sure that nobody else can have written to it.
+    pub(super) fn open(dir: &Path) -> Result<Self, AdapterError> {
+        private_dir(dir).map_err(|source| AdapterError::Cache {
+            path: dir.to_owned(),
+            source,
+        })?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// The compiled form of a component with that digest: from its file, or compiled now and kept in it.
+    ///
+    /// A cache that cannot be written costs the time to compile, never the component.
+    pub(super) fn component(&self, engine: &Engine, sha256: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let path = self.path(engine, sha256);
+        if let Some(component) = map(engine, &path) {
+            return Ok(component);
+        }
+        let code = engine.precompile_component(bytes)?;
+        if let Err(error) = self.keep(&path, &code) {
+            tracing::warn!("compiled code cannot be kept in {}: {error}", self.dir.display());
+        }
+        match map(engine, &path) {
+            Some(component) => Ok(component),
+            None => Component::from_binary(engine, bytes),
+        }
+    }
+
+    /// Another engine, or this one with other settings, has files of its own.
+    fn path(&self, engine: &Engine, sha256: &str) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        self.dir.join(format!("{sha256}-{:016x}.{SUFFIX}", hasher.finish()))
+    }
+
+    /// Written whole and synced before it gets its name; replaced by another, never changed.
+    fn keep(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+        self.remove_old();
+        let temporary = self.dir.join(format!("{}.new", Uuid::new_v4().simple()));
+        let written = File::create_new(&temporary)
+            .and_then(|mut file| file.write_all(code).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            // What stays is removed when it is old.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    /// As far as that can be done: what stays costs space, nothing else.
+    fn remove_old(&self) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        for entry in entries.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            if modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > KEPT)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Maps a kept component. None where there is none, or one that another version of the engine made.
+fn map(engine: &Engine, path: &Path) -> Option<Component> {
+    if !path.is_file() {
+        return None;
+    }
+    // SAFETY: the file must hold what `Engine::precompile_component` made, and must not change while it is mapped.
+    // Only `CodeCache::keep` gives files such a name: it writes what that function returned under another name, syncs
+    // it, then renames it, so the name never stands for a part of it, and it replaces files but changes none. Nobody
+    // else can: the directory was made for its owner alone, or found to be the owner's and closed to all others before
+    // anything in it was looked at (`private_dir`), and that owner is who runs this process. What an engine of another
+    // version or configuration made carries that in its header, and wasmtime refuses it.
+    #[allow(unsafe_code, reason = "there is no safe way to skip compiling")]
+    let mapped = unsafe { Component::deserialize_file(engine, path) };
+    mapped
+        .inspect_err(|error| tracing::debug!("{} is compiled again: {error:#}", path.display()))
+        .ok()
+}
+
+/// Makes a directory that nobody else can write to, and refuses one that somebody else could have written to.
+#[cfg(unix)]
+fn private_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let metadata = fs::metadata(dir)?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other(
+            "it belongs to another user; name a state directory of your own",
+        ));
+    }
+    if metadata.mode() & 0o022 != 0 && fs::read_dir(dir)?.next().is_some() {
+        return Err(io::Error::other(
+            "others can write to it; remove it, it will be made anew",
+        ));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn private_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smallest component there is.
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn a_component_is_compiled_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CodeCache::open(&dir.path().join("state/cache")).unwrap();
+        let engine = Engine::default();
+        cache.component(&engine, "digest", EMPTY).unwrap();
+        let [kept] = &files(&cache.dir)[..] else {
+            panic!("{:?}", files(&cache.dir));
+        };
+        // What is not WebAssembly cannot be compiled: this came from the file.
+        cache.component(&engine, "digest", b"no component").unwrap();
+        cache.component(&engine, "other", b"no component").unwrap_err();
+        fs::write(kept, "damaged").unwrap();
+        cache.component(&engine, "digest", EMPTY).unwrap();
+        cache.component(&engine, "digest", b"no component").unwrap();
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_costs_time_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CodeCache::open(&dir.path().join("cache")).unwrap();
+        fs::remove_dir(&cache.dir).unwrap();
+        cache.component(&Engine::default(), "digest", EMPTY).unwrap();
+    }
+
+    #[test]
+    fn what_is_old_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CodeCache::open(dir.path()).unwrap();
+        let old = dir.path().join("old.cwasm");
+        let file = File::create(&old).unwrap();
+        let long_ago = std::time::SystemTime::now() - KEPT - Duration::from_secs(1);
+        file.set_modified(long_ago).unwrap();
+        cache.component(&Engine::default(), "digest", EMPTY).unwrap();
+        assert!(!old.exists());
+        assert_eq!(files(dir.path()).len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_directory_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("state/cache");
+        CodeCache::open(&cache).unwrap();
+        assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_others_could_fill_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::write(dir.path().join("code"), "native").unwrap();
+        let error = CodeCache::open(dir.path()).unwrap_err();
+        assert!(matches!(error, AdapterError::Cache { .. }), "{error}");
+    }
+}
