@@ -34,6 +34,9 @@ impl Report {
              smallest and the largest beside it. Ratios hold from machine to machine; times and rates are those of the \
              machine of this run ({cores} cores) and only say what size the ratio is about. Throughput is measured on \
              {mib} MiB of made-up transcripts in 7 rounds at most, everything else in {rounds} rounds or more.\n\n\
+             A call is handed to the instance's thread and back. Where the scheduler keeps both threads on one core that is \
+             a few microseconds; where it wakes another, idle core each time, it is tens of them, and the rows about short \
+             calls move with it from run to run (`taskset -c 0` shows the former). A call that syncs hardly notices.\n\n\
              | what | median (range) | aim | both sides |\n| --- | --- | --- | --- |\n"
         );
         for row in &self.rows {
