@@ -105,22 +105,18 @@ pub(super) fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
-/// Copies the bytes from `from` to `to` into an empty file.
-pub(super) fn copy(source: &Arc<dyn DiskFile>, from: u64, to: u64, into: &dyn DiskFile) -> io::Result<()> {
+/// Copies the bytes from `from` to `to` to place `at` of a file.
+pub(super) fn copy(source: &Arc<dyn DiskFile>, from: u64, to: u64, into: &dyn DiskFile, at: u64) -> io::Result<()> {
     let mut section = Section::new(source.clone(), from, to);
     let mut buffer = vec![0; BUFFER];
-    let mut at = 0;
-    loop {
+    let mut copied = 0;
+    while copied < to - from {
         let read = section.read(&mut buffer)?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        if bytes.is_empty() {
-            break;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        into.write_at(bytes, at)?;
-        at += bytes.len() as u64;
-    }
-    if at != to - from {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+        into.write_at(buffer.get(..read).unwrap_or_default(), at + copied)?;
+        copied += read as u64;
     }
     Ok(())
 }

@@ -22,7 +22,13 @@ impl Tail {
         let disk = self.writer.disk.clone();
         let pruned = self.names.pruned();
         let file = disk::create_anew(&*disk, &pruned)?;
-        disk::copy(&self.file, start.offset - self.record.start.offset, self.size(), &*file)?;
+        disk::copy(
+            &self.file,
+            start.offset - self.record.start.offset,
+            self.size(),
+            &*file,
+            0,
+        )?;
         file.sync()?;
         disk.sync_dir(self.names.dir())?;
         let record = Record {

@@ -96,7 +96,7 @@ impl Tail {
             let bytes = size - whole.offset;
             self.note(Trouble::Cut { bytes }, alarms);
         }
-        if let Err(source) = self.file.sync() {
+        if let Err(source) = self.sync_anew(whole) {
             self.note(Trouble::SyncFailed(Arc::new(source)), alarms);
             // What a rewrite copies is everything before the end.
             let recorded = std::mem::replace(&mut self.end, whole);
@@ -108,6 +108,14 @@ impl Tail {
         }
         self.synced(whole);
         Ok(())
+    }
+
+    /// Writes what is behind the end once more, as it is, and syncs. If the dead process met a failed sync, the system
+    /// takes these bytes for written though they are not, and a sync alone would pass them over.
+    fn sync_anew(&self, whole: Place) -> io::Result<()> {
+        let (from, to) = (self.size(), whole.offset - self.record.start.offset);
+        disk::copy(&self.file, from, to, &*self.file, from)?;
+        self.file.sync()
     }
 
     /// The end of the entries in a row from a place on.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::disk::{BUFFER, DiskFile};
 use super::error::{AppendError, Damage, ReadError};
 use super::place::{Base, Chunk, Place};
-use super::tail::{Block, Tail};
+use super::tail::{Block, MadeFile, Tail};
 use super::writer::Writer;
 use crate::key::SessionKey;
 
@@ -28,11 +28,18 @@ const STEP: usize = 64 << 10;
 pub struct Stream {
     key: SessionKey,
     writer: Arc<Writer>,
-    /// None until the stream is on disk.
-    tail: Mutex<Option<Tail>>,
+    writing: Mutex<Writing>,
     view: RwLock<View>,
     end: watch::Sender<Place>,
     damage: Option<Damage>,
+}
+
+/// What whoever writes to a stream has in hand.
+#[derive(Debug, Default)]
+struct Writing {
+    /// None until the stream is on disk.
+    tail: Option<Tail>,
+    made: Option<MadeFile>,
 }
 
 /// A file that readers may use, and where it begins. Pruning puts another in its place; who has this one reads on.
@@ -57,7 +64,7 @@ impl Stream {
         Self {
             key,
             writer,
-            tail: Mutex::new(None),
+            writing: Mutex::default(),
             view: RwLock::new(view),
             end: watch::Sender::new(start),
             damage: None,
@@ -68,7 +75,7 @@ impl Stream {
     pub(super) fn found(tail: Tail, damage: Option<Damage>) -> Self {
         let stream = Self::new(tail.writer.clone(), tail.record.key.clone(), tail.record.base.clone());
         stream.show(&tail);
-        *stream.tail() = Some(tail);
+        stream.writing().tail = Some(tail);
         Self { damage, ..stream }
     }
 
@@ -139,13 +146,13 @@ impl Stream {
             let file = self.view().path;
             return Err(ReadError::Damaged { file, damage });
         }
-        let mut tail = self.tail();
+        let mut writing = self.writing();
         let view = self.view();
         if base.lines < view.start.line {
             return Ok(());
         }
         let start = view.find(base.lines + 1, self.end())?;
-        let Some(tail) = &mut *tail else { return Ok(()) };
+        let Some(tail) = &mut writing.tail else { return Ok(()) };
         let pruned = tail.prune(start, base);
         self.show(tail);
         pruned.map_err(|source| view.failed(source))
@@ -153,10 +160,11 @@ impl Stream {
 
     /// Writes blocks behind the end, on disk when this returns.
     pub(super) fn commit(&self, blocks: &[&Block]) -> Result<(), AppendError> {
-        let mut guard = self.tail();
-        let tail = match &mut *guard {
+        let mut writing = self.writing();
+        let Writing { tail, made } = &mut *writing;
+        let tail = match tail {
             Some(tail) => tail,
-            none => none.insert(Tail::create(&self.writer, &self.key, &self.base())?),
+            none => none.insert(Tail::create(&self.writer, &self.key, &self.base(), made)?),
         };
         let appended = tail.append(blocks);
         self.show(tail);
@@ -185,8 +193,8 @@ impl Stream {
             .send_if_modified(|end| std::mem::replace(end, tail.end) != tail.end);
     }
 
-    fn tail(&self) -> MutexGuard<'_, Option<Tail>> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn view(&self) -> View {

@@ -1,7 +1,7 @@
 //! The growing end of a stream's file.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::alarm::Trouble;
@@ -21,6 +21,9 @@ pub(super) struct Block {
     pub(super) lines: u64,
 }
 
+/// An empty file for a stream, and its name.
+pub(super) type MadeFile = (PathBuf, Arc<dyn DiskFile>);
+
 /// Whoever writes to a stream holds this.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -39,18 +42,34 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Begins a stream: its file and its record, on disk.
-    pub(super) fn create(writer: &Arc<Writer>, key: &SessionKey, base: &Base) -> Result<Self, AppendError> {
+    ///
+    /// The file is left in `made` if the rest fails: the next try goes on with it, for the name is taken now.
+    pub(super) fn create(
+        writer: &Arc<Writer>,
+        key: &SessionKey,
+        base: &Base,
+        made: &mut Option<MadeFile>,
+    ) -> Result<Self, AppendError> {
         let names = writer.names.stream(key);
-        let created = Self::try_create(writer, key, base, names.clone());
+        let created = Self::try_create(writer, key, base, names.clone(), made);
         created.map_err(|source| AppendError::Write {
             file: writer.disk.name_of(names.dir()),
             source: Arc::new(source),
         })
     }
 
-    fn try_create(writer: &Arc<Writer>, key: &SessionKey, base: &Base, names: StreamNames) -> io::Result<Self> {
+    fn try_create(
+        writer: &Arc<Writer>,
+        key: &SessionKey,
+        base: &Base,
+        names: StreamNames,
+        made: &mut Option<MadeFile>,
+    ) -> io::Result<Self> {
         writer.make_dirs(names.dir())?;
-        let (path, file) = create_file(writer, key)?;
+        let (path, file) = match made {
+            Some(made) => made.clone(),
+            none => none.insert(create_file(writer, key)?).clone(),
+        };
         let start = Place::first(base);
         let record = Record {
             key: key.clone(),
@@ -59,18 +78,14 @@ impl Tail {
             base: base.clone(),
             pruning: false,
         };
-        let recorded = record_new(writer, &names, &record);
-        if recorded.is_err() {
-            // For the next try, which would take the name for another stream's.
-            let _ = writer.disk.remove(&record.file);
-        }
+        let mark = record_new(writer, &names, &record)?;
         Ok(Self {
             writer: writer.clone(),
             names,
             file,
             record,
             end: start,
-            mark: recorded?,
+            mark,
             poisoned: false,
             unsettled: false,
         })
@@ -137,7 +152,7 @@ impl Tail {
         let fresh = self.names.fresh();
         let file = disk::create_anew(&*disk, &fresh)?;
         let size = self.size();
-        disk::copy(&self.file, 0, size, &*file)?;
+        disk::copy(&self.file, 0, size, &*file, 0)?;
         write(&*file, size, blocks)?;
         file.sync()?;
         disk.rename(&fresh, &self.record.file)?;
@@ -157,7 +172,7 @@ impl Tail {
         self.writer.raise(Some(&self.record.key), &self.record.file, trouble);
     }
 
-    pub(super) fn name(&self) -> std::path::PathBuf {
+    pub(super) fn name(&self) -> PathBuf {
         self.writer.disk.name_of(&self.record.file)
     }
 
@@ -199,7 +214,7 @@ fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&Block]) -> io::Result<()> 
 }
 
 /// The agent's own name, or else the name that no other stream can have.
-fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<(std::path::PathBuf, Arc<dyn DiskFile>)> {
+fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<MadeFile> {
     if let Some(path) = writer.names.agent_file(key) {
         match make_file(writer, &path) {
             Err(error) if is_name_trouble(error.kind()) => {}

@@ -265,7 +265,9 @@ impl Contents {
         if let Some(Dirty::Write(at, mut bytes)) = dirty.next() {
             bytes.truncate(random.below(bytes.len() + 1));
             if random.below(3) == 0 {
-                bytes.fill(0);
+                // Only where nothing was: what is written over is there, old or new.
+                let known = self.durable.len().saturating_sub(at).min(bytes.len());
+                bytes[known..].fill(0);
             }
             apply(&mut self.durable, &Dirty::Write(at, bytes));
         }

@@ -76,22 +76,23 @@ impl World {
         let (appends, calls): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
         let results = block_on(futures_util::future::join_all(appends));
         let expected = self.expected.entry((spool.writer().to_owned(), key)).or_default();
-        let failed: Vec<_> = calls
-            .iter()
-            .zip(&results)
-            .filter(|(_, result)| result.is_err())
-            .collect();
-        // Those that failed together were written together.
-        expected
-            .unsure
-            .push(failed.into_iter().flat_map(|(call, _)| call.clone()).collect());
+        let mut together: Vec<Vec<String>> = Vec::new();
         for (call, result) in calls.into_iter().zip(results) {
-            if let Ok(end) = result {
-                expected.lines.extend(call);
-                assert_eq!(end.line as usize, expected.lines.len() + 1);
-                expected.unsure.clear();
+            match result {
+                Ok(end) => {
+                    expected.lines.extend(call);
+                    assert_eq!(end.line as usize, expected.lines.len() + 1);
+                    expected.unsure.clear();
+                    together.clear();
+                }
+                // Those that failed may have been written together, from any of them on.
+                Err(_) => {
+                    together.push(Vec::new());
+                    together.iter_mut().for_each(|run| run.extend_from_slice(&call));
+                }
             }
         }
+        expected.unsure.extend(together);
     }
 
     fn prune(&mut self) {
@@ -115,9 +116,9 @@ impl World {
         let at = self.random.below(self.adopted.len());
         let adopted = self.adopted.remove(at);
         let writer = adopted.writer().to_owned();
-        // Where it fails, it may be gone in part.
-        if adopted.remove().is_ok() {
-            self.expected.retain(|(of, _), _| *of != writer);
+        match adopted.remove() {
+            Ok(()) => self.expected.retain(|(of, _), _| *of != writer),
+            Err(_) => self.restart(),
         }
     }
 
@@ -139,6 +140,10 @@ impl World {
         let spool = open(&self.disk);
         let adoption = spool.adopt().unwrap();
         assert!(adoption.refused.is_empty(), "{:?}", adoption.refused);
+        for adopted in &adoption.spools {
+            let expected = |alarm: &Alarm| matches!(alarm.trouble, Trouble::Cut { .. });
+            assert!(adopted.alarms().iter().all(expected), "{:?}", adopted.alarms());
+        }
         self.adopted = adoption.spools;
         self.spool = Some(spool);
         self.expected
@@ -161,7 +166,8 @@ impl World {
                 let place = stream.find(expected.lines.len() as u64 + 1).unwrap();
                 let found = String::from_utf8(stream.read(place).unwrap().unwrap().payload.to_vec()).unwrap();
                 let fits = |call: &&Vec<String>| call.len() >= more && lines(&call[..more]) == found;
-                let call = expected.unsure.iter().find(fits).expect("lines that nobody appended");
+                let call = expected.unsure.iter().find(fits);
+                let call = call.unwrap_or_else(|| panic!("nobody appended {found} to {:?}", expected));
                 expected.lines.extend_from_slice(&call[..more]);
             }
             expected.unsure.clear();
