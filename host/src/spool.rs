@@ -241,7 +241,7 @@ impl Inner {
         let lane = self.lane(&key, base.clone());
         let there = lane.stream.base();
         if there != base {
-            return Err(AppendError::Begun { key, base: there });
+            return Err(AppendError::Begun { base: there });
         }
         let nothing = Block {
             bytes: Vec::new(),

@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::place::{Base, Place};
-use crate::key::SessionKey;
 use crate::transcript::{EntryError, MAX_LINE};
 
 /// Why a spool could not be opened or adopted.
@@ -76,10 +75,8 @@ pub enum AppendError {
         source: Arc<io::Error>,
     },
     /// The stream has begun already, from elsewhere.
-    #[error("the stream {key} has begun already, after line {}", base.lines)]
+    #[error("the stream has begun already, after line {}", base.lines)]
     Begun {
-        /// The stream.
-        key: SessionKey,
         /// Where it begins.
         base: Base,
     },

@@ -73,9 +73,8 @@ impl Tail {
             return Ok(Some(damage));
         }
         self.end = recorded;
-        if size > recorded.offset {
-            self.take_tail(self.entries(recorded, size)?, size, alarms)?;
-        }
+        // Even where nothing is behind it: what was there may have been cut and not synced, and could come back.
+        self.take_tail(self.entries(recorded, size)?, size, alarms)?;
         Ok(None)
     }
 

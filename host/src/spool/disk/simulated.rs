@@ -1,12 +1,14 @@
 //! A disk in memory that knows what was synced, for tests: it fails at chosen steps, fills up, and forgets in a crash
 //! what a disk may forget.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod state;
+
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use super::{Disk, DiskFile, Lock, parent};
+use super::{Disk, DiskFile, Lock};
+use state::{Change, Contents, Dirty, State, apply};
 
 /// What becomes of a step: a write, a sync, a change of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,52 +30,6 @@ pub(in crate::spool) struct Simulated {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    files: Vec<Contents>,
-    names: Names,
-    durable: Names,
-    pending: Vec<Change>,
-    locks: BTreeSet<PathBuf>,
-    epoch: u64,
-    dead: bool,
-    steps: u64,
-    faults: BTreeMap<u64, Fault>,
-    room: Option<usize>,
-    syncs: BTreeMap<usize, usize>,
-    holding: bool,
-    held: usize,
-}
-
-/// A file: what programs see, what is on disk, and the steps between.
-#[derive(Debug, Default)]
-struct Contents {
-    cached: Vec<u8>,
-    durable: Vec<u8>,
-    dirty: Vec<Dirty>,
-}
-
-#[derive(Clone, Debug)]
-enum Dirty {
-    Write(usize, Vec<u8>),
-    Size(usize),
-}
-
-#[derive(Clone, Debug, Default)]
-struct Names {
-    dirs: BTreeSet<PathBuf>,
-    files: BTreeMap<PathBuf, usize>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Dir(PathBuf),
-    File(PathBuf, usize),
-    Rename(PathBuf, PathBuf, usize),
-    Remove(PathBuf),
-    RemoveTree(PathBuf),
 }
 
 /// Good enough for tests, and the same everywhere.
@@ -227,112 +183,6 @@ impl Simulated {
             let (disk, path) = (self.clone(), path.to_owned());
             Box::new(Held { disk, path }) as Lock
         })
-    }
-}
-
-impl State {
-    fn step(&mut self) -> io::Result<()> {
-        self.steps += 1;
-        match self.faults.remove(&self.steps) {
-            None => Ok(()),
-            Some(fault) => {
-                self.dead = fault == Fault::Die;
-                Err(io::Error::other("a fault"))
-            }
-        }
-    }
-
-    fn change(&mut self, change: Change) {
-        self.names.apply(&change);
-        self.pending.push(change);
-    }
-}
-
-impl Contents {
-    fn note(&mut self, dirty: Dirty) {
-        apply(&mut self.cached, &dirty);
-        self.dirty.push(dirty);
-    }
-
-    fn crash(&mut self, random: &mut Random) {
-        let kept = random.below(self.dirty.len() + 1);
-        let mut dirty = self.dirty.drain(..);
-        dirty
-            .by_ref()
-            .take(kept)
-            .for_each(|dirty| apply(&mut self.durable, &dirty));
-        // The next one may be there in part, or as a length without bytes.
-        if let Some(Dirty::Write(at, mut bytes)) = dirty.next() {
-            bytes.truncate(random.below(bytes.len() + 1));
-            if random.below(3) == 0 {
-                // Only where nothing was: what is written over is there, old or new.
-                let known = self.durable.len().saturating_sub(at).min(bytes.len());
-                bytes[known..].fill(0);
-            }
-            apply(&mut self.durable, &Dirty::Write(at, bytes));
-        }
-        drop(dirty);
-        self.cached = self.durable.clone();
-    }
-}
-
-fn apply(bytes: &mut Vec<u8>, dirty: &Dirty) {
-    match dirty {
-        Dirty::Size(size) => bytes.resize(*size, 0),
-        Dirty::Write(at, new) => {
-            let end = at + new.len();
-            bytes.resize(bytes.len().max(end), 0);
-            bytes[*at..end].copy_from_slice(new);
-        }
-    }
-}
-
-impl Names {
-    fn apply(&mut self, change: &Change) {
-        match change {
-            Change::Dir(path) => drop(self.dirs.insert(path.clone())),
-            Change::File(path, file) => drop(self.files.insert(path.clone(), *file)),
-            Change::Rename(from, to, file) => {
-                self.files.remove(from);
-                self.files.insert(to.clone(), *file);
-            }
-            Change::Remove(path) => drop(self.files.remove(path)),
-            Change::RemoveTree(path) => {
-                self.files.retain(|file, _| !file.starts_with(path));
-                self.dirs.retain(|dir| !dir.starts_with(path));
-            }
-        }
-    }
-
-    fn drop_unreachable(&mut self) {
-        let dirs = self.dirs.clone();
-        let reachable = |path: &Path| path.ancestors().skip(1).all(|dir| dirs.contains(dir));
-        self.dirs.retain(|dir| reachable(dir));
-        self.files.retain(|file, _| reachable(file));
-    }
-
-    fn has(&self, path: &Path) -> bool {
-        self.dirs.contains(path) || self.files.contains_key(path)
-    }
-
-    /// As a file system says it where a name on the way is a file, or is not there.
-    fn check_parent(&self, path: &Path) -> io::Result<()> {
-        if path.ancestors().skip(1).any(|above| self.files.contains_key(above)) {
-            return Err(ErrorKind::NotADirectory.into());
-        }
-        match self.dirs.contains(parent(path)) {
-            true => Ok(()),
-            false => Err(ErrorKind::NotFound.into()),
-        }
-    }
-}
-
-impl Change {
-    fn touches(&self, dir: &Path) -> bool {
-        match self {
-            Self::Dir(path) | Self::File(path, _) | Self::Remove(path) | Self::RemoveTree(path) => parent(path) == dir,
-            Self::Rename(from, to, _) => parent(from) == dir || parent(to) == dir,
-        }
     }
 }
 
