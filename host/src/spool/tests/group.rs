@@ -81,9 +81,11 @@ fn a_dropped_append_that_was_accepted_is_written() {
     let disk = Simulated::new();
     let spool = open(&disk);
     let mut begun = spool.follow();
+    disk.hold_syncs();
     let mut append = Box::pin(spool.append(&key("a"), &entries(0, 1)));
     assert!(append.as_mut().now_or_never().is_none());
     drop(append);
+    disk.release();
     within_a_minute(begun.wait_for(|begun| *begun == 1)).unwrap();
     let stream = spool.stream(&key("a")).unwrap();
     within_a_minute(stream.follow().wait_for(|end| end.line == 2)).unwrap();
