@@ -6,6 +6,7 @@ mod state;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::{Disk, DiskFile, Lock};
 use state::{Change, Contents, Dirty, State, apply};
@@ -91,15 +92,15 @@ impl Simulated {
         self.any_state().holding = true;
     }
 
-    /// Returns once so many syncs wait.
+    /// Returns once so many syncs wait. Code that never syncs fails here after a minute, where it would wait for ever.
     pub(in crate::spool) fn wait_held(&self, count: usize) {
         let state = self.any_state();
-        drop(
-            self.shared
-                .changed
-                .wait_while(state, |state| state.held < count)
-                .unwrap(),
-        );
+        let minute = Duration::from_secs(60);
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, minute, |state| state.held < count);
+        assert!(!waited.unwrap().1.timed_out(), "{count} syncs were awaited");
     }
 
     pub(in crate::spool) fn release(&self) {
