@@ -12,6 +12,7 @@
 //! | [`transcript`] | entries as raw JSON slices; reading JSON Lines |
 //! | [`summary`] | the fold over entries that makes a session's summary |
 //! | [`store`] | the contract in Rust, a store in memory, loading as a verified stream |
+//! | [`spool`] | the local half of the mirror: each stream on local disk, synced, before anybody is answered |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, delete |
 //! | [`config`] | the configuration directory |
@@ -26,6 +27,7 @@ pub mod config;
 pub mod host;
 pub mod key;
 pub mod session;
+pub mod spool;
 pub mod store;
 pub mod summary;
 pub mod transcript;

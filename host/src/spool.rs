@@ -1,0 +1,317 @@
+//! The local half of the mirror: a writer's own copy of each stream, on disk before anybody is told that it is.
+//!
+//! A [`Spool`] is one process's. [`Spool::append`] takes entries and returns once they are synced; [`Stream`] gives
+//! them back, synced lines only. What a process leaves when it dies, the next one adopts ([`Spool::adopt`]) and delivers
+//! under the dead writer's identity, without ever adding to it.
+//!
+//! ```
+//! use mirrorbox::key::SessionKey;
+//! use mirrorbox::spool::Spool;
+//!
+//! # let state = tempfile::tempdir()?;
+//! let spool = Spool::open(state.path())?;
+//! let key = SessionKey::main("-srv-app", "session")?;
+//! let end = spool.append_blocking(&key, &[br#"{"type":"user"}"#])?;
+//! let stream = spool.stream(&key).ok_or("just begun")?;
+//! let chunk = stream.read(stream.start())?.ok_or("one line")?;
+//! assert_eq!((&*chunk.payload, chunk.next), (&b"{\"type\":\"user\"}\n"[..], end));
+//! spool.close_blocking();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # On disk
+//!
+//! `<state>/spool/<writer>/projects/` looks like the agent's `projects/` directory. Beside it lie `others/`, for streams
+//! whose key cannot be a file's name or meets another's, and `streams/`, with a record for each stream that says which
+//! key it has and where its file is. A `lock` is held as long as anybody uses the directory; a free one means that the
+//! process is dead. Another, `<state>/spool/lock`, is held while a directory is made, adopted or removed.
+//!
+//! # What is synced
+//!
+//! A sync (`fdatasync`) takes a whole file, so the lines that were ever acknowledged are always a prefix of it, and what
+//! a crash leaves behind them is lines that nobody was told of, perhaps torn. Opening a dead spool thus takes every
+//! whole entry from the start on, syncs, and cuts the rest off. That alone loses nothing, but it could not tell a torn
+//! end from lines that the disk lost. So after each sync the place that it reached is written to a *mark* of two checked
+//! slots. The mark is not synced itself, but for every 4 MiB: it costs one small write into memory, where a second sync
+//! would double the price of an append. It is exact after a kill, may lag after a power failure, and is never ahead, for
+//! it is written after the sync that it tells of. A file that does not reach its mark is damaged: an alarm, and it is
+//! read as far as it goes, never cut.
+//!
+//! # When a sync fails
+//!
+//! Linux reports a failed write-back once, marks the pages clean and may drop them; a second sync of the same file would
+//! succeed without having written anything. So the file is never synced again. Its synced part (which the page cache
+//! still holds right, even where the block that was being appended to is now broken on disk) and the lines in hand go to
+//! a fresh file, which takes its place once it is synced. If that works, the callers never notice but for the alarm; if
+//! not, they get the error, and the next call tries again. What was acknowledged can be read all the time.
+//!
+//! # Bounds
+//!
+//! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait before
+//! anything of theirs is copied into the queue. Streams take turns on at most 32 threads.
+
+mod adopt;
+mod alarm;
+mod block_on;
+mod disk;
+mod error;
+mod lane;
+mod layout;
+mod mark;
+mod place;
+mod pool;
+mod prune;
+mod record;
+mod recover;
+mod stream;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{broadcast, oneshot, watch};
+
+use block_on::block_on;
+use disk::{Disk, Folder};
+use lane::{Call, Lane, Room};
+use pool::Pool;
+use tail::Block;
+use writer::Writer;
+
+pub use adopt::{Adopted, Adoption};
+pub use alarm::{Alarm, Trouble};
+pub use error::{AppendError, Damage, ReadError, SpoolError};
+pub use place::{Base, Chunk, Place, Stored};
+pub use stream::{CHUNK_BYTES, CHUNK_LINES, Stream};
+
+use crate::key::SessionKey;
+use crate::transcript::{MAX_LINE, check_entry};
+
+/// The most that may wait for syncs in all, in bytes.
+const ROOM: usize = 16 << 20;
+
+/// How many alarms a slow listener may fall behind.
+const ALARMS: usize = 256;
+
+/// This process's spool. Dropped without [`Spool::close`], it writes what it accepted in the background.
+pub struct Spool {
+    disk: Arc<dyn Disk>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Arc<Writer>,
+    lanes: Mutex<HashMap<SessionKey, Arc<Lane>>>,
+    pool: Arc<Pool>,
+    room: Room,
+    begun: watch::Sender<u64>,
+}
+
+impl Spool {
+    /// Opens a new writer's spool under `state`. Blocks while its identity is synced.
+    pub fn open(state: &Path) -> Result<Self, SpoolError> {
+        let path = state.join("spool");
+        match Folder::open(&path) {
+            Ok(folder) => Self::on(Arc::new(folder)),
+            Err(source) => Err(SpoolError::Io { path, source }),
+        }
+    }
+
+    fn on(disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
+        let writer = Writer::create(disk.clone(), broadcast::Sender::new(ALARMS))?;
+        let pool = Pool::start().map_err(|source| writer.failed(source))?;
+        let inner = Inner {
+            writer,
+            lanes: Mutex::default(),
+            pool,
+            room: Room::new(ROOM),
+            begun: watch::Sender::new(0),
+        };
+        Ok(Self {
+            disk,
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// This writer's random identity.
+    pub fn writer(&self) -> &str {
+        &self.inner.writer.id
+    }
+
+    /// Adopts the spools of processes that are gone: at the start, and later for those that die meanwhile. Blocks.
+    pub fn adopt(&self) -> Result<Adoption, SpoolError> {
+        adopt::adopt(&self.disk, &self.inner.writer.alarms)
+    }
+
+    /// Appends entries, given without their LF, and returns the place behind them once they are on disk.
+    ///
+    /// All of them or none. Each is checked before this returns its future; a future that is dropped may still have
+    /// been accepted. Calls for one stream are written in the order in which their futures are first polled. Works
+    /// under any executor. A stream that is not there yet begins with line 1.
+    pub fn append<E: AsRef<[u8]>>(
+        &self,
+        key: &SessionKey,
+        entries: &[E],
+    ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<E> {
+        let block = block_of(entries);
+        let (inner, key) = (self.inner.clone(), key.clone());
+        async move { inner.append(key, block?).await }
+    }
+
+    /// [`Spool::append`] for callers without async.
+    pub fn append_blocking<E: AsRef<[u8]>>(&self, key: &SessionKey, entries: &[E]) -> Result<Place, AppendError> {
+        block_on(self.append(key, entries))
+    }
+
+    /// Begins a stream after what others hold of it, and returns once that is on disk. Fine if it has begun there
+    /// already and was not pruned since.
+    pub fn begin(&self, key: &SessionKey, base: Base) -> impl Future<Output = Result<(), AppendError>> + Send + use<> {
+        let (inner, key) = (self.inner.clone(), key.clone());
+        async move { inner.begin(key, base).await }
+    }
+
+    /// [`Spool::begin`] for callers without async.
+    pub fn begin_blocking(&self, key: &SessionKey, base: Base) -> Result<(), AppendError> {
+        block_on(self.begin(key, base))
+    }
+
+    /// The streams that have begun, by key.
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        let mut streams: Vec<_> = self.inner.lanes().values().filter_map(begun).collect();
+        streams.sort_by(|one, other| one.key().cmp(other.key()));
+        streams
+    }
+
+    /// One stream, if it has begun.
+    pub fn stream(&self, key: &SessionKey) -> Option<Arc<Stream>> {
+        self.inner.lanes().get(key).and_then(begun)
+    }
+
+    /// Wakes whenever a stream begins; holds how many have. Works under any executor.
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.inner.begun.subscribe()
+    }
+
+    /// What must not pass in silence, from now on. A slow listener is told how many it missed.
+    pub fn alarms(&self) -> broadcast::Receiver<Alarm> {
+        self.inner.writer.alarms.subscribe()
+    }
+
+    /// Accepts nothing more and returns once everything that was accepted is written. Goes on if it is dropped.
+    ///
+    /// The lock is free once the last [`Stream`] is dropped, too.
+    pub fn close(self) -> impl Future<Output = ()> + Send + use<> {
+        self.inner.close();
+        let inner = self.inner.clone();
+        async move { inner.pool.closed().await }
+    }
+
+    /// [`Spool::close`] for callers without async.
+    pub fn close_blocking(self) {
+        block_on(self.close());
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.inner.close();
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool")
+            .field("writer", &self.writer())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn append(&self, key: SessionKey, block: Block) -> Result<Place, AppendError> {
+        let lane = self.lane(&key, Base::default());
+        self.hand_over(&lane, block).await
+    }
+
+    async fn begin(&self, key: SessionKey, base: Base) -> Result<(), AppendError> {
+        let lane = self.lane(&key, base.clone());
+        let there = lane.stream.base();
+        if there != base {
+            return Err(AppendError::Begun { base: there });
+        }
+        let nothing = Block {
+            bytes: Vec::new(),
+            lines: 0,
+        };
+        self.hand_over(&lane, nothing).await.map(drop)
+    }
+
+    /// Has a block written in its turn.
+    async fn hand_over(&self, lane: &Arc<Lane>, block: Block) -> Result<Place, AppendError> {
+        let size = block.bytes.len();
+        // In this order: one stream's callers never hold all that there is for others.
+        let room = [lane.room.take(size).await?, self.room.take(size).await?];
+        let (answer, answered) = oneshot::channel();
+        let call = Call {
+            block,
+            answer,
+            _room: room,
+        };
+        if lane.push(call) && self.pool.schedule(lane.clone()).is_err() {
+            lane.clear();
+        }
+        answered.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    fn lane(&self, key: &SessionKey, base: Base) -> Arc<Lane> {
+        let mut lanes = self.lanes();
+        if let Some(lane) = lanes.get(key) {
+            return lane.clone();
+        }
+        let stream = Stream::new(self.writer.clone(), key.clone(), base);
+        let lane = Arc::new(Lane::new(stream, self.begun.clone()));
+        lanes.insert(key.clone(), lane.clone());
+        lane
+    }
+
+    fn close(&self) {
+        self.pool.close();
+        self.room.close();
+        self.lanes().values().for_each(|lane| lane.room.close());
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<Lane>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn begun(lane: &Arc<Lane>) -> Option<Arc<Stream>> {
+    lane.stream.is_begun().then(|| lane.stream.clone())
+}
+
+/// Checks entries and joins them to lines.
+fn block_of<E: AsRef<[u8]>>(entries: &[E]) -> Result<Block, AppendError> {
+    let mut size = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let entry = entry.as_ref();
+        let len = entry.len() + 1;
+        if len > MAX_LINE {
+            return Err(AppendError::TooLong { index, len });
+        }
+        check_entry(entry).map_err(|source| AppendError::Entry { index, source })?;
+        size += len;
+    }
+    let mut bytes = Vec::with_capacity(size);
+    for entry in entries {
+        bytes.extend_from_slice(entry.as_ref());
+        bytes.push(b'\n');
+    }
+    Ok(Block {
+        bytes,
+        lines: entries.len() as u64,
+    })
+}

@@ -1,0 +1,123 @@
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use super::error::AppendError;
+use super::place::Place;
+use super::stream::Stream;
+use super::tail::Block;
+
+/// The most that one stream may have waiting for a sync, in bytes, but for a single larger call.
+const ROOM: usize = 2 << 20;
+
+/// What a permit stands for.
+const UNIT: usize = 1 << 10;
+
+/// The calls that wait for one stream's next sync.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) stream: Arc<Stream>,
+    pub(super) room: Room,
+    queue: Mutex<Queue>,
+    /// Counts the streams that have begun.
+    begun: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    calls: VecDeque<Call>,
+    /// A thread works at the lane, or will.
+    scheduled: bool,
+}
+
+/// A call that waits.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) block: Block,
+    pub(super) answer: oneshot::Sender<Result<Place, AppendError>>,
+    /// Given back once the call is answered.
+    pub(super) _room: [OwnedSemaphorePermit; 2],
+}
+
+impl Lane {
+    pub(super) fn new(stream: Stream, begun: watch::Sender<u64>) -> Self {
+        Self {
+            stream: Arc::new(stream),
+            room: Room::new(ROOM),
+            queue: Mutex::default(),
+            begun,
+        }
+    }
+
+    /// Adds a call; true if the lane has to be scheduled for it.
+    pub(super) fn push(&self, call: Call) -> bool {
+        let mut queue = self.queue();
+        queue.calls.push_back(call);
+        !mem::replace(&mut queue.scheduled, true)
+    }
+
+    /// Drops what waits: it was not accepted.
+    pub(super) fn clear(&self) {
+        *self.queue() = Queue::default();
+    }
+
+    /// Writes all that waits with one sync and answers; true if more came meanwhile.
+    pub(super) fn work(&self) -> bool {
+        let calls = mem::take(&mut self.queue().calls);
+        let mut end = self.stream.end();
+        let done = self.commit(&calls);
+        for call in calls {
+            end = end.after(call.block.lines, call.block.bytes.len() as u64);
+            // The caller may have gone.
+            let _ = call.answer.send(done.clone().map(|()| end));
+        }
+        let mut queue = self.queue();
+        queue.scheduled = !queue.calls.is_empty();
+        queue.scheduled
+    }
+
+    fn commit(&self, calls: &VecDeque<Call>) -> Result<(), AppendError> {
+        let blocks: Vec<_> = calls.iter().map(|call| &call.block).collect();
+        let was_begun = self.stream.is_begun();
+        let done = self.stream.commit(&blocks);
+        if self.stream.is_begun() && !was_begun {
+            self.begun.send_modify(|begun| *begun += 1);
+        }
+        done
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many bytes may wait at once. First come, first served; one call larger than all of it takes all of it.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    units: Arc<Semaphore>,
+    all: usize,
+}
+
+impl Room {
+    pub(super) fn new(bytes: usize) -> Self {
+        let all = bytes / UNIT;
+        Self {
+            units: Arc::new(Semaphore::new(all)),
+            all,
+        }
+    }
+
+    pub(super) async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, AppendError> {
+        let units = bytes.div_ceil(UNIT).clamp(1, self.all);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let taken = self.units.clone().acquire_many_owned(units).await;
+        taken.map_err(|_| AppendError::Closed)
+    }
+
+    /// Those who wait are refused.
+    pub(super) fn close(&self) {
+        self.units.close();
+    }
+}

@@ -1,0 +1,113 @@
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::key::SessionKey;
+
+/// Held for a moment by whoever makes, adopts or removes a writer's directory.
+pub(super) const DOOR: &str = "lock";
+
+/// The names in one writer's directory. Streams have a directory of their own in there, so no key meets another name.
+///
+/// | name | what |
+/// | --- | --- |
+/// | `writer.json` | version of this layout; the writer's identity |
+/// | `lock` | locked while the writer's process lives, or another has adopted the directory |
+/// | `projects/…` | streams, in the agent's own layout |
+/// | `others/<hash>.jsonl` | streams whose key cannot be a file's name, or whose name is taken |
+/// | `streams/<hash>/` | what is known of a stream: [`StreamNames`] |
+#[derive(Clone, Debug)]
+pub(super) struct WriterNames {
+    dir: PathBuf,
+}
+
+/// The names that belong to one stream beside its file. `<hash>` is the SHA-256 of the key.
+#[derive(Clone, Debug)]
+pub(super) struct StreamNames {
+    dir: PathBuf,
+}
+
+impl WriterNames {
+    pub(super) fn new(writer: &str) -> Self {
+        Self { dir: writer.into() }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn identity(&self) -> PathBuf {
+        self.dir.join("writer.json")
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub(super) fn streams(&self) -> PathBuf {
+        self.dir.join("streams")
+    }
+
+    /// The agent's own name for a stream's file, if every file system keeps it apart from every other's. Letters of
+    /// both cases are let through: where a file system folds them, the second stream finds the name taken.
+    pub(super) fn agent_file(&self, key: &SessionKey) -> Option<PathBuf> {
+        let file = key.file().ok()?;
+        let plain = file.to_str()?.split('/').all(is_plain);
+        plain.then(|| self.dir.join("projects").join(file))
+    }
+
+    pub(super) fn other_file(&self, key: &SessionKey) -> PathBuf {
+        self.dir.join("others").join(format!("{}.jsonl", hash(key)))
+    }
+
+    pub(super) fn stream(&self, key: &SessionKey) -> StreamNames {
+        self.stream_of_hash(&hash(key))
+    }
+
+    pub(super) fn stream_of_hash(&self, hash: &str) -> StreamNames {
+        StreamNames {
+            dir: self.streams().join(hash),
+        }
+    }
+}
+
+impl StreamNames {
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What is known: key, file, base ([`super::record`]).
+    pub(super) fn record(&self) -> PathBuf {
+        self.dir.join("stream.json")
+    }
+
+    /// How far the file is synced ([`super::mark`]).
+    pub(super) fn mark(&self) -> PathBuf {
+        self.dir.join("synced")
+    }
+
+    /// A copy that is to replace the file after a failed sync.
+    pub(super) fn fresh(&self) -> PathBuf {
+        self.dir.join("fresh.jsonl")
+    }
+
+    /// What is left of the file after pruning, on its way to its place.
+    pub(super) fn pruned(&self) -> PathBuf {
+        self.dir.join("pruned.jsonl")
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    name.bytes().all(allowed) && !name.ends_with('.')
+}
+
+/// A missing subpath is left out, an empty one cannot be: no two keys give the same text to hash.
+fn hash(key: &SessionKey) -> String {
+    let mut hasher = Sha256::new();
+    for part in [key.project_key(), key.session_id()].into_iter().chain(key.subpath()) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,124 @@
+//! What is known of a stream beside its lines, in `stream.json`: replaced whole and synced, which happens rarely.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::{self, Disk, DiskFile};
+use super::place::{Base, Place, Stored};
+use crate::key::SessionKey;
+use crate::store::Position;
+
+/// What is known of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) key: SessionKey,
+    /// Where its lines are.
+    pub(super) file: PathBuf,
+    /// The place at which the file begins.
+    pub(super) start: Place,
+    pub(super) base: Base,
+    /// If a pruned copy is still under its temporary name, it is to replace the file.
+    pub(super) pruning: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    project: String,
+    session: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subpath: Option<String>,
+    file: PathBuf,
+    start: Place,
+    base_lines: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<WrittenStored>,
+    #[serde(default)]
+    pruning: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenStored {
+    destination: String,
+    number: u64,
+    digest: String,
+}
+
+impl Record {
+    pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
+        let stored = self.base.stored.as_ref().map(|stored| WrittenStored {
+            destination: stored.destination.clone(),
+            number: stored.position.number,
+            digest: stored.position.digest.to_string(),
+        });
+        let written = Written {
+            project: self.key.project_key().to_owned(),
+            session: self.key.session_id().to_owned(),
+            subpath: self.key.subpath().map(str::to_owned),
+            file: self.file.clone(),
+            start: self.start,
+            base_lines: self.base.lines,
+            stored,
+            pruning: self.pruning,
+        };
+        disk::replace(disk, path, &serde_json::to_vec_pretty(&written)?)
+    }
+
+    /// Fails with `NotFound` where no stream was begun.
+    pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+        let bytes = read_small(&*disk.open(path)?)?;
+        let written: Written = serde_json::from_slice(&bytes)?;
+        written.into_record()
+    }
+}
+
+impl Written {
+    fn into_record(self) -> io::Result<Record> {
+        let main = SessionKey::main(self.project, self.session).map_err(io::Error::other)?;
+        let key = match self.subpath {
+            Some(subpath) => main.with_subpath(subpath).map_err(io::Error::other)?,
+            None => main,
+        };
+        Ok(Record {
+            key,
+            file: self.file,
+            start: self.start,
+            base: Base {
+                lines: self.base_lines,
+                stored: self.stored.map(WrittenStored::into_stored).transpose()?,
+            },
+            pruning: self.pruning,
+        })
+    }
+}
+
+impl WrittenStored {
+    fn into_stored(self) -> io::Result<Stored> {
+        Ok(Stored {
+            destination: self.destination,
+            position: Position {
+                number: self.number,
+                digest: self.digest.parse().map_err(io::Error::other)?,
+            },
+        })
+    }
+}
+
+/// A whole file, if it is as small as everything that is written here.
+pub(super) fn read_small(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 1 << 20;
+    let size = file.size()?;
+    if size > MOST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => filled += read,
+        }
+    }
+    Ok(bytes)
+}

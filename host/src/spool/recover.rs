@@ -1,0 +1,150 @@
+//! Opening a stream that a dead process left: whatever was acknowledged is there, what is torn is cut off.
+
+use std::io::{self, BufReader};
+use std::sync::Arc;
+
+use super::alarm::{Alarm, Trouble};
+use super::disk::{self, BUFFER, Section};
+use super::error::Damage;
+use super::layout::StreamNames;
+use super::mark::Mark;
+use super::place::Place;
+use super::record::Record;
+use super::stream::Stream;
+use super::tail::Tail;
+use super::writer::Writer;
+use crate::transcript::{LineError, Lines, Next, check_entry};
+
+/// A stream as it was found; what had to be said about it is added to `alarms`.
+///
+/// Fails with `NotFound` where a stream was about to be begun and no line of it can be.
+pub(super) fn open(writer: &Arc<Writer>, names: StreamNames, alarms: &mut Vec<Alarm>) -> io::Result<Stream> {
+    let disk = &*writer.disk;
+    let record = Record::read(disk, &names.record())?;
+    let mut mark = Mark::open(disk, &names.mark())?;
+    let recorded = mark.read();
+    let mut tail = Tail {
+        writer: writer.clone(),
+        file: open_file(writer, &names, &record).map_err(not_missing)?,
+        end: record.start,
+        names,
+        record,
+        mark,
+        poisoned: false,
+        unsettled: true,
+    };
+    let damage = tail.recover(recorded, alarms)?;
+    Ok(Stream::found(tail, damage))
+}
+
+/// A begun stream without its file is not one that never began.
+fn not_missing(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("its file is gone"),
+        _ => error,
+    }
+}
+
+/// The file, and what was under way when the process died brought to its end.
+fn open_file(writer: &Writer, names: &StreamNames, record: &Record) -> io::Result<Arc<dyn disk::DiskFile>> {
+    let disk = &*writer.disk;
+    disk::remove_if_there(disk, &names.fresh())?;
+    if record.pruning {
+        match disk.rename(&names.pruned(), &record.file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    disk.open(&record.file)
+}
+
+impl Tail {
+    fn recover(&mut self, recorded: Option<Place>, alarms: &mut Vec<Alarm>) -> io::Result<Option<Damage>> {
+        self.record.pruning = false;
+        self.settle()?;
+        let start = self.record.start;
+        let recorded = recorded.unwrap_or(start).max(start);
+        let size = start.offset + self.file.size()?;
+        if size < recorded.offset || !self.is_boundary(recorded)? {
+            let found = self.whole_lines(start, size.min(recorded.offset))?;
+            self.end = found;
+            let damage = Damage { recorded, found };
+            self.note(Trouble::Damaged(damage), alarms);
+            return Ok(Some(damage));
+        }
+        self.end = recorded;
+        // Even where nothing is behind it: what was there may have been cut and not synced, and could come back.
+        self.take_tail(self.entries(recorded, size)?, size, alarms)?;
+        Ok(None)
+    }
+
+    /// Whether a line ends here.
+    fn is_boundary(&self, place: Place) -> io::Result<bool> {
+        let mut byte = *b"\n";
+        if let Some(before) = (place.offset - self.record.start.offset).checked_sub(1) {
+            byte = [0];
+            self.file.read_at(&mut byte, before)?;
+        }
+        Ok(byte == *b"\n")
+    }
+
+    /// Takes the lines up to `whole` for synced once they are, and cuts off what is behind them.
+    fn take_tail(&mut self, whole: Place, size: u64, alarms: &mut Vec<Alarm>) -> io::Result<()> {
+        if whole.offset < size {
+            self.file.set_size(whole.offset - self.record.start.offset)?;
+            let bytes = size - whole.offset;
+            self.note(Trouble::Cut { bytes }, alarms);
+        }
+        if let Err(source) = self.sync_anew(whole) {
+            self.note(Trouble::SyncFailed(Arc::new(source)), alarms);
+            // What a rewrite copies is everything before the end.
+            let recorded = std::mem::replace(&mut self.end, whole);
+            if let Err(error) = self.rewrite(&[]) {
+                self.end = recorded;
+                self.poisoned = true;
+                return Err(error);
+            }
+        }
+        self.synced(whole);
+        Ok(())
+    }
+
+    /// Writes what is behind the end once more, as it is, and syncs. If the dead process met a failed sync, the system
+    /// takes these bytes for written though they are not, and a sync alone would pass them over.
+    fn sync_anew(&self, whole: Place) -> io::Result<()> {
+        let (from, to) = (self.size(), whole.offset - self.record.start.offset);
+        disk::copy(&self.file, from, to, &*self.file, from)?;
+        self.file.sync()
+    }
+
+    /// The end of the entries in a row from a place on.
+    fn entries(&self, from: Place, size: u64) -> io::Result<Place> {
+        self.lines_while(from, size, |line| check_entry(line).is_ok())
+    }
+
+    fn whole_lines(&self, from: Place, size: u64) -> io::Result<Place> {
+        self.lines_while(from, size, |_| true)
+    }
+
+    fn lines_while(&self, from: Place, size: u64, good: impl Fn(&[u8]) -> bool) -> io::Result<Place> {
+        let start = self.record.start.offset;
+        let section = Section::new(self.file.clone(), from.offset - start, size - start);
+        let mut lines = Lines::new(BufReader::with_capacity(BUFFER, section));
+        let mut line = Vec::new();
+        let mut end = from;
+        loop {
+            line.clear();
+            match lines.next_line(&mut line) {
+                Ok(Next::Line) if good(line.strip_suffix(b"\n").unwrap_or(&line)) => {
+                    end = from.after(lines.line(), lines.offset())
+                }
+                Err(LineError::Io { source, .. }) => return Err(source),
+                _ => return Ok(end),
+            }
+        }
+    }
+
+    fn note(&self, trouble: Trouble, alarms: &mut Vec<Alarm>) {
+        alarms.push(self.writer.raise(Some(&self.record.key), &self.record.file, trouble));
+    }
+}

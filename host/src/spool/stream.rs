@@ -1,0 +1,368 @@
+use std::fmt;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::disk::{BUFFER, DiskFile};
+use super::error::{AppendError, Damage, ReadError};
+use super::place::{Base, Chunk, Place};
+use super::tail::{Block, MadeFile, Tail};
+use super::writer::Writer;
+use crate::key::SessionKey;
+
+/// The most lines in one [`Chunk`].
+pub const CHUNK_LINES: u64 = 500;
+
+/// The most bytes in one [`Chunk`], but for one that holds a single larger line.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// How much is read at once where lines are short.
+const STEP: usize = 64 << 10;
+
+/// A writer's copy of one stream. Only what is synced is ever seen here.
+///
+/// Everything but [`Stream::follow`] may wait for the disk: call it where blocking is fine.
+pub struct Stream {
+    key: SessionKey,
+    writer: Arc<Writer>,
+    writing: Mutex<Writing>,
+    view: RwLock<View>,
+    end: watch::Sender<Place>,
+    damage: Option<Damage>,
+}
+
+/// What whoever writes to a stream has in hand.
+#[derive(Debug, Default)]
+struct Writing {
+    /// None until the stream is on disk.
+    tail: Option<Tail>,
+    made: Option<MadeFile>,
+}
+
+/// A file that readers may use, and where it begins. Pruning puts another in its place; who has this one reads on.
+#[derive(Clone, Debug)]
+struct View {
+    file: Option<Arc<dyn DiskFile>>,
+    path: PathBuf,
+    start: Place,
+    base: Base,
+}
+
+impl Stream {
+    /// A stream that is not on disk yet.
+    pub(super) fn new(writer: Arc<Writer>, key: SessionKey, base: Base) -> Self {
+        let start = Place::first(&base);
+        let view = View {
+            file: None,
+            path: writer.disk.name_of(writer.names.dir()),
+            start,
+            base,
+        };
+        Self {
+            key,
+            writer,
+            writing: Mutex::default(),
+            view: RwLock::new(view),
+            end: watch::Sender::new(start),
+            damage: None,
+        }
+    }
+
+    /// A stream that was on disk before.
+    pub(super) fn found(tail: Tail, damage: Option<Damage>) -> Self {
+        let stream = Self::new(tail.writer.clone(), tail.record.key.clone(), tail.record.base.clone());
+        stream.show(&tail);
+        stream.writing().tail = Some(tail);
+        Self { damage, ..stream }
+    }
+
+    /// Which stream.
+    pub fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    /// Whose copy: the writer's random identity, which goes into the origin of its batches.
+    pub fn writer(&self) -> &str {
+        &self.writer.id
+    }
+
+    /// What comes before the first line that is here.
+    pub fn base(&self) -> Base {
+        self.view().base
+    }
+
+    /// The place of the first line that is here.
+    pub fn start(&self) -> Place {
+        self.view().start
+    }
+
+    /// The place behind the last synced line.
+    pub fn end(&self) -> Place {
+        *self.end.borrow()
+    }
+
+    /// Wakes whenever more lines are synced; holds [`Stream::end`]. Works under any executor.
+    pub fn follow(&self) -> watch::Receiver<Place> {
+        self.end.subscribe()
+    }
+
+    /// How the stream is damaged, if it is. What is left of it can be read, and it is never pruned.
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
+    /// The lines from a place on: at most [`CHUNK_LINES`] and [`CHUNK_BYTES`], or a single larger one; none at the end.
+    ///
+    /// A place is a hint that may come from anywhere: that a line begins there is checked, that it has this number is
+    /// not ([`Stream::find`]).
+    pub fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
+        // In this order: what is pruned meanwhile is an error, never other lines.
+        let end = self.end();
+        let view = self.view();
+        if from == end {
+            return Ok(None);
+        }
+        view.check(from, end)?;
+        let chunk = view.read_chunk(from, end);
+        chunk.map(Some).map_err(|source| view.failed(source))
+    }
+
+    /// The place of a line. Reads from the beginning up to it.
+    pub fn find(&self, line: u64) -> Result<Place, ReadError> {
+        let end = self.end();
+        self.view().find(line, end)
+    }
+
+    /// Removes the lines up to `base.lines`, which the base says where to find. Does nothing where they are gone
+    /// already.
+    ///
+    /// Whatever fails, the lines after them stay. Writes what is left anew, so it is worth its while once most of the
+    /// stream can go. Appending waits meanwhile.
+    pub fn prune(&self, base: Base) -> Result<(), ReadError> {
+        if let Some(damage) = self.damage {
+            let file = self.view().path;
+            return Err(ReadError::Damaged { file, damage });
+        }
+        let mut writing = self.writing();
+        let view = self.view();
+        if base.lines < view.start.line {
+            return Ok(());
+        }
+        let start = view.find(base.lines + 1, self.end())?;
+        let Some(tail) = &mut writing.tail else { return Ok(()) };
+        let pruned = tail.prune(start, base);
+        self.show(tail);
+        pruned.map_err(|source| view.failed(source))
+    }
+
+    /// Writes blocks behind the end, on disk when this returns.
+    pub(super) fn commit(&self, blocks: &[&Block]) -> Result<(), AppendError> {
+        let mut writing = self.writing();
+        let Writing { tail, made } = &mut *writing;
+        let tail = match tail {
+            Some(tail) => tail,
+            none => none.insert(Tail::create(&self.writer, &self.key, &self.base(), made)?),
+        };
+        let appended = tail.append(blocks);
+        self.show(tail);
+        appended
+    }
+
+    /// Whether the stream is on disk.
+    pub(super) fn is_begun(&self) -> bool {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).file.is_some()
+    }
+
+    /// Lets readers see what is synced.
+    fn show(&self, tail: &Tail) {
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let same = |file: &Arc<dyn DiskFile>| Arc::ptr_eq(file, &tail.file);
+        if !view.file.as_ref().is_some_and(same) {
+            *view = View {
+                file: Some(tail.file.clone()),
+                path: tail.name(),
+                start: tail.record.start,
+                base: tail.record.base.clone(),
+            };
+        }
+        drop(view);
+        self.end
+            .send_if_modified(|end| std::mem::replace(end, tail.end) != tail.end);
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self) -> View {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("key", &self.key)
+            .field("writer", &self.writer.id)
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}
+
+impl View {
+    fn check(&self, from: Place, end: Place) -> Result<(), ReadError> {
+        if from.line < self.start.line || from.offset < self.start.offset {
+            return Err(self.pruned(from.line));
+        }
+        if from.line > end.line || from.offset > end.offset {
+            return Err(self.beyond(from.line, end));
+        }
+        let begins = match from.offset - self.start.offset {
+            0 => from.line == self.start.line,
+            at => from.offset < end.offset && self.is_line_feed(at - 1).map_err(|source| self.failed(source))?,
+        };
+        if !begins {
+            let file = self.path.clone();
+            return Err(ReadError::Misplaced { file, place: from });
+        }
+        Ok(())
+    }
+
+    fn is_line_feed(&self, at: u64) -> io::Result<bool> {
+        let mut byte = [0];
+        Ok(self.read_at(&mut byte, at)? == 1 && byte == *b"\n")
+    }
+
+    /// At least one line is there.
+    fn read_chunk(&self, from: Place, end: Place) -> io::Result<Chunk> {
+        let mut payload = Vec::new();
+        let mut found = Cut::default();
+        while !found.full {
+            let at = from.offset + payload.len() as u64;
+            let rest = usize::try_from(end.offset - at).unwrap_or(usize::MAX);
+            if rest == 0 {
+                break;
+            }
+            let seen = payload.len();
+            payload.resize(seen + rest.min(STEP.max(seen)), 0);
+            let into = payload.get_mut(seen..).unwrap_or_default();
+            let read = self.read_at(into, at - self.start.offset)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            payload.truncate(seen + read);
+            found.look(&payload, seen);
+        }
+        if found.lines == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the last line has no line feed",
+            ));
+        }
+        payload.truncate(found.bytes);
+        payload.shrink_to_fit();
+        Ok(Chunk {
+            first: from,
+            next: from.after(found.lines, found.bytes as u64),
+            payload: payload.into(),
+        })
+    }
+
+    fn find(&self, line: u64, end: Place) -> Result<Place, ReadError> {
+        if line < self.start.line {
+            return Err(self.pruned(line));
+        }
+        if line > end.line {
+            return Err(self.beyond(line, end));
+        }
+        if line == end.line {
+            return Ok(end);
+        }
+        let found = self
+            .skip(line - self.start.line, end)
+            .map_err(|source| self.failed(source))?;
+        found.ok_or_else(|| self.beyond(line, end))
+    }
+
+    /// The place that many lines behind the start.
+    fn skip(&self, lines: u64, end: Place) -> io::Result<Option<Place>> {
+        let mut place = self.start;
+        let mut at = 0;
+        let mut buffer = vec![0; BUFFER];
+        while place.line < self.start.line + lines {
+            let read = self.read_at(&mut buffer, at)?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            if bytes.is_empty() || self.start.offset + at >= end.offset {
+                return Ok(None);
+            }
+            let wanted = usize::try_from(self.start.line + lines - place.line - 1).unwrap_or(usize::MAX);
+            if let Some(feed) = memchr::memchr_iter(b'\n', bytes).nth(wanted) {
+                let offset = self.start.offset + at + feed as u64 + 1;
+                return Ok(Some(Place {
+                    line: self.start.line + lines,
+                    offset,
+                }));
+            }
+            place.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
+            at += read as u64;
+        }
+        Ok(Some(place))
+    }
+
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        match &self.file {
+            Some(file) => file.read_at(into, at),
+            None => Ok(0),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> ReadError {
+        let file = self.path.clone();
+        ReadError::Io { file, source }
+    }
+
+    fn pruned(&self, line: u64) -> ReadError {
+        ReadError::Pruned {
+            file: self.path.clone(),
+            line,
+            base: self.base.clone(),
+        }
+    }
+
+    fn beyond(&self, line: u64, end: Place) -> ReadError {
+        let file = self.path.clone();
+        ReadError::Beyond { file, line, end }
+    }
+}
+
+/// Where a chunk ends.
+#[derive(Debug, Default)]
+struct Cut {
+    lines: u64,
+    bytes: usize,
+    full: bool,
+}
+
+impl Cut {
+    /// Looks at the bytes from `seen` on.
+    fn look(&mut self, bytes: &[u8], seen: usize) {
+        let feeds = memchr::memchr_iter(b'\n', bytes.get(seen..).unwrap_or_default());
+        let taken = feeds.map(|at| seen + at + 1).try_for_each(|end| self.take(end));
+        self.full |= taken.is_break() || (self.lines > 0 && bytes.len() >= CHUNK_BYTES);
+    }
+
+    fn take(&mut self, end: usize) -> ControlFlow<()> {
+        if self.lines > 0 && end > CHUNK_BYTES {
+            return ControlFlow::Break(());
+        }
+        self.lines += 1;
+        self.bytes = end;
+        if self.lines == CHUNK_LINES || end >= CHUNK_BYTES {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,242 @@
+//! The growing end of a stream's file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::alarm::Trouble;
+use super::disk::{self, DiskFile};
+use super::error::AppendError;
+use super::layout::StreamNames;
+use super::mark::Mark;
+use super::place::{Base, Place};
+use super::record::Record;
+use super::writer::Writer;
+use crate::key::SessionKey;
+
+/// Checked entries of one call, each ended by LF.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) bytes: Vec<u8>,
+    pub(super) lines: u64,
+}
+
+/// An empty file for a stream, and its name.
+pub(super) type MadeFile = (PathBuf, Arc<dyn DiskFile>);
+
+/// Whoever writes to a stream holds this.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) writer: Arc<Writer>,
+    pub(super) names: StreamNames,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) record: Record,
+    /// Everything before is synced.
+    pub(super) end: Place,
+    pub(super) mark: Mark,
+    /// A sync failed, or the end could not be cut: nothing more goes into this file.
+    pub(super) poisoned: bool,
+    /// The record on disk may not be ours ([`super::prune`]).
+    pub(super) unsettled: bool,
+}
+
+impl Tail {
+    /// Begins a stream: its file and its record, on disk.
+    ///
+    /// The file is left in `made` if the rest fails: the next try goes on with it, for the name is taken now.
+    pub(super) fn create(
+        writer: &Arc<Writer>,
+        key: &SessionKey,
+        base: &Base,
+        made: &mut Option<MadeFile>,
+    ) -> Result<Self, AppendError> {
+        let names = writer.names.stream(key);
+        let created = Self::try_create(writer, key, base, names.clone(), made);
+        created.map_err(|source| AppendError::Write {
+            file: writer.disk.name_of(names.dir()),
+            source: Arc::new(source),
+        })
+    }
+
+    fn try_create(
+        writer: &Arc<Writer>,
+        key: &SessionKey,
+        base: &Base,
+        names: StreamNames,
+        made: &mut Option<MadeFile>,
+    ) -> io::Result<Self> {
+        writer.make_dirs(names.dir())?;
+        let (path, file) = match made {
+            Some(made) => made.clone(),
+            none => none.insert(create_file(writer, key)?).clone(),
+        };
+        let start = Place::first(base);
+        let record = Record {
+            key: key.clone(),
+            file: path,
+            start,
+            base: base.clone(),
+            pruning: false,
+        };
+        let mark = record_new(writer, &names, &record)?;
+        Ok(Self {
+            writer: writer.clone(),
+            names,
+            file,
+            record,
+            end: start,
+            mark,
+            poisoned: false,
+            unsettled: false,
+        })
+    }
+
+    /// Writes all blocks with one sync. After an error none of them is there.
+    pub(super) fn append(&mut self, blocks: &[&Block]) -> Result<(), AppendError> {
+        self.settle().map_err(|source| self.cannot_write(source))?;
+        if self.poisoned {
+            self.rewrite(&[]).map_err(|source| self.cannot_sync(source))?;
+        }
+        let next = end_of(self.end, blocks);
+        if next == self.end {
+            return Ok(());
+        }
+        if let Err(source) = write(&*self.file, self.size(), blocks) {
+            self.cut();
+            return Err(self.cannot_write(source));
+        }
+        if let Err(source) = self.file.sync() {
+            self.sync_failed(source, blocks)?;
+        }
+        self.synced(next);
+        Ok(())
+    }
+
+    /// Everything before this place is on disk.
+    pub(super) fn synced(&mut self, end: Place) {
+        self.end = end;
+        self.mark.write(end);
+    }
+
+    /// Bytes in the file that are synced.
+    pub(super) fn size(&self) -> u64 {
+        self.end.offset - self.record.start.offset
+    }
+
+    /// Takes back what is not synced, on disk, too: else a crash could bring back what was refused.
+    fn cut(&mut self) {
+        let cut = self.file.set_size(self.size()).and_then(|()| self.file.sync());
+        self.poisoned |= cut.is_err();
+    }
+
+    fn sync_failed(&mut self, source: io::Error, blocks: &[&Block]) -> Result<(), AppendError> {
+        let source = Arc::new(source);
+        self.poisoned = true;
+        self.raise(Trouble::SyncFailed(source.clone()));
+        let rewritten = self.rewrite(blocks);
+        rewritten.map_err(|error| {
+            tracing::warn!(%error, "no fresh file could be written");
+            self.cut();
+            AppendError::Sync {
+                file: self.name(),
+                source,
+            }
+        })
+    }
+
+    /// Puts a fresh file in place of one that is not trusted: what is synced, and these blocks.
+    ///
+    /// What is synced was read back or written since; if it is in memory only, this is what saves it.
+    pub(super) fn rewrite(&mut self, blocks: &[&Block]) -> io::Result<()> {
+        let disk = self.writer.disk.clone();
+        let fresh = self.names.fresh();
+        let file = disk::create_anew(&*disk, &fresh)?;
+        let size = self.size();
+        disk::copy(&self.file, 0, size, &*file, 0)?;
+        write(&*file, size, blocks)?;
+        file.sync()?;
+        disk.rename(&fresh, &self.record.file)?;
+        // The name is the fresh file's now, whether or not that is on disk: until it is, nothing is acknowledged.
+        self.file = file;
+        self.poisoned = true;
+        if let Err(error) = disk.sync_dir(disk::parent(&self.record.file)) {
+            self.cut();
+            return Err(error);
+        }
+        self.poisoned = false;
+        self.raise(Trouble::Rewritten);
+        Ok(())
+    }
+
+    pub(super) fn raise(&self, trouble: Trouble) {
+        self.writer.raise(Some(&self.record.key), &self.record.file, trouble);
+    }
+
+    pub(super) fn name(&self) -> PathBuf {
+        self.writer.disk.name_of(&self.record.file)
+    }
+
+    fn cannot_write(&self, source: io::Error) -> AppendError {
+        AppendError::Write {
+            file: self.name(),
+            source: Arc::new(source),
+        }
+    }
+
+    fn cannot_sync(&self, source: io::Error) -> AppendError {
+        AppendError::Sync {
+            file: self.name(),
+            source: Arc::new(source),
+        }
+    }
+}
+
+/// The file's name is on disk before the record that names it.
+fn record_new(writer: &Writer, names: &StreamNames, record: &Record) -> io::Result<Mark> {
+    let disk = &*writer.disk;
+    disk.sync_dir(disk::parent(&record.file))?;
+    let mark = Mark::open(disk, &names.mark())?;
+    record.write(disk, &names.record())?;
+    Ok(mark)
+}
+
+fn end_of(end: Place, blocks: &[&Block]) -> Place {
+    let grow = |end: Place, block: &&Block| end.after(block.lines, block.bytes.len() as u64);
+    blocks.iter().fold(end, grow)
+}
+
+fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&Block]) -> io::Result<()> {
+    for block in blocks {
+        file.write_at(&block.bytes, at)?;
+        at += block.bytes.len() as u64;
+    }
+    Ok(())
+}
+
+/// The agent's own name, or else the name that no other stream can have.
+fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<MadeFile> {
+    if let Some(path) = writer.names.agent_file(key) {
+        match make_file(writer, &path) {
+            Err(error) if is_name_trouble(error.kind()) => {}
+            made => return Ok((path, made?)),
+        }
+    }
+    let path = writer.names.other_file(key);
+    writer.make_dirs(disk::parent(&path))?;
+    let file = disk::create_anew(&*writer.disk, &path)?;
+    Ok((path, file))
+}
+
+fn make_file(writer: &Writer, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    writer.make_dirs(disk::parent(path))?;
+    writer.disk.create(path)
+}
+
+/// The name is taken, by a file or by a directory of another stream, or the file system cannot have it.
+fn is_name_trouble(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    matches!(
+        kind,
+        AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory
+    )
+}

@@ -1,0 +1,184 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::alarm::{Alarm, Trouble};
+use super::disk::{self, Disk, Lock};
+use super::error::SpoolError;
+use super::layout::{DOOR, WriterNames};
+use super::record::read_small;
+use crate::key::SessionKey;
+
+/// The layout of a writer's directory.
+const VERSION: u32 = 1;
+
+/// A writer's directory, locked as long as anybody holds this.
+pub(super) struct Writer {
+    pub(super) id: String,
+    pub(super) names: WriterNames,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) alarms: broadcast::Sender<Alarm>,
+    /// Directories whose names are on disk.
+    durable: Mutex<HashSet<PathBuf>>,
+    _lock: Lock,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Identity {
+    version: u32,
+    writer: String,
+}
+
+impl Writer {
+    /// A new writer, its identity on disk.
+    pub(super) fn create(disk: Arc<dyn Disk>, alarms: broadcast::Sender<Alarm>) -> Result<Arc<Self>, SpoolError> {
+        let id = Uuid::new_v4().simple().to_string();
+        let names = WriterNames::new(&id);
+        let failed = |source| failed(&*disk, names.dir(), source);
+        // Whoever adopts looks for locks that are free: there is none between the making and the locking.
+        let _door = disk.lock(Path::new(DOOR)).map_err(failed)?;
+        disk.make_dir(names.dir()).map_err(failed)?;
+        let lock = disk.try_lock(&names.lock()).and_then(taken).map_err(failed)?;
+        let identity = Identity {
+            version: VERSION,
+            writer: id.clone(),
+        };
+        let written = serde_json::to_vec(&identity).map_err(io::Error::from);
+        let synced = written
+            .and_then(|bytes| disk::replace(&*disk, &names.identity(), &bytes))
+            .and_then(|()| disk.sync_dir(Path::new("")));
+        synced.map_err(failed)?;
+        Ok(Arc::new(Self::locked(disk.clone(), id, lock, alarms)))
+    }
+
+    /// A dead process's writer; none if it lives, or if its directory holds nothing.
+    pub(super) fn adopt(
+        disk: &Arc<dyn Disk>,
+        id: &str,
+        alarms: &broadcast::Sender<Alarm>,
+    ) -> Result<Option<Arc<Self>>, SpoolError> {
+        let names = WriterNames::new(id);
+        let failed = |source| failed(&**disk, names.dir(), source);
+        let Some(lock) = disk.try_lock(&names.lock()).map_err(failed)? else {
+            return Ok(None);
+        };
+        let writer = Arc::new(Self::locked(disk.clone(), id.to_owned(), lock, alarms.clone()));
+        if !writer.has_streams().map_err(failed)? {
+            disk.remove_tree(names.dir()).map_err(failed)?;
+            return Ok(None);
+        }
+        writer.check_identity()?;
+        Ok(Some(writer))
+    }
+
+    fn locked(disk: Arc<dyn Disk>, id: String, lock: Lock, alarms: broadcast::Sender<Alarm>) -> Self {
+        let names = WriterNames::new(&id);
+        let durable = [PathBuf::new(), names.dir().to_owned()];
+        Self {
+            id,
+            names,
+            disk,
+            alarms,
+            durable: Mutex::new(durable.into()),
+            _lock: lock,
+        }
+    }
+
+    fn has_streams(&self) -> io::Result<bool> {
+        match self.disk.list(&self.names.streams()) {
+            Ok(names) => Ok(!names.is_empty()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check_identity(&self) -> Result<(), SpoolError> {
+        let file = self.disk.open(&self.names.identity());
+        let identity = file
+            .and_then(|file| read_small(&*file))
+            .and_then(|bytes| Ok(serde_json::from_slice::<Identity>(&bytes)?));
+        let identity = identity.map_err(|source| self.failed(source))?;
+        let path = self.disk.name_of(self.names.dir());
+        if identity.version > VERSION {
+            return Err(SpoolError::Newer {
+                path,
+                found: identity.version,
+                known: VERSION,
+            });
+        }
+        if identity.writer != self.id {
+            return Err(SpoolError::Moved {
+                path,
+                writer: identity.writer,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn failed(&self, source: io::Error) -> SpoolError {
+        failed(&*self.disk, self.names.dir(), source)
+    }
+
+    /// Makes a directory, and those above it, and returns once their names are on disk.
+    pub(super) fn make_dirs(&self, dir: &Path) -> io::Result<()> {
+        let mut above: Vec<_> = dir.ancestors().collect();
+        above.reverse();
+        for dir in above {
+            if self.durable_dirs().contains(dir) {
+                continue;
+            }
+            self.disk.make_dir(dir)?;
+            // Even if it was there: an earlier try may have failed before this.
+            self.disk.sync_dir(disk::parent(dir))?;
+            self.durable_dirs().insert(dir.to_owned());
+        }
+        Ok(())
+    }
+
+    fn durable_dirs(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everybody who listens, and the log.
+    pub(super) fn raise(&self, key: Option<&SessionKey>, file: &Path, trouble: Trouble) -> Alarm {
+        let file = self.disk.name_of(file);
+        tracing::warn!(writer = self.id, file = %file.display(), "{trouble}");
+        let alarm = Alarm {
+            writer: self.id.clone(),
+            key: key.cloned(),
+            file,
+            trouble,
+        };
+        // Nobody may be listening.
+        let _ = self.alarms.send(alarm.clone());
+        alarm
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Whether a name in the spool is a writer's.
+pub(super) fn is_writer(name: &str) -> bool {
+    name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn taken(lock: Option<Lock>) -> io::Result<Lock> {
+    lock.ok_or_else(|| io::Error::other("a new directory is locked already"))
+}
+
+fn failed(disk: &dyn Disk, path: &Path, source: io::Error) -> SpoolError {
+    SpoolError::Io {
+        path: disk.name_of(path),
+        source,
+    }
+}
