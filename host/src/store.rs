@@ -10,7 +10,9 @@ mod reader;
 
 use async_trait::async_trait;
 
-pub use batch::{Batch, BatchDraft, Chain, Digest, Kind, MAX_PAYLOAD, Origin, ParseDigestError, Position};
+pub use batch::{
+    BATCH_BYTES, BATCH_ENTRIES, Batch, BatchDraft, Chain, Digest, Kind, MAX_PAYLOAD, Origin, ParseDigestError, Position,
+};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use reader::{LoadError, Reader};

@@ -12,12 +12,13 @@ use super::place::{Base, Chunk, Place};
 use super::tail::{Block, MadeFile, Tail};
 use super::writer::Writer;
 use crate::key::SessionKey;
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES};
 
 /// The most lines in one [`Chunk`].
-pub const CHUNK_LINES: u64 = 500;
+pub const CHUNK_LINES: u64 = BATCH_ENTRIES;
 
 /// The most bytes in one [`Chunk`], but for one that holds a single larger line.
-pub const CHUNK_BYTES: usize = 1 << 20;
+pub const CHUNK_BYTES: usize = BATCH_BYTES;
 
 /// How much is read at once where lines are short.
 const STEP: usize = 64 << 10;

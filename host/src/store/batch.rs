@@ -10,6 +10,12 @@ use crate::transcript;
 /// The most that one batch may hold, in bytes: 128 MiB, one line of the greatest length.
 pub const MAX_PAYLOAD: usize = transcript::MAX_LINE;
 
+/// The most entries that the host cuts into one batch.
+pub const BATCH_ENTRIES: u64 = 500;
+
+/// The most bytes that the host cuts into one batch, but for one that holds a single larger entry: 1 MiB.
+pub const BATCH_BYTES: usize = 1 << 20;
+
 /// What a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -8,14 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::report::OddLine;
 use crate::session::compare::{Listener, NewLine, without_lf};
 use crate::session::progress::Meter;
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES};
 use crate::summary::Fold;
 use crate::transcript::{check_entry, metadata};
-
-/// The most entries in one batch.
-pub(super) const MAX_ENTRIES: u64 = 500;
-
-/// The most bytes in one batch, but for one that holds a single larger entry.
-pub(super) const MAX_BYTES: usize = 1 << 20;
 
 /// A batch that waits for its number.
 #[derive(Debug)]
@@ -78,7 +73,7 @@ impl Cutter {
     }
 
     fn add(&mut self, line: &mut Vec<u8>, lines_before: Option<u64>, odd: Option<OddLine>) -> Result<(), Unwanted> {
-        if self.entries == MAX_ENTRIES || self.buffer.len() + line.len() > MAX_BYTES {
+        if self.entries == BATCH_ENTRIES || self.buffer.len() + line.len() > BATCH_BYTES {
             self.send()?;
         }
         if self.entries == 0 {
@@ -89,7 +84,7 @@ impl Cutter {
         }
         self.odd.extend(odd);
         self.entries += 1;
-        if line.len() > MAX_BYTES {
+        if line.len() > BATCH_BYTES {
             // Alone in its batch: taken, not copied.
             self.buffer = mem::take(line);
             return self.send();
@@ -103,7 +98,7 @@ impl Cutter {
             return Ok(());
         }
         let room = match self.buffer.len() {
-            ..=MAX_BYTES => None,
+            ..=BATCH_BYTES => None,
             _ => Some(self.room()?),
         };
         let draft = Draft {

@@ -291,3 +291,25 @@ proptest! {
         });
     }
 }
+
+/// A file for the one is a folder for the other: whoever comes second fails, and is told.
+#[tokio::test]
+async fn two_sessions_that_want_one_name_do_not_mix() {
+    let store = Arc::new(MemoryStore::new());
+    let [short, long] = ["a", "a.jsonl"].map(|session| SessionKey::main("project", session).unwrap());
+    append(&*store, &short, lines(0, 1)).await;
+    append(&*store, &long, lines(0, 2)).await;
+    let agent = long.with_subpath("subagents/agent-1").unwrap();
+    append(&*store, &agent, lines(0, 3)).await;
+    let target = Projects::new();
+    let into = target.path().join("new");
+    let report = restored(&store, &into).await;
+    assert_eq!((report.totals.sessions, report.totals.failures), (1, 1), "{report:?}");
+    let whole = match report.sessions[0].failure {
+        None => vec!["a.jsonl"],
+        Some(_) => vec!["a.jsonl.jsonl", "a.jsonl/subagents/agent-1.jsonl"],
+    };
+    let mut left = names(&into.join("projects/project"));
+    left.sort();
+    assert_eq!(left, whole);
+}
