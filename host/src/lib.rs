@@ -22,7 +22,9 @@
 
 #[cfg(feature = "wasm")]
 pub mod adapter;
+mod block_on;
 pub mod config;
+mod disk;
 #[cfg(feature = "wasm")]
 pub mod host;
 pub mod key;

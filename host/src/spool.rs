@@ -52,8 +52,6 @@
 
 mod adopt;
 mod alarm;
-mod block_on;
-mod disk;
 mod error;
 mod lane;
 mod layout;
@@ -76,8 +74,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, oneshot, watch};
 
-use block_on::block_on;
-use disk::{Disk, Folder};
+use crate::block_on::block_on;
+use crate::disk::{Disk, Folder};
 use lane::{Call, Lane, Room};
 use pool::Pool;
 use tail::Block;

@@ -3,12 +3,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::alarm::{Alarm, Trouble};
-use super::disk::Disk;
 use super::error::SpoolError;
 use super::layout::DOOR;
 use super::recover;
 use super::stream::Stream;
 use super::writer::{Writer, is_writer};
+use crate::disk::Disk;
 use tokio::sync::broadcast;
 
 /// What dead processes left.

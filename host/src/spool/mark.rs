@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::disk::{Disk, DiskFile};
 use super::place::Place;
+use crate::disk::{Disk, DiskFile};
 
 /// In different sectors, so that a torn write spoils one.
 const SLOTS: [u64; 2] = [0, 4096];

@@ -7,10 +7,10 @@
 
 use std::io;
 
-use super::disk;
 use super::place::{Base, Place};
 use super::record::Record;
 use super::tail::Tail;
+use crate::disk;
 
 impl Tail {
     /// Removes what is before `start`, the place of the line after `base`.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{self, Disk, DiskFile};
 use super::place::{Base, Place, Stored};
+use crate::disk::{self, Disk, DiskFile};
 use crate::key::SessionKey;
 use crate::store::Position;
 

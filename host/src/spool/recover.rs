@@ -4,7 +4,6 @@ use std::io::{self, BufReader};
 use std::sync::Arc;
 
 use super::alarm::{Alarm, Trouble};
-use super::disk::{self, BUFFER, Section};
 use super::error::Damage;
 use super::layout::StreamNames;
 use super::mark::Mark;
@@ -13,6 +12,7 @@ use super::record::Record;
 use super::stream::Stream;
 use super::tail::Tail;
 use super::writer::Writer;
+use crate::disk::{self, BUFFER, Section};
 use crate::transcript::{LineError, Lines, Next, check_entry};
 
 /// A stream as it was found; what had to be said about it is added to `alarms`.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::disk::{BUFFER, DiskFile};
 use super::error::{AppendError, Damage, ReadError};
 use super::place::{Base, Chunk, Place};
 use super::tail::{Block, MadeFile, Tail};
 use super::writer::Writer;
+use crate::disk::{BUFFER, DiskFile};
 use crate::key::SessionKey;
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES};
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::alarm::Trouble;
-use super::disk::{self, DiskFile};
 use super::error::AppendError;
 use super::layout::StreamNames;
 use super::mark::Mark;
 use super::place::{Base, Place};
 use super::record::Record;
 use super::writer::Writer;
+use crate::disk::{self, DiskFile};
 use crate::key::SessionKey;
 
 /// Checked entries of one call, each ended by LF.

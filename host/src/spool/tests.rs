@@ -7,8 +7,8 @@ mod model;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::disk::simulated::Simulated;
 use super::*;
+use crate::disk::simulated::Simulated;
 
 fn key(session: &str) -> SessionKey {
     SessionKey::main("project", session).unwrap()

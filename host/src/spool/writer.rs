@@ -9,10 +9,10 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::alarm::{Alarm, Trouble};
-use super::disk::{self, Disk, Lock};
 use super::error::SpoolError;
 use super::layout::{DOOR, WriterNames};
 use super::record::read_small;
+use crate::disk::{self, Disk, Lock};
 use crate::key::SessionKey;
 
 /// The layout of a writer's directory.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::spool::disk::simulated::{Fault, Random};
+use crate::disk::simulated::{Fault, Random};
 
 #[test]
 fn a_full_disk_is_said_and_passes() {

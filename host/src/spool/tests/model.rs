@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::spool::disk::simulated::{Fault, Random};
+use crate::disk::simulated::{Fault, Random};
 
 const SEEDS: u64 = 600;
 const STEPS: usize = 60;

@@ -10,14 +10,14 @@ use super::{Disk, DiskFile, Lock};
 
 /// A directory of the file system; no name leads out of it.
 #[derive(Debug)]
-pub(in crate::spool) struct Folder {
+pub(crate) struct Folder {
     dir: Dir,
     path: PathBuf,
 }
 
 impl Folder {
     /// Opens a directory; makes it, and those above it, if it is not there.
-    pub(in crate::spool) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let missing: Vec<_> = path.ancestors().take_while(|dir| !dir.exists()).collect();
         for dir in missing.into_iter().rev() {

@@ -1,11 +1,11 @@
 //! Every way to the disk, small enough that tests can put another disk below it: one that fails, fills up and forgets.
 //!
-//! Paths are relative to `<state>/spool`. A file's bytes are safe behind [`DiskFile::sync`], a name behind
+//! Paths are relative to a directory of the host's own (`<state>/spool`, say). A file's bytes are safe behind [`DiskFile::sync`], a name behind
 //! [`Disk::sync_dir`] of the directory that it is in.
 
 mod folder;
 #[cfg(test)]
-pub(super) mod simulated;
+pub(crate) mod simulated;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -13,16 +13,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) use folder::Folder;
+pub(crate) use folder::Folder;
 
 /// Enough that a system call is nothing beside the work on what it moves.
-pub(super) const BUFFER: usize = 256 << 10;
+pub(crate) const BUFFER: usize = 256 << 10;
 
 /// Held until it is dropped, or until the process is no more.
-pub(super) type Lock = Box<dyn Any + Send + Sync>;
+pub(crate) type Lock = Box<dyn Any + Send + Sync>;
 
 /// A directory and what is in it.
-pub(super) trait Disk: Debug + Send + Sync {
+pub(crate) trait Disk: Debug + Send + Sync {
     /// The whole path, for people.
     fn name_of(&self, path: &Path) -> PathBuf;
 
@@ -58,7 +58,7 @@ pub(super) trait Disk: Debug + Send + Sync {
 }
 
 /// An open file. Reading and writing at once is fine, as long as it is not the same bytes.
-pub(super) trait DiskFile: Debug + Send + Sync {
+pub(crate) trait DiskFile: Debug + Send + Sync {
     /// Its length in bytes.
     fn size(&self) -> io::Result<u64>;
 
@@ -77,7 +77,7 @@ pub(super) trait DiskFile: Debug + Send + Sync {
 }
 
 /// Removes a file that may not be there.
-pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+pub(crate) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     match disk.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -85,13 +85,13 @@ pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 }
 
 /// Makes an empty file, whatever was there.
-pub(super) fn create_anew(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+pub(crate) fn create_anew(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
     remove_if_there(disk, path)?;
     disk.create(path)
 }
 
 /// Replaces a small file: whoever looks, even after a crash, sees the old bytes or the new ones.
-pub(super) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     let file = create_anew(disk, &temporary)?;
     file.write_at(bytes, 0)?;
@@ -101,12 +101,12 @@ pub(super) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<
 }
 
 /// The directory that a file is in.
-pub(super) fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
 /// Copies the bytes from `from` to `to` to place `at` of a file.
-pub(super) fn copy(source: &Arc<dyn DiskFile>, from: u64, to: u64, into: &dyn DiskFile, at: u64) -> io::Result<()> {
+pub(crate) fn copy(source: &Arc<dyn DiskFile>, from: u64, to: u64, into: &dyn DiskFile, at: u64) -> io::Result<()> {
     let mut section = Section::new(source.clone(), from, to);
     let mut buffer = vec![0; BUFFER];
     let mut copied = 0;
@@ -123,14 +123,14 @@ pub(super) fn copy(source: &Arc<dyn DiskFile>, from: u64, to: u64, into: &dyn Di
 
 /// A part of a file, read from its beginning.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(crate) struct Section {
     file: Arc<dyn DiskFile>,
     at: u64,
     end: u64,
 }
 
 impl Section {
-    pub(super) fn new(file: Arc<dyn DiskFile>, at: u64, end: u64) -> Self {
+    pub(crate) fn new(file: Arc<dyn DiskFile>, at: u64, end: u64) -> Self {
         Self { file, at, end }
     }
 }

@@ -13,7 +13,7 @@ use state::{Change, Contents, Dirty, State, apply};
 
 /// What becomes of a step: a write, a sync, a change of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::spool) enum Fault {
+pub(crate) enum Fault {
     /// It fails. Of a write, half is there; a sync forgets what it should have written, and the next one succeeds.
     Fail,
     /// It fails, and so does everything after it.
@@ -22,7 +22,7 @@ pub(in crate::spool) enum Fault {
 
 /// One process's view of the disk; dead once the disk has crashed or was passed on.
 #[derive(Clone, Debug)]
-pub(in crate::spool) struct Simulated {
+pub(crate) struct Simulated {
     shared: Arc<Shared>,
     epoch: u64,
 }
@@ -35,11 +35,11 @@ struct Shared {
 
 /// Good enough for tests, and the same everywhere.
 #[derive(Clone, Debug)]
-pub(in crate::spool) struct Random(pub(in crate::spool) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// Less than `bound`, which is not 0.
-    pub(in crate::spool) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -48,7 +48,7 @@ impl Random {
 }
 
 impl Simulated {
-    pub(in crate::spool) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shared = Arc::new(Shared::default());
         shared.state.lock().unwrap().names.dirs.insert(PathBuf::new());
         shared.state.lock().unwrap().durable.dirs.insert(PathBuf::new());
@@ -56,44 +56,44 @@ impl Simulated {
     }
 
     /// The step after so many more meets a fault.
-    pub(in crate::spool) fn fault_after(&self, steps: u64, fault: Fault) {
+    pub(crate) fn fault_after(&self, steps: u64, fault: Fault) {
         let mut state = self.any_state();
         let at = state.steps + steps + 1;
         state.faults.insert(at, fault);
     }
 
-    pub(in crate::spool) fn clear_faults(&self) {
+    pub(crate) fn clear_faults(&self) {
         self.any_state().faults.clear();
     }
 
-    pub(in crate::spool) fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.any_state().steps
     }
 
     /// Whether a fault has ended this process.
-    pub(in crate::spool) fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         self.any_state().dead
     }
 
     /// How many bytes more fit; none: any number.
-    pub(in crate::spool) fn set_room(&self, room: Option<usize>) {
+    pub(crate) fn set_room(&self, room: Option<usize>) {
         self.any_state().room = room;
     }
 
     /// How often the file of this name was synced.
-    pub(in crate::spool) fn syncs(&self, path: &Path) -> usize {
+    pub(crate) fn syncs(&self, path: &Path) -> usize {
         let state = self.any_state();
         let file = state.names.files.get(path);
         file.and_then(|file| state.syncs.get(file)).copied().unwrap_or(0)
     }
 
     /// Lets every sync wait until [`Simulated::release`].
-    pub(in crate::spool) fn hold_syncs(&self) {
+    pub(crate) fn hold_syncs(&self) {
         self.any_state().holding = true;
     }
 
     /// Returns once so many syncs wait. Code that never syncs fails here after a minute, where it would wait for ever.
-    pub(in crate::spool) fn wait_held(&self, count: usize) {
+    pub(crate) fn wait_held(&self, count: usize) {
         let state = self.any_state();
         let minute = Duration::from_secs(60);
         let waited = self
@@ -103,13 +103,13 @@ impl Simulated {
         assert!(!waited.unwrap().1.timed_out(), "{count} syncs were awaited");
     }
 
-    pub(in crate::spool) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.any_state().holding = false;
         self.shared.changed.notify_all();
     }
 
     /// The files that end so, by name, with what programs see.
-    pub(in crate::spool) fn files(&self, suffix: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(crate) fn files(&self, suffix: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let state = self.any_state();
         let named = state
             .names
@@ -122,7 +122,7 @@ impl Simulated {
     }
 
     /// The process is gone, the system is not: everything that was written is there.
-    pub(in crate::spool) fn kill(&self) -> Self {
+    pub(crate) fn kill(&self) -> Self {
         let mut state = self.any_state();
         state.epoch += 1;
         state.dead = false;
@@ -139,7 +139,7 @@ impl Simulated {
     }
 
     /// The power is gone: of what was not synced, any first part is there.
-    pub(in crate::spool) fn crash(&self, random: &mut Random) -> Self {
+    pub(crate) fn crash(&self, random: &mut Random) -> Self {
         let next = self.kill();
         let mut state = self.any_state();
         let state = &mut *state;

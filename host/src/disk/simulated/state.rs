@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{Fault, Random};
-use crate::spool::disk::parent;
+use crate::disk::parent;
 
 #[derive(Debug, Default)]
 pub(super) struct State {

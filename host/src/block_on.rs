@@ -12,7 +12,7 @@ impl Wake for Unpark {
 }
 
 /// Waits for a future that needs no executor.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
     loop {
