@@ -11,10 +11,11 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for a future that needs no executor.
+/// Waits for a future that needs no executor. Within a tokio task, too: the task's budget, which only a return to the
+/// executor would fill again, is not asked for.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
+    let mut future = pin!(tokio::task::unconstrained(future));
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(done) => return done,

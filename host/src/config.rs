@@ -3,6 +3,7 @@
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 
 mod manifest;
+mod mirror;
 mod secret;
 mod text;
 
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use manifest::{DirGrant, DirMode, Grants, Manifest, Mirror};
+pub use manifest::{DirGrant, DirMode, Grants, Manifest};
+pub use mirror::{Flush, MirrorSettings, Writers};
 pub use secret::{Setting, Settings};
 pub use text::Place;
 

@@ -100,6 +100,31 @@ pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<
     disk.sync_dir(parent(path))
 }
 
+/// Replaces a small file that may be lost, but never half there: it is not synced.
+pub(crate) fn replace_hint(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    create_anew(disk, &temporary)?.write_at(bytes, 0)?;
+    disk.rename(&temporary, path)
+}
+
+/// A whole file, if it is a small one.
+pub(crate) fn read_small(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 1 << 20;
+    let size = file.size()?;
+    if size > MOST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => filled += read,
+        }
+    }
+    Ok(bytes)
+}
+
 /// The directory that a file is in.
 pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))

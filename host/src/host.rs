@@ -103,7 +103,7 @@ impl Destination {
         }
     }
 
-    /// Whether a project's transcripts come here ([`crate::config::Mirror::takes`]).
+    /// Whether a project's transcripts come here ([`crate::config::MirrorSettings::takes`]).
     pub fn takes(&self, project_key: &str) -> bool {
         self.config.manifest.mirror.takes(project_key)
     }

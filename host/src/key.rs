@@ -9,6 +9,9 @@ mod project;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
 pub use file::{UnsafeKey, UnsafeReason};
 pub use path::PathError;
 pub use project::{project_key, project_key_named};
@@ -30,7 +33,8 @@ pub const MAX_PART: usize = 4096;
 /// assert_eq!(agent.subpath(), Some("subagents/agent-a9386013e8b02a416"));
 /// # Ok::<(), mirrorbox::key::KeyError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Parts", into = "Parts")]
 pub struct SessionKey {
     project: String,
     session: String,
@@ -126,6 +130,59 @@ impl SessionKey {
     /// Whether this is a session's main transcript.
     pub fn is_main(&self) -> bool {
         self.subpath.is_none()
+    }
+}
+
+impl SessionKey {
+    /// A name for it that every file system can have: the SHA-256 of its parts, each length-prefixed, in hex. A missing
+    /// subpath is left out, an empty one cannot be: no two keys give the same.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        for part in [self.project_key(), self.session_id()]
+            .into_iter()
+            .chain(self.subpath())
+        {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A key as the host's own records hold it.
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    project: String,
+    session: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subpath: Option<String>,
+}
+
+impl From<SessionKey> for Parts {
+    fn from(
+        SessionKey {
+            project,
+            session,
+            subpath,
+        }: SessionKey,
+    ) -> Self {
+        Self {
+            project,
+            session,
+            subpath,
+        }
+    }
+}
+
+impl TryFrom<Parts> for SessionKey {
+    type Error = KeyError;
+
+    fn try_from(parts: Parts) -> Result<Self, KeyError> {
+        let main = Self::main(parts.project, parts.session)?;
+        match parts.subpath {
+            Some(subpath) => main.with_subpath(subpath),
+            None => Ok(main),
+        }
     }
 }
 

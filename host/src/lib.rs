@@ -10,12 +10,13 @@
 //! | --- | --- |
 //! | [`key`] | which transcript; project keys; file path to key and back |
 //! | [`transcript`] | entries as raw JSON slices; reading JSON Lines |
+//! | [`config`] | the configuration directory |
 //! | [`summary`] | the fold over entries that makes a session's summary |
 //! | [`store`] | the contract in Rust, a store in memory, loading as a verified stream |
 //! | [`spool`] | the local half of the mirror: each stream on local disk, synced, before anybody is answered |
+//! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, delete |
-//! | [`config`] | the configuration directory |
 //! | `host` | the composition root: opens what the configuration names |
 
 #![deny(unsafe_code)]
@@ -28,6 +29,7 @@ mod disk;
 #[cfg(feature = "wasm")]
 pub mod host;
 pub mod key;
+pub mod mirror;
 pub mod session;
 pub mod spool;
 pub mod store;

@@ -120,7 +120,7 @@ impl Spool {
         }
     }
 
-    fn on(disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
+    pub(crate) fn on(disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
         let writer = Writer::create(disk.clone(), broadcast::Sender::new(ALARMS))?;
         let pool = Pool::start().map_err(|source| writer.failed(source))?;
         let inner = Inner {
@@ -202,15 +202,15 @@ impl Spool {
 
     /// Accepts nothing more and returns once everything that was accepted is written. Goes on if it is dropped.
     ///
-    /// The lock is free once the last [`Stream`] is dropped, too.
-    pub fn close(self) -> impl Future<Output = ()> + Send + use<> {
+    /// The lock is free once the spool and its last [`Stream`] are dropped, too.
+    pub fn close(&self) -> impl Future<Output = ()> + Send + use<> {
         self.inner.close();
         let inner = self.inner.clone();
         async move { inner.pool.closed().await }
     }
 
     /// [`Spool::close`] for callers without async.
-    pub fn close_blocking(self) {
+    pub fn close_blocking(&self) {
         block_on(self.close());
     }
 }

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ConfigError, Place, Setting, text};
+use super::{ConfigError, MirrorSettings, Place, Setting, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
 ///
@@ -21,6 +21,8 @@ use super::{ConfigError, Place, Setting, text};
 /// [grants]
 /// dirs = [{ host = "/var/lib/transcripts", guest = "/data" }]
 /// [mirror]
+/// flush = "batched"       # or "eager"
+/// writers = "merge"       # or "last"
 /// projects = ["*"]        # which project keys come here; * stands for any text
 /// ```
 #[derive(Clone, Debug, Deserialize)]
@@ -41,7 +43,7 @@ pub struct Manifest {
     /// What the adapter may touch.
     pub grants: Grants,
     /// What comes to this destination.
-    pub mirror: Mirror,
+    pub mirror: MirrorSettings,
     /// Where this manifest was read, and where each setting stands in it.
     #[serde(skip)]
     origin: Option<Origin>,
@@ -88,37 +90,6 @@ pub enum DirMode {
     ReadWrite,
 }
 
-/// `[mirror]`: what comes to a destination.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mirror {
-    /// Patterns of project keys; `*` stands for any text.
-    pub projects: Vec<String>,
-}
-
-impl Default for Mirror {
-    fn default() -> Self {
-        Self {
-            projects: vec!["*".to_owned()],
-        }
-    }
-}
-
-impl Mirror {
-    /// Whether a project's transcripts come here.
-    ///
-    /// ```
-    /// use mirrorbox::config::Mirror;
-    ///
-    /// let mirror = Mirror { projects: vec!["-srv-*".into(), "tenant-a".into()] };
-    /// assert!(mirror.takes("-srv-app") && mirror.takes("tenant-a"));
-    /// assert!(!mirror.takes("tenant-ab"));
-    /// ```
-    pub fn takes(&self, project_key: &str) -> bool {
-        self.projects.iter().any(|pattern| matches(pattern, project_key))
-    }
-}
-
 impl Default for Manifest {
     fn default() -> Self {
         Self {
@@ -128,7 +99,7 @@ impl Default for Manifest {
             timeout: Duration::from_secs(30),
             settings: BTreeMap::new(),
             grants: Grants::default(),
-            mirror: Mirror::default(),
+            mirror: MirrorSettings::default(),
             origin: None,
         }
     }
@@ -212,27 +183,6 @@ impl Manifest {
     }
 }
 
-/// Whether `text` is the pattern's literal pieces in order, with anything where a `*` stands.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut text) = text.strip_prefix(head) else {
-        return false;
-    };
-    let mut pieces = rest.split('*').peekable();
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return text.ends_with(piece);
-        }
-        match text.split_once(piece) {
-            Some((_, after)) => text = after,
-            None => return false,
-        }
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,23 +241,5 @@ mod tests {
         let manifest = parse("[config]\nroot = \"/data\"\nbuckt = \"b\"\n").unwrap();
         assert_eq!(manifest.place_of("unknown setting `buckt`").unwrap().line, Some(3));
         assert_eq!(manifest.place_of("no bucket").unwrap().line, None);
-    }
-
-    #[test]
-    fn patterns_match_whole_keys() {
-        for (pattern, text, expected) in [
-            ("*", "", true),
-            ("*", "anything", true),
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a*c", "abbc", true),
-            ("a*c", "abcb", false),
-            ("*b*", "abc", true),
-            ("*b*d", "abcd", true),
-            ("*b*d", "abdc", false),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::alarm::{Alarm, Trouble};
 use super::error::SpoolError;
@@ -8,7 +9,7 @@ use super::layout::DOOR;
 use super::recover;
 use super::stream::Stream;
 use super::writer::{Writer, is_writer};
-use crate::disk::Disk;
+use crate::disk::{self, Disk};
 use tokio::sync::broadcast;
 
 /// What dead processes left.
@@ -42,6 +43,31 @@ impl Adopted {
     /// What had to be said when it was opened.
     pub fn alarms(&self) -> &[Alarm] {
         &self.alarms
+    }
+
+    /// Whether every stream that it holds could be opened.
+    pub fn is_readable(&self) -> bool {
+        let unreadable = |alarm: &Alarm| matches!(alarm.trouble, Trouble::Unreadable(_));
+        !self.alarms.iter().any(unreadable)
+    }
+
+    /// Since when it is known that everything in it is delivered, by the wall clock: `now` where this is the first time
+    /// that it is asked.
+    pub fn delivered_since(&self, now: SystemTime) -> Result<SystemTime, SpoolError> {
+        let since = self.read_or_write_stamp(now);
+        since.map_err(|source| self.writer.failed(source))
+    }
+
+    fn read_or_write_stamp(&self, now: SystemTime) -> io::Result<SystemTime> {
+        let (disk, path) = (&*self.writer.disk, self.writer.names.delivered());
+        let read = disk.open(&path).and_then(|file| disk::read_small(&*file));
+        let written = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if let Some(seconds) = written {
+            return Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        }
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        disk::replace_hint(disk, &path, &serde_json::to_vec(&since_epoch.as_secs())?)?;
+        Ok(now)
     }
 
     /// Removes the spool with everything in it, delivered or not. That is the caller's to know.

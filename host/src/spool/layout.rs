@@ -1,7 +1,5 @@
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::key::SessionKey;
 
 /// Held for a moment by whoever makes, adopts or removes a writer's directory.
@@ -13,6 +11,7 @@ pub(super) const DOOR: &str = "lock";
 /// | --- | --- |
 /// | `writer.json` | version of this layout; the writer's identity |
 /// | `lock` | locked while the writer's process lives, or another has adopted the directory |
+/// | `delivered.json` | since when everything in a dead process's spool is delivered |
 /// | `projects/…` | streams, in the agent's own layout |
 /// | `others/<hash>.jsonl` | streams whose key cannot be a file's name, or whose name is taken |
 /// | `streams/<hash>/` | what is known of a stream: [`StreamNames`] |
@@ -44,6 +43,11 @@ impl WriterNames {
         self.dir.join("lock")
     }
 
+    /// Since when everything in it is delivered, in Unix seconds; there once that is so.
+    pub(super) fn delivered(&self) -> PathBuf {
+        self.dir.join("delivered.json")
+    }
+
     pub(super) fn streams(&self) -> PathBuf {
         self.dir.join("streams")
     }
@@ -57,11 +61,11 @@ impl WriterNames {
     }
 
     pub(super) fn other_file(&self, key: &SessionKey) -> PathBuf {
-        self.dir.join("others").join(format!("{}.jsonl", hash(key)))
+        self.dir.join("others").join(format!("{}.jsonl", key.fingerprint()))
     }
 
     pub(super) fn stream(&self, key: &SessionKey) -> StreamNames {
-        self.stream_of_hash(&hash(key))
+        self.stream_of_hash(&key.fingerprint())
     }
 
     pub(super) fn stream_of_hash(&self, hash: &str) -> StreamNames {
@@ -100,14 +104,4 @@ impl StreamNames {
 fn is_plain(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     name.bytes().all(allowed) && !name.ends_with('.')
-}
-
-/// A missing subpath is left out, an empty one cannot be: no two keys give the same text to hash.
-fn hash(key: &SessionKey) -> String {
-    let mut hasher = Sha256::new();
-    for part in [key.project_key(), key.session_id()].into_iter().chain(key.subpath()) {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::place::{Base, Place, Stored};
-use crate::disk::{self, Disk, DiskFile};
+use crate::disk::{self, Disk};
 use crate::key::SessionKey;
 use crate::store::Position;
 
@@ -67,7 +67,7 @@ impl Record {
 
     /// Fails with `NotFound` where no stream was begun.
     pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
-        let bytes = read_small(&*disk.open(path)?)?;
+        let bytes = disk::read_small(&*disk.open(path)?)?;
         let written: Written = serde_json::from_slice(&bytes)?;
         written.into_record()
     }
@@ -103,22 +103,4 @@ impl WrittenStored {
             },
         })
     }
-}
-
-/// A whole file, if it is as small as everything that is written here.
-pub(super) fn read_small(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
-    const MOST: u64 = 1 << 20;
-    let size = file.size()?;
-    if size > MOST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, filled as u64)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => filled += read,
-        }
-    }
-    Ok(bytes)
 }

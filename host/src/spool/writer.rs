@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::alarm::{Alarm, Trouble};
 use super::error::SpoolError;
 use super::layout::{DOOR, WriterNames};
-use super::record::read_small;
 use crate::disk::{self, Disk, Lock};
 use crate::key::SessionKey;
 
@@ -101,7 +100,7 @@ impl Writer {
     fn check_identity(&self) -> Result<(), SpoolError> {
         let file = self.disk.open(&self.names.identity());
         let identity = file
-            .and_then(|file| read_small(&*file))
+            .and_then(|file| disk::read_small(&*file))
             .and_then(|bytes| Ok(serde_json::from_slice::<Identity>(&bytes)?));
         let identity = identity.map_err(|source| self.failed(source))?;
         let path = self.disk.name_of(self.names.dir());

@@ -1,0 +1,230 @@
+//! The remote half: what the spool holds is brought to every destination, once, in order, whatever fails.
+//!
+//! ```text
+//! spool ──follow──► lane (one a stream and destination) ──gate──► destination
+//!   cut a batch · number it behind the end of the log · chain it · store it · move the cursor
+//! ```
+//!
+//! * **Whose a batch is, its origin says**, never its bytes: where a number is taken, the log is looked at from the last
+//!   batch that we know, and what is ours there moves us on. A reply that was lost, a call that lands late, a process that
+//!   was killed between a store and its cursor: all the same.
+//! * **A cursor is a hint.** After every opening and every failure the destination must confirm its end before anything
+//!   is added. Losing every cursor costs reads.
+//! * **Nothing is given up.** What may pass is tried again for ever, with pauses that double to half a minute; a
+//!   destination that fails for everybody is tried by one stream at a time. What cannot pass by itself is parked: an
+//!   alarm, and a try every five minutes.
+//! * **What waits, waits on disk.** A batch is read once it is the stream's turn to be stored.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `shared`, `lane`, `destination`, `gate` | who takes part, whose turn it is |
+//! | `delivery` | the task: wait, confirm, deliver a batch, delete, endure |
+//! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
+//! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
+//! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+
+mod backoff;
+mod chance;
+mod cursor;
+mod delivery;
+mod destination;
+mod event;
+mod flush;
+mod gate;
+mod history;
+mod keep;
+mod lane;
+mod ledger;
+mod shared;
+mod status;
+mod summaries;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{broadcast, watch};
+
+pub use destination::DestinationOptions;
+pub use event::{Counts, Event, What};
+pub use flush::{Left, Undelivered};
+pub use keep::Keep;
+pub use status::{DestinationStatus, StreamStatus};
+pub use trouble::Trouble;
+
+use crate::disk::{Disk, Folder};
+use crate::key::SessionKey;
+use crate::spool::{Adopted, Spool, SpoolError};
+use crate::store::Store;
+use chance::Chance;
+use cursor::Cursors;
+use destination::Destination;
+use event::Announcer;
+use gate::Gate;
+use keep::Keeper;
+use lane::Copied;
+use ledger::Ledger;
+use shared::Shared;
+
+/// Brings streams to destinations. Lives on the tokio runtime that it was started on, which needs its clock.
+#[derive(Debug)]
+pub struct Mirror {
+    shared: Arc<Shared>,
+    keeper: Arc<Keeper>,
+}
+
+impl Mirror {
+    /// Starts a mirror that keeps its records under `state` (`cursors`, `ledger`), and what was delivered as long as
+    /// `keep` says. Within a tokio runtime.
+    pub fn start(state: &Path, keep: Keep) -> Result<Self, SpoolError> {
+        let folder = |name: &str| {
+            let path = state.join(name);
+            Folder::open(&path).map_err(|source| SpoolError::Io { path, source })
+        };
+        let (cursors, ledger) = (Arc::new(folder("cursors")?), Arc::new(folder("ledger")?));
+        Ok(Self::on(cursors, ledger, Chance::new(), keep))
+    }
+
+    fn on(cursors: Arc<dyn Disk>, ledger: Arc<dyn Disk>, chance: Chance, keep: Keep) -> Self {
+        let shared = Shared::new(Cursors::new(cursors), Ledger::new(ledger), chance, Handle::current());
+        let keeper = Keeper::new(shared.clone(), keep);
+        shared.spawn(keeper.clone().run());
+        Self { shared, keeper }
+    }
+
+    /// Adds a destination, without a store yet. Every stream that it takes is on its way from now on; deletes that
+    /// somebody wanted and that are not done are, too. Blocks for the disk.
+    pub fn add_destination(&self, name: &str, options: DestinationOptions) -> Result<(), Trouble> {
+        let announcer = Announcer::new(name, self.shared.listeners.clone());
+        let gate = Gate::new(options.calls, self.shared.chance.clone());
+        let destination = Destination::new(name, options, announcer, gate);
+        self.shared.add_destination(destination.clone());
+        for key in self.shared.ledger.wanted(name).map_err(trouble::records)? {
+            self.shared.lane(&destination, &key).want_deleted();
+        }
+        Ok(())
+    }
+
+    /// A destination's store was opened, for the first time or anew: what it holds is confirmed before anything is
+    /// added. Calls under way finish on the one before.
+    pub fn opened(&self, destination: &str, store: Arc<dyn Store>) {
+        if let Some(destination) = self.shared.destination(destination) {
+            destination.set_store(store);
+            destination.announcer.announce(None, What::Opened);
+        }
+    }
+
+    /// A destination's store could not be opened, or is gone.
+    pub fn not_opened(&self, destination: &str, cause: String) {
+        if let Some(destination) = self.shared.destination(destination) {
+            destination.set_trouble(cause.clone());
+            destination.announcer.announce(None, What::NotOpened { cause });
+        }
+    }
+
+    /// Follows this process's spool: whatever is appended there is delivered.
+    pub fn follow(&self, spool: &Arc<Spool>) {
+        self.shared.set_spool(spool.clone());
+        self.shared.spawn(follow(self.shared.clone(), spool.follow()));
+    }
+
+    /// Delivers what a dead process left, under its own writer's name.
+    pub fn adopt(&self, adopted: Adopted) {
+        for stream in adopted.streams() {
+            self.shared.add_copy(Copied {
+                stream: stream.clone(),
+                is_live: false,
+            });
+        }
+        self.keeper.add(adopted);
+    }
+
+    /// Delivers everything that is there now, or all of one session, as far as it goes until the deadline; none: for as
+    /// long as it takes. What remains is named, and goes on being delivered.
+    pub fn flush(
+        &self,
+        session: Option<&SessionKey>,
+        deadline: Option<Duration>,
+    ) -> impl Future<Output = Undelivered> + Send + use<> {
+        flush::flush(self.shared.clone(), session.cloned(), deadline)
+    }
+
+    /// The end of a turn: what waits for more is delivered now. Does not wait.
+    pub fn hurry(&self, session: &SessionKey) {
+        flush::hurry(&self.shared, Some(session));
+    }
+
+    /// Whoever waits for better times tries again now: a password was changed, a server is back.
+    pub fn retry(&self) {
+        for destination in self.shared.all_destinations() {
+            destination.retry();
+        }
+    }
+
+    /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk when
+    /// this returns. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
+    /// begins the session anew. Blocks for the disk.
+    pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
+        let main = session.to_main();
+        self.shared.catch_up();
+        for destination in self.shared.all_destinations() {
+            if !destination.takes(&main) {
+                continue;
+            }
+            let keys: Vec<_> = destination.lanes().keys().cloned().collect();
+            for key in keys.iter().filter(|key| !key.is_main() && key.to_main() == main) {
+                self.shared.want_deleted(&destination, key, writer, false)?;
+            }
+            self.shared.want_deleted(&destination, &main, writer, true)?;
+        }
+        Ok(())
+    }
+
+    /// What happens from now on. A slow listener is told how many events it missed.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.shared.listeners.subscribe()
+    }
+
+    /// How every stream is doing at every destination.
+    pub fn status(&self) -> Vec<DestinationStatus> {
+        status::status(&self.shared)
+    }
+
+    /// What was counted so far, by destination.
+    pub fn counts(&self) -> BTreeMap<String, Counts> {
+        let count = |destination: Arc<Destination>| (destination.name.clone(), destination.announcer.counts());
+        self.shared.all_destinations().into_iter().map(count).collect()
+    }
+
+    /// Removes what was delivered everywhere and need not be kept any longer, then ends every task. A call under way is
+    /// given up; it may still land, which the next process finds out.
+    pub async fn close(&self) {
+        self.keeper.sweep();
+        self.shared.end().await;
+    }
+}
+
+async fn follow(shared: Arc<Shared>, mut begun: watch::Receiver<u64>) {
+    loop {
+        begun.mark_unchanged();
+        shared.catch_up();
+        if begun.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Does what may wait for the disk. Where other threads can go on with other tasks, they do.
+fn on_disk<T>(work: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

@@ -1,0 +1,103 @@
+//! How far a destination has a writer's copy of a stream: a hint that saves reads, never what is relied on.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{self, Disk};
+use crate::key::SessionKey;
+use crate::spool::Place;
+use crate::store::Position;
+
+/// How far one destination has one writer's copy of one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// Which stream: the file's name cannot tell.
+    pub(super) key: SessionKey,
+    /// The last batch of the log when this was written; none while nothing was delivered.
+    pub(super) position: Option<Position>,
+    /// Everything before is there.
+    pub(super) place: Place,
+    /// Why nothing more is delivered, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trouble: Option<String>,
+}
+
+/// Cursors, one file each: `<destination>/<writer>/<hash of the key>.json`. Replaced whole, and not synced.
+#[derive(Debug)]
+pub(super) struct Cursors {
+    disk: Arc<dyn Disk>,
+    made: Mutex<HashSet<PathBuf>>,
+}
+
+impl Cursors {
+    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self {
+            disk,
+            made: Mutex::default(),
+        }
+    }
+
+    /// None where there is none, or none that can be read.
+    pub(super) fn load(&self, destination: &str, writer: &str, key: &SessionKey) -> Option<Cursor> {
+        let file = self.disk.open(&name(destination, writer, key)).ok()?;
+        let cursor: Cursor = serde_json::from_slice(&disk::read_small(&*file).ok()?).ok()?;
+        (cursor.key == *key).then_some(cursor)
+    }
+
+    /// A failure costs reads after the next start.
+    pub(super) fn save(&self, destination: &str, writer: &str, cursor: &Cursor) {
+        if let Err(error) = self.try_save(destination, writer, cursor) {
+            tracing::warn!(destination, stream = %cursor.key, "cannot write a cursor: {error}");
+        }
+    }
+
+    fn try_save(&self, destination: &str, writer: &str, cursor: &Cursor) -> io::Result<()> {
+        let path = name(destination, writer, &cursor.key);
+        let bytes = serde_json::to_vec(cursor)?;
+        self.make_dirs(disk::parent(&path))?;
+        match disk::replace_hint(&*self.disk, &path, &bytes) {
+            // Somebody removed the directories.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.made().clear();
+                self.make_dirs(disk::parent(&path))?;
+                disk::replace_hint(&*self.disk, &path, &bytes)
+            }
+            replaced => replaced,
+        }
+    }
+
+    /// Forgets a writer whose spool is gone.
+    pub(super) fn forget(&self, destination: &str, writer: &str) {
+        let dir = Path::new(destination).join(writer);
+        self.made().remove(&dir);
+        match self.disk.remove_tree(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(destination, writer, "cannot remove cursors: {error}");
+            }
+            _ => {}
+        }
+    }
+
+    fn make_dirs(&self, dir: &Path) -> io::Result<()> {
+        if self.made().contains(dir) {
+            return Ok(());
+        }
+        self.disk.make_dir(disk::parent(dir))?;
+        self.disk.make_dir(dir)?;
+        self.made().insert(dir.to_owned());
+        Ok(())
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name(destination: &str, writer: &str, key: &SessionKey) -> PathBuf {
+    let file = format!("{}.json", key.fingerprint());
+    [destination, writer, &file].iter().collect()
+}

@@ -1,0 +1,274 @@
+//! Is the destination's log what we think it is? Asked after every opening, every failure and every conflict.
+
+use std::collections::BTreeMap;
+
+use super::super::destination::Entered;
+use super::super::event::What;
+use super::super::history::{self, FillError};
+use super::super::summaries::Summaries;
+use super::super::survey::{Log, Survey};
+use super::super::trouble::Trouble;
+use super::Delivery;
+use super::copy::LocalCopy;
+use crate::store::{Chain, LoadError, Position, StoreError};
+
+/// From where on the log has to be looked at.
+enum Known {
+    /// We were never there.
+    Nothing,
+    /// We were there, but cannot tell how far.
+    Something,
+    /// Up to here it is as we know it.
+    UpTo(Chain),
+}
+
+impl Delivery {
+    /// Brings what we know of the log in line with what it says.
+    pub(super) async fn confirm(&mut self, at: &Entered) -> Result<(), Trouble> {
+        let end = at.call(at.store.end(&self.lane.key)).await?;
+        let known = self.known();
+        let in_conflict = std::mem::take(&mut self.in_conflict);
+        match known {
+            Known::UpTo(chain) if chain.position() == end => {
+                if in_conflict {
+                    let lie = "it says that a number is taken, but its log ends before it".to_owned();
+                    return Err(StoreError::Contract(lie).into());
+                }
+                self.log = Some(chain);
+            }
+            Known::Nothing if self.begins_behind(end) => {
+                self.log = Some(end.map_or_else(|| Chain::start(&self.lane.key), |end| Chain::at(&self.lane.key, end)));
+                self.copies.iter_mut().for_each(|copy| copy.is_grounded = true);
+            }
+            known => self.look(at, known, end).await?,
+        }
+        self.copies.iter_mut().for_each(|copy| copy.is_met = true);
+        self.sum_up(at).await?;
+        self.fill_history(at).await?;
+        self.show_all();
+        Ok(())
+    }
+
+    /// A copy that came since the last look may have batches that we did not see.
+    fn known(&self) -> Known {
+        let unmet = || self.copies.iter().filter(|copy| !copy.is_met && copy.begun);
+        if unmet().any(|copy| copy.position.is_none()) || self.must_look_for_tombstone() {
+            return Known::Something;
+        }
+        let positions = unmet().filter_map(|copy| copy.position);
+        let at = positions.map(|position| Chain::at(&self.lane.key, position));
+        let farthest_back = at.chain(self.log.clone()).min_by_key(Chain::number);
+        farthest_back.map_or(Known::Nothing, Known::UpTo)
+    }
+
+    /// A delete that was tried by a process that is no more.
+    fn must_look_for_tombstone(&self) -> bool {
+        let wanted = self.entry.as_ref().and_then(|entry| entry.wanted.as_ref());
+        self.log.is_none() && wanted.is_some_and(|wanted| wanted.tried.is_some())
+    }
+
+    /// Whether the log ends just where all our copies begin.
+    fn begins_behind(&self, end: Option<Position>) -> bool {
+        self.copies.iter().all(|copy| copy.base_position() == end)
+    }
+
+    async fn look(&mut self, at: &Entered, known: Known, end: Option<Position>) -> Result<(), Trouble> {
+        let position = match &known {
+            Known::UpTo(chain) => chain.position(),
+            Known::Nothing | Known::Something => None,
+        };
+        let is_ahead = |position: &Position| end.is_some_and(|end| end.number > position.number);
+        if let Some(position) = position.filter(is_ahead) {
+            let log = self.log_at(at);
+            match log.survey(Some(position), &[], &mut self.summaries).await {
+                Ok(survey) => return self.take_in(survey),
+                Err(error) if !differs(&error) => return Err(failed(at, error)),
+                Err(_) => {}
+            }
+        }
+        let survey = self.survey_all(at).await?;
+        self.note_loss(&known, &survey, end);
+        let is_news = match known {
+            Known::Nothing => survey.contains.is_empty(),
+            Known::Something => false,
+            Known::UpTo(_) => true,
+        };
+        if is_news {
+            self.tell_of_foreigners(&survey);
+        }
+        self.start_over(survey)
+    }
+
+    /// All of the log.
+    async fn survey_all(&mut self, at: &Entered) -> Result<Survey, Trouble> {
+        let sought: Vec<_> = self.copies.iter().filter_map(LocalCopy::base_position).collect();
+        let log = self.log_at(at);
+        let survey = log.survey(None, &sought, &mut self.summaries).await;
+        survey.map_err(|error| failed(at, error))
+    }
+
+    /// The log goes on as we know it, and others wrote behind us, or late batches of ours arrived.
+    fn take_in(&mut self, survey: Survey) -> Result<(), Trouble> {
+        self.tell_of_foreigners(&survey);
+        self.note_claims(&survey);
+        for copy in &mut self.copies {
+            let writer = copy.stream.writer();
+            copy.claim = survey.claims.get(writer).copied().or(copy.claim);
+            match survey.held.get(writer) {
+                Some(held) if *held > copy.next.line => copy.go_to(*held)?,
+                _ => {}
+            }
+        }
+        self.log = Some(survey.chain);
+        Ok(())
+    }
+
+    /// Where everybody stands is what the log says, all of it.
+    fn start_over(&mut self, survey: Survey) -> Result<(), Trouble> {
+        self.meet_tombstone(&survey)?;
+        self.note_claims(&survey);
+        let deleted = survey.tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+        let entry = self.entry.clone();
+        for copy in &mut self.copies {
+            let writer = copy.stream.writer();
+            let held = survey.held.get(writer).copied().unwrap_or_default();
+            let from_line = entry.as_ref().map_or(0, |entry| entry.share(writer).from_line);
+            copy.claim = survey.claims.get(writer).copied();
+            copy.is_stopped = false;
+            copy.is_grounded = held.max(from_line) >= copy.stream.start().line
+                || copy
+                    .base_position()
+                    .is_none_or(|base| base.number < deleted || survey.contains.contains(&base.number));
+            copy.go_to(held.max(from_line))?;
+        }
+        self.tombstone = survey.tombstone;
+        self.log = Some(survey.chain);
+        Ok(())
+    }
+
+    fn note_loss(&self, known: &Known, survey: &Survey, found: Option<Position>) {
+        let expected = match known {
+            Known::Nothing => return,
+            Known::Something if found.is_some() => return,
+            Known::Something => None,
+            Known::UpTo(chain) => chain.position(),
+        };
+        let deleted = survey.tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+        let number = expected.map_or(0, |expected| expected.number);
+        // What was deleted meanwhile is not lost; and an empty log that we knew as empty just began.
+        if deleted > number || (matches!(known, Known::UpTo(_)) && expected.is_none()) {
+            return;
+        }
+        self.announce(What::HistoryLost { expected, found });
+    }
+
+    fn tell_of_foreigners(&self, survey: &Survey) {
+        let is_ours = |writer: &str| self.copies.iter().any(|copy| copy.stream.writer() == writer);
+        let batches: BTreeMap<_, _> = survey
+            .batches
+            .iter()
+            .filter(|(writer, _)| !is_ours(writer))
+            .map(|(writer, batches)| (writer.clone(), *batches))
+            .collect();
+        if !batches.is_empty() {
+            self.announce(What::ForeignWriter { batches });
+        }
+    }
+
+    fn note_claims(&mut self, survey: &Survey) {
+        let is_ours = |writer: &str| self.copies.iter().any(|copy| copy.stream.writer() == writer);
+        self.claimed_by = match survey.last_claim() {
+            Some((number, writer)) => (!is_ours(writer)).then(|| (number, writer.to_owned())),
+            None => self.claimed_by.take(),
+        };
+    }
+
+    /// Makes sure that the summary is that of the log as it is.
+    pub(super) async fn sum_up(&mut self, at: &Entered) -> Result<(), Trouble> {
+        let number = self.log.as_ref().map_or(0, Chain::number);
+        if !self.lane.key.is_main() || self.summaries.reaches(number) {
+            return Ok(());
+        }
+        self.summaries = Summaries::start();
+        if number == 0 {
+            return Ok(());
+        }
+        if at.store.info().capabilities.listing {
+            let (project, session) = (self.lane.key.project_key(), self.lane.key.session_id());
+            let found = at.call(at.store.find_session(project, session)).await?;
+            let stored = found.and_then(|session| session.summary);
+            if let Some(stored) = stored.filter(|summary| summary.through == number).as_ref() {
+                self.summaries = Summaries::stored(stored).unwrap_or_else(Summaries::start);
+            }
+        }
+        if !self.summaries.reaches(number) {
+            let survey = self.survey_all(at).await?;
+            if survey.chain.number() != number {
+                // It grew meanwhile: the next append conflicts, and we look again.
+                self.summaries = Summaries::default();
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies what the destination lacks, and this machine does not hold, from another destination.
+    async fn fill_history(&mut self, at: &Entered) -> Result<(), Trouble> {
+        while let Some(copy) = self.copies.iter().find(|copy| !copy.is_grounded) {
+            let Some(stored) = copy.stream.base().stored else {
+                return Ok(());
+            };
+            let first = stored.destination;
+            let position = stored.position;
+            let mut cause = format!("destination {first} is not there");
+            let mut filled = None;
+            for (name, source) in self.shared.sources(&first, &self.destination.name) {
+                let log = Log {
+                    store: source,
+                    ..self.log_at(at)
+                };
+                match history::fill(&log, &self.log_at(at), Some(position)).await {
+                    Ok(batches) => {
+                        filled = Some((name, batches));
+                        break;
+                    }
+                    Err(FillError::Target(error)) => return Err(failed(at, error)),
+                    Err(FillError::Changed) => return Err(StoreError::Unavailable("others write to it".into()).into()),
+                    Err(FillError::Source(error)) => cause = format!("destination {name}: {error}"),
+                    Err(FillError::Elsewhere) => cause = format!("destination {name} does not hold it"),
+                }
+            }
+            let Some((from, batches)) = filled else {
+                return Err(Trouble::History { position, cause });
+            };
+            self.announce(What::Filled { from, batches });
+            let survey = self.survey_all(at).await?;
+            self.start_over(survey)?;
+            // What the source held is here now, in whichever order.
+            for copy in &mut self.copies {
+                copy.is_grounded |= copy.base_position() == Some(position);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn log_at(&self, at: &Entered) -> Log {
+        Log {
+            store: at.store.clone(),
+            key: self.lane.key.clone(),
+            timeout: self.destination.options.timeout,
+        }
+    }
+}
+
+/// The log is not the one that we knew, or was deleted meanwhile.
+fn differs(error: &LoadError) -> bool {
+    !matches!(error, LoadError::Store { .. })
+}
+
+fn failed(at: &Entered, error: LoadError) -> Trouble {
+    let trouble = Trouble::from(error);
+    if let Some(error) = trouble.store_error().filter(|error| error.can_retry()) {
+        at.pass.failed(error);
+    }
+    trouble
+}

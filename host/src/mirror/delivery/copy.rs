@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::super::cursor::Cursor;
+use super::super::lane::Copied;
+use super::super::ledger::Share;
+use super::super::on_disk;
+use super::Delivery;
+use crate::spool::{Place, ReadError, Stream};
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Position};
+
+/// One writer's copy of the stream, and how far the destination has it.
+#[derive(Debug)]
+pub(super) struct LocalCopy {
+    pub(super) stream: Arc<Stream>,
+    /// Tells when there is more; none for a dead process's.
+    pub(super) growing: Option<watch::Receiver<Place>>,
+    /// Everything before is there, or is not to be delivered.
+    pub(super) next: Place,
+    /// Lines before this one are due.
+    pub(super) due: u64,
+    /// A batch of it may be there.
+    pub(super) begun: bool,
+    /// Where the log ended when its cursor was written; none without one.
+    pub(super) position: Option<Position>,
+    /// It was looked for in the log since it is here.
+    pub(super) is_met: bool,
+    /// The number of its claim, if there is one.
+    pub(super) claim: Option<u64>,
+    /// What comes before its first line is there.
+    pub(super) is_grounded: bool,
+    /// Another host took the stream over.
+    pub(super) is_stopped: bool,
+}
+
+impl LocalCopy {
+    fn new(copied: Copied, cursor: Option<&Cursor>) -> Self {
+        let Copied { stream, is_live } = copied;
+        let (start, end) = (stream.start(), stream.end());
+        let position = cursor.and_then(|cursor| cursor.position);
+        Self {
+            growing: is_live.then(|| stream.follow()),
+            next: cursor.map_or(start, |cursor| cursor.place.clamp(start, end)),
+            due: if is_live { 0 } else { u64::MAX },
+            begun: position.is_some(),
+            position,
+            is_met: false,
+            claim: None,
+            is_grounded: position.is_some() || stream.base().stored.is_none(),
+            is_stopped: false,
+            stream,
+        }
+    }
+
+    /// Whether lines wait.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.is_stopped && self.next.line < self.stream.end().line
+    }
+
+    /// Whether they wait no longer: somebody asked for it, or they fill a batch.
+    pub(super) fn is_due(&self) -> bool {
+        let end = self.stream.end();
+        self.next.line < self.due
+            || end.line - self.next.line >= BATCH_ENTRIES
+            || end.offset.saturating_sub(self.next.offset) >= BATCH_BYTES as u64
+    }
+
+    /// What the ledger says.
+    pub(super) fn know(&mut self, share: Share) {
+        self.begun |= share.begun;
+    }
+
+    /// The batch before its first line, where a destination holds it.
+    pub(super) fn base_position(&self) -> Option<Position> {
+        self.stream.base().stored.map(|stored| stored.position)
+    }
+
+    /// Goes to a line, or as near to it as the copy reaches.
+    pub(super) fn go_to(&mut self, line: u64) -> Result<(), ReadError> {
+        let (start, end) = (self.stream.start(), self.stream.end());
+        self.next = match line {
+            line if line == self.next.line && self.next >= start => self.next,
+            line if line <= start.line => start,
+            line if line >= end.line => end,
+            line => on_disk(|| self.stream.find(line))?,
+        };
+        Ok(())
+    }
+}
+
+impl Delivery {
+    /// Takes a copy in. Where the log may hold more of it than its cursor says, it is looked at again.
+    pub(super) fn add(&mut self, copied: Copied) {
+        let writer = copied.stream.writer().to_owned();
+        if self.copies.iter().any(|copy| copy.stream.writer() == writer) {
+            return;
+        }
+        let cursor = match copied.is_live {
+            // Its writer is as old as the process.
+            true => None,
+            false => on_disk(|| {
+                self.shared
+                    .cursors
+                    .load(&self.destination.name, &writer, &self.lane.key)
+            }),
+        };
+        let mut copy = LocalCopy::new(copied, cursor.as_ref());
+        if let Some(entry) = &self.entry {
+            copy.know(entry.share(&writer));
+        }
+        self.confirmed = 0;
+        // Ours last: what is behind comes first.
+        let at = match copy.growing {
+            Some(_) => self.copies.len(),
+            None => self.copies.iter().take_while(|copy| copy.growing.is_none()).count(),
+        };
+        self.copies.insert(at, copy);
+    }
+}

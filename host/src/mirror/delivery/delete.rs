@@ -1,0 +1,182 @@
+//! Deletes, ours and other hosts'.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::super::destination::Entered;
+use super::super::event::What;
+use super::super::ledger::Wanted;
+use super::super::survey::Survey;
+use super::super::trouble::Trouble;
+use super::Delivery;
+use super::copy::LocalCopy;
+use crate::store::{Batch, BatchDraft, Kind, Origin, StoreError};
+
+/// How many subpaths a page of a listing has.
+const PAGE: u32 = 500;
+
+impl Delivery {
+    /// Does what somebody wanted.
+    pub(super) async fn delete(&mut self, at: &Entered) -> Result<(), Trouble> {
+        self.read_ledger()?;
+        let wanted = self.entry.as_ref().and_then(|entry| entry.wanted.clone());
+        let Some(mut wanted) = wanted else {
+            self.lane.update(|progress| progress.deleting = false);
+            return Ok(());
+        };
+        if wanted.session {
+            self.want_subpaths_deleted(&wanted, at).await?;
+            wanted.session = false;
+        }
+        let Some(tombstone) = self.tombstone_for(&wanted) else {
+            return self.deleted(None);
+        };
+        if wanted.tried.is_none() {
+            wanted.tried = Some(tombstone.number);
+            self.update_ledger(|entry| entry.wanted = Some(wanted))?;
+        }
+        let stored = match at.store.info().capabilities.deletion {
+            true => at.call(at.store.delete(&self.lane.key, &tombstone)).await,
+            // It hides what it cannot remove.
+            false => at.call(at.store.append(&self.lane.key, &tombstone, None)).await,
+        };
+        match stored {
+            Ok(()) => self.deleted(Some(tombstone)),
+            Err(StoreError::Conflict) => {
+                self.confirmed = 0;
+                self.in_conflict = true;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Everything that the destination holds of the session: each is a delete of its own from now on.
+    async fn want_subpaths_deleted(&mut self, wanted: &Wanted, at: &Entered) -> Result<(), Trouble> {
+        let (project, session) = (self.lane.key.project_key(), self.lane.key.session_id());
+        let mut token = None;
+        loop {
+            let page = at.store.list_subkeys(project, session, token.as_deref(), PAGE);
+            let page = at.call(page).await?;
+            for subpath in page.items {
+                let key = self.lane.key.to_main().with_subpath(subpath);
+                let key = key.map_err(|error| StoreError::Contract(format!("a subpath that cannot be: {error}")))?;
+                self.shared
+                    .want_deleted(&self.destination, &key, &wanted.writer, false)?;
+            }
+            token = page.next;
+            if token.is_none() {
+                break;
+            }
+        }
+        self.update_ledger(|entry| entry.wanted.iter_mut().for_each(|wanted| wanted.session = false))
+    }
+
+    /// The tombstone to store: the one that is there, where its removal may have been interrupted; none where there is
+    /// nothing to delete.
+    fn tombstone_for(&self, wanted: &Wanted) -> Option<Batch> {
+        let log = self.log.as_ref()?;
+        let last = log.position()?;
+        if let Some(tombstone) = &self.tombstone {
+            let hides_all = wanted.tried.is_some_and(|tried| tombstone.number >= tried);
+            if hides_all || tombstone.position() == last {
+                return Some(tombstone.clone());
+            }
+        }
+        Some(log.number_draft(BatchDraft {
+            kind: Kind::Tombstone,
+            origin: Origin {
+                writer: wanted.writer.clone(),
+                line: wanted.line,
+            },
+            payload: Bytes::new(),
+        }))
+    }
+
+    fn deleted(&mut self, tombstone: Option<Batch>) -> Result<(), Trouble> {
+        let number = tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+        if let (Some(tombstone), Some(log)) = (tombstone, &mut self.log) {
+            if tombstone.number == log.number() + 1 {
+                log.advance(&tombstone);
+                self.summaries.take(&tombstone);
+            }
+            self.tombstone = Some(tombstone);
+        }
+        self.update_ledger(|entry| {
+            entry.wanted = None;
+            entry.tombstone = entry.tombstone.max(number);
+        })?;
+        self.skip_deleted()?;
+        self.lane.update(|progress| progress.deleting = false);
+        self.show_all();
+        Ok(())
+    }
+
+    /// Lines that the ledger says are not to be delivered are passed over.
+    pub(super) fn skip_deleted(&mut self) -> Result<(), Trouble> {
+        let Some(entry) = self.entry.clone() else { return Ok(()) };
+        for copy in &mut self.copies {
+            let from_line = entry.share(copy.stream.writer()).from_line;
+            if from_line > copy.next.line {
+                copy.go_to(from_line)?;
+            }
+            copy.is_grounded |= entry.tombstone > copy.base_position().map_or(0, |base| base.number);
+        }
+        Ok(())
+    }
+
+    /// Reckons with a tombstone that is newer than what we knew: what we wrote before we knew of it stays here.
+    pub(super) fn meet_tombstone(&mut self, survey: &Survey) -> Result<(), Trouble> {
+        let Some(tombstone) = &survey.tombstone else {
+            return Ok(());
+        };
+        let entry = self.read_ledger()?.clone();
+        if tombstone.number <= entry.tombstone {
+            return Ok(());
+        }
+        let origin = &tombstone.origin;
+        let wanted = entry
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| wanted.writer == origin.writer);
+        let is_ours = wanted || self.copies.iter().any(|copy| copy.stream.writer() == origin.writer);
+        let mut kept = BTreeMap::new();
+        for copy in self
+            .copies
+            .iter()
+            .filter(|copy| !is_ours && was_deleted(copy, tombstone))
+        {
+            let writer = copy.stream.writer();
+            let held = survey.held.get(writer).copied().unwrap_or_default();
+            let (first, end) = (copy.next.line.max(held), copy.stream.end().line);
+            kept.insert(writer.to_owned(), (first, end));
+        }
+        let number = tombstone.number;
+        let writers: Vec<_> = self.copies.iter().map(|copy| copy.stream.writer().to_owned()).collect();
+        self.update_ledger(|entry| {
+            entry.tombstone = number;
+            // Whoever is here has met it.
+            for writer in &writers {
+                entry.share_mut(writer);
+            }
+            for (writer, (_, end)) in &kept {
+                let share = entry.share_mut(writer);
+                share.from_line = share.from_line.max(*end);
+            }
+        })?;
+        if !is_ours {
+            kept.retain(|_, (first, end)| first < end);
+            kept.values_mut().for_each(|(_, end)| *end -= 1);
+            self.announce(What::Deleted { number, kept });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the copy was part of what was deleted. One that began behind the tombstone, or never began there, is the
+/// session begun anew.
+fn was_deleted(copy: &LocalCopy, tombstone: &Batch) -> bool {
+    copy.base_position()
+        .map_or(copy.begun, |base| base.number < tombstone.number)
+}

@@ -1,0 +1,178 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::lane::{Copied, Delivered};
+use super::on_disk;
+use super::shared::Shared;
+use crate::spool::{Adopted, Base, Stored, Stream};
+
+/// How often it is looked for what need not be kept any longer.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// A stream is pruned once so many bytes can go, and they are half of it: what is left is written anew.
+const WORTH_PRUNING: u64 = 4 << 20;
+
+/// How long the spool keeps what every destination has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// For good.
+    Forever,
+    /// Until it is delivered.
+    UntilDelivered,
+    /// For so long after it was delivered, by the wall clock. Streams of a living process are kept whole.
+    For(Duration),
+}
+
+impl Default for Keep {
+    /// A week: a destination that is found empty can be delivered again.
+    fn default() -> Self {
+        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
+    }
+}
+
+/// Removes what need not be kept.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    keep: Keep,
+    adopted: Mutex<Vec<Adopted>>,
+}
+
+impl Keeper {
+    pub(super) fn new(shared: Arc<Shared>, keep: Keep) -> Arc<Self> {
+        Arc::new(Self {
+            shared,
+            keep,
+            adopted: Mutex::default(),
+        })
+    }
+
+    pub(super) fn add(&self, adopted: Adopted) {
+        self.lock().push(adopted);
+    }
+
+    pub(super) async fn run(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            on_disk(|| self.sweep());
+        }
+    }
+
+    /// Removes dead processes' spools, and prunes living streams, as far as that may be.
+    pub(super) fn sweep(&self) {
+        if self.keep == Keep::Forever {
+            return;
+        }
+        let done: Vec<_> = {
+            let mut adopted = self.lock();
+            let all = std::mem::take(&mut *adopted);
+            let (done, waiting) = all.into_iter().partition(|adopted| self.may_go(adopted));
+            *adopted = waiting;
+            done
+        };
+        for adopted in done {
+            self.remove(adopted);
+        }
+        if self.keep == Keep::UntilDelivered {
+            self.shared.live_copies().iter().for_each(|stream| self.prune(stream));
+        }
+    }
+
+    fn may_go(&self, adopted: &Adopted) -> bool {
+        let is_whole = |stream: &Arc<Stream>| {
+            stream.damage().is_none()
+                && self
+                    .slowest(stream)
+                    .is_some_and(|slowest| slowest.place.line >= stream.end().line)
+        };
+        if !adopted.is_readable() || !adopted.streams().iter().all(is_whole) {
+            return false;
+        }
+        match self.keep {
+            Keep::Forever => false,
+            Keep::UntilDelivered => true,
+            Keep::For(time) => adopted
+                .delivered_since(SystemTime::now())
+                .is_ok_and(|since| since.elapsed().is_ok_and(|elapsed| elapsed >= time)),
+        }
+    }
+
+    fn remove(&self, adopted: Adopted) {
+        let writer = adopted.writer().to_owned();
+        let keys: Vec<_> = adopted.streams().iter().map(|stream| stream.key().clone()).collect();
+        // First the spool: without it, what is known of it is of no use.
+        if let Err(error) = adopted.remove() {
+            tracing::warn!(writer, "a delivered spool cannot be removed: {error}");
+            return;
+        }
+        self.shared.forget(&writer);
+        for destination in self.shared.all_destinations() {
+            for key in &keys {
+                if let Err(error) = self.shared.ledger.forget(&destination.name, key, &writer) {
+                    tracing::warn!(writer, stream = %key, "cannot clean the ledger: {error}");
+                }
+            }
+        }
+    }
+
+    /// What the destination that is farthest behind has; none where no destination takes it, or not all are known.
+    fn slowest(&self, stream: &Arc<Stream>) -> Option<Delivered> {
+        let taking = self.shared.all_destinations().into_iter();
+        let taking = taking.filter(|destination| destination.takes(stream.key()));
+        let mut slowest: Option<Delivered> = None;
+        for destination in taking {
+            let lane = destination.lanes().get(stream.key()).cloned()?;
+            let delivered = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
+            if slowest.as_ref().is_none_or(|slowest| delivered.place < slowest.place) {
+                slowest = Some(delivered);
+            }
+        }
+        slowest
+    }
+
+    fn prune(&self, stream: &Arc<Stream>) {
+        let Some(delivered) = self.slowest(stream) else { return };
+        let (start, end) = (stream.start(), stream.end());
+        let can_go = delivered.place.offset.saturating_sub(start.offset);
+        if can_go < WORTH_PRUNING || can_go * 2 < end.offset - start.offset {
+            return;
+        }
+        let Some((destination, position)) = self.holder(stream, &delivered) else {
+            return;
+        };
+        let base = Base {
+            lines: delivered.place.line - 1,
+            stored: Some(Stored { destination, position }),
+        };
+        if let Err(error) = stream.prune(base) {
+            tracing::warn!(stream = %stream.key(), "cannot be pruned: {error}");
+        }
+    }
+
+    /// A destination whose log ends just there.
+    fn holder(&self, stream: &Arc<Stream>, delivered: &Delivered) -> Option<(String, crate::store::Position)> {
+        let destinations = self.shared.all_destinations().into_iter();
+        let mut holders: BTreeMap<_, _> = destinations
+            .filter_map(|destination| {
+                let lane = destination.lanes().get(stream.key()).cloned()?;
+                let there = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
+                let position = there.position.filter(|_| there.place == delivered.place)?;
+                Some((destination.name.clone(), position))
+            })
+            .collect();
+        holders.pop_first()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Adopted>> {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// The streams of this process.
+    fn live_copies(&self) -> Vec<Arc<Stream>> {
+        let is_live = |copied: Copied| copied.is_live.then_some(copied.stream);
+        self.all_copies().into_iter().filter_map(is_live).collect()
+    }
+}

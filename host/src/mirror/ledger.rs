@@ -1,0 +1,159 @@
+//! What must not be forgotten of a stream at a destination, synced before it is acted upon: few lines, rarely written.
+//!
+//! A log whose newest batch we know is a tombstone hides what came before, our own batches too. Without a record of
+//! our own we could not tell lines that were deleted from lines that were never delivered.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{self, Disk};
+use crate::key::SessionKey;
+
+/// What is known of one stream at one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) key: SessionKey,
+    /// The newest tombstone that was reckoned with; 0: none.
+    #[serde(default)]
+    pub(super) tombstone: u64,
+    /// By writer.
+    #[serde(default)]
+    pub(super) writers: BTreeMap<String, Share>,
+    /// A delete that somebody asked for and that is not done yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wanted: Option<Wanted>,
+}
+
+/// One writer's share in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Share {
+    /// A batch of its may have been stored.
+    pub(super) begun: bool,
+    /// Lines before this one are not to be delivered: they were deleted.
+    pub(super) from_line: u64,
+}
+
+/// A delete that is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    /// Whose tombstone it will be,
+    pub(super) writer: String,
+    /// and before which line of that writer's.
+    pub(super) line: u64,
+    /// Everything else of the session is to be deleted, too.
+    pub(super) session: bool,
+    /// The number that the tombstone was first tried at. That number was free then: a tombstone there or later, whosever
+    /// it is, hides all that this one was to hide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tried: Option<u64>,
+}
+
+/// Entries, one file each: `<destination>/<hash of the key>.json`, replaced whole and synced.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    disk: Arc<dyn Disk>,
+}
+
+impl Entry {
+    pub(super) fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            tombstone: 0,
+            writers: BTreeMap::new(),
+            wanted: None,
+        }
+    }
+
+    pub(super) fn share(&self, writer: &str) -> Share {
+        self.writers.get(writer).copied().unwrap_or_default()
+    }
+
+    pub(super) fn share_mut(&mut self, writer: &str) -> &mut Share {
+        self.writers.entry(writer.to_owned()).or_default()
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk }
+    }
+
+    /// An empty entry where there is none. One that cannot be read is an error: to go on without it could bring back what
+    /// was deleted.
+    pub(super) fn load(&self, destination: &str, key: &SessionKey) -> io::Result<Entry> {
+        let entry = match self.read(&name(destination, key)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entry::new(key.clone())),
+            read => read?,
+        };
+        match entry.key == *key {
+            true => Ok(entry),
+            false => Err(io::Error::other("a record of another stream has this stream's name")),
+        }
+    }
+
+    /// Changes an entry; on disk when this returns, and gives it as it is then. Several processes may share a ledger.
+    pub(super) fn update(
+        &self,
+        destination: &str,
+        key: &SessionKey,
+        change: impl FnOnce(&mut Entry),
+    ) -> io::Result<Entry> {
+        let _turn = self.disk.lock(Path::new("lock"))?;
+        let mut entry = self.load(destination, key)?;
+        let before = entry.clone();
+        change(&mut entry);
+        if entry != before {
+            self.save(destination, &entry)?;
+        }
+        Ok(entry)
+    }
+
+    /// Forgets a writer whose spool is gone.
+    pub(super) fn forget(&self, destination: &str, key: &SessionKey, writer: &str) -> io::Result<()> {
+        self.update(destination, key, |entry| {
+            entry.writers.remove(writer);
+        })?;
+        Ok(())
+    }
+
+    /// An entry of nobody's is none.
+    fn save(&self, destination: &str, entry: &Entry) -> io::Result<()> {
+        let path = name(destination, &entry.key);
+        let dir = disk::parent(&path);
+        if entry.writers.is_empty() && entry.wanted.is_none() {
+            disk::remove_if_there(&*self.disk, &path)?;
+            return self.disk.sync_dir(dir);
+        }
+        self.disk.make_dir(dir)?;
+        self.disk.sync_dir(Path::new(""))?;
+        disk::replace(&*self.disk, &path, &serde_json::to_vec(entry)?)
+    }
+
+    /// The streams of a destination that somebody wanted deleted.
+    pub(super) fn wanted(&self, destination: &str) -> io::Result<Vec<SessionKey>> {
+        let names = match self.disk.list(Path::new(destination)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed?,
+        };
+        let mut wanted = Vec::new();
+        for name in names.iter().filter(|name| name.ends_with(".json")) {
+            let entry = self.read(&Path::new(destination).join(name))?;
+            wanted.extend(entry.wanted.is_some().then_some(entry.key));
+        }
+        wanted.sort();
+        Ok(wanted)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Entry> {
+        let file = self.disk.open(path)?;
+        Ok(serde_json::from_slice(&disk::read_small(&*file)?)?)
+    }
+}
+
+fn name(destination: &str, key: &SessionKey) -> PathBuf {
+    Path::new(destination).join(format!("{}.json", key.fingerprint()))
+}

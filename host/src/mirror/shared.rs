@@ -1,0 +1,220 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use super::chance::Chance;
+use super::cursor::Cursors;
+use super::delivery::Delivery;
+use super::destination::Destination;
+use super::event::Event;
+use super::lane::{Copied, Lane};
+use super::ledger::{Ledger, Wanted};
+use super::on_disk;
+use super::trouble::{Trouble, records};
+use crate::key::SessionKey;
+use crate::spool::Spool;
+use crate::store::Store;
+
+/// What all of a mirror's tasks share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) cursors: Cursors,
+    pub(super) ledger: Ledger,
+    pub(super) chance: Arc<Chance>,
+    pub(super) listeners: broadcast::Sender<Event>,
+    pub(super) closing: watch::Sender<bool>,
+    pub(super) runtime: Handle,
+    destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
+    copies: Mutex<Vec<Copied>>,
+    spool: Mutex<Option<Arc<Spool>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Shared {
+    pub(super) fn new(cursors: Cursors, ledger: Ledger, chance: Chance, runtime: Handle) -> Arc<Self> {
+        Arc::new(Self {
+            cursors,
+            ledger,
+            chance: Arc::new(chance),
+            listeners: super::event::channel(),
+            closing: watch::Sender::new(false),
+            runtime,
+            destinations: Mutex::default(),
+            copies: Mutex::default(),
+            spool: Mutex::default(),
+            tasks: Mutex::default(),
+        })
+    }
+
+    /// Adds a destination, and brings it every copy that there is.
+    pub(super) fn add_destination(self: &Arc<Self>, destination: Arc<Destination>) {
+        let copies = self.copies();
+        self.destinations()
+            .insert(destination.name.clone(), destination.clone());
+        for copied in copies.iter() {
+            self.bring(copied, &destination);
+        }
+    }
+
+    /// Brings a copy to every destination that takes it.
+    pub(super) fn add_copy(self: &Arc<Self>, copied: Copied) {
+        let mut copies = self.copies();
+        let is_same = |known: &Copied| {
+            known.stream.key() == copied.stream.key() && known.stream.writer() == copied.stream.writer()
+        };
+        if copies.iter().any(is_same) {
+            return;
+        }
+        for destination in self.all_destinations() {
+            self.bring(&copied, &destination);
+        }
+        copies.push(copied);
+    }
+
+    pub(super) fn set_spool(&self, spool: Arc<Spool>) {
+        *self.spool() = Some(spool);
+    }
+
+    /// Takes in every stream that has begun in this process's spool.
+    pub(super) fn catch_up(self: &Arc<Self>) {
+        let streams = self.spool().as_ref().map(|spool| spool.streams());
+        for stream in streams.into_iter().flatten() {
+            self.add_copy(Copied { stream, is_live: true });
+        }
+    }
+
+    pub(super) fn all_copies(&self) -> Vec<Copied> {
+        self.copies().clone()
+    }
+
+    /// A writer's spool is gone: nobody reads it any more.
+    pub(super) fn forget(&self, writer: &str) {
+        self.copies().retain(|copied| copied.stream.writer() != writer);
+        for destination in self.all_destinations() {
+            for lane in destination.lanes().values() {
+                lane.tell(|news| news.gone.push(writer.to_owned()));
+            }
+            self.cursors.forget(&destination.name, writer);
+        }
+    }
+
+    fn bring(self: &Arc<Self>, copied: &Copied, destination: &Arc<Destination>) {
+        if destination.takes(copied.stream.key()) {
+            self.lane(destination, copied.stream.key()).add(copied.clone());
+        }
+    }
+
+    /// A stream's way to a destination; its task is started with it.
+    pub(super) fn lane(self: &Arc<Self>, destination: &Arc<Destination>, key: &SessionKey) -> Arc<Lane> {
+        let mut lanes = destination.lanes();
+        if let Some(lane) = lanes.get(key) {
+            return lane.clone();
+        }
+        let lane = Lane::new(key.clone());
+        lanes.insert(key.clone(), lane.clone());
+        drop(lanes);
+        let delivery = Delivery::new(self.clone(), destination.clone(), lane.clone());
+        self.spawn(delivery.run());
+        lane
+    }
+
+    /// Writes down that a stream is to be deleted at a destination, and has it done. Lines that are here now are not
+    /// delivered there any more.
+    pub(super) fn want_deleted(
+        self: &Arc<Self>,
+        destination: &Arc<Destination>,
+        key: &SessionKey,
+        writer: &str,
+        session: bool,
+    ) -> Result<(), Trouble> {
+        let lane = self.lane(destination, key);
+        let ends = lane.progress().borrow().ends();
+        let wanted = Wanted {
+            writer: writer.to_owned(),
+            line: ends.get(writer).copied().unwrap_or(1),
+            session,
+            tried: None,
+        };
+        let write = || {
+            self.ledger.update(&destination.name, key, |entry| {
+                for (writer, end) in &ends {
+                    let share = entry.share_mut(writer);
+                    share.from_line = share.from_line.max(*end);
+                }
+                entry.wanted = Some(wanted);
+            })
+        };
+        on_disk(write).map_err(records)?;
+        lane.want_deleted();
+        Ok(())
+    }
+
+    /// The other destinations that are open, this one first.
+    pub(super) fn sources(&self, first: &str, but: &str) -> Vec<(String, Arc<dyn Store>)> {
+        let open = |destination: &Arc<Destination>| {
+            let store = destination.opened().borrow().store.clone()?;
+            Some((destination.name.clone(), store))
+        };
+        let mut sources: Vec<_> = self.destinations().values().filter_map(open).collect();
+        sources.retain(|(name, _)| name != but);
+        sources.sort_by_key(|(name, _)| name != first);
+        sources
+    }
+
+    pub(super) fn destination(&self, name: &str) -> Option<Arc<Destination>> {
+        self.destinations().get(name).cloned()
+    }
+
+    pub(super) fn all_destinations(&self) -> Vec<Arc<Destination>> {
+        self.destinations().values().cloned().collect()
+    }
+
+    /// Runs a task until it ends or the mirror is closed. It may be dropped at any await.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut closing = self.closing.subscribe();
+        let task = self.runtime.spawn(async move {
+            tokio::select! {
+                biased;
+                () = async { drop(closing.wait_for(|closing| *closing).await) } => {}
+                () = task => {}
+            }
+        });
+        self.tasks().push(task);
+    }
+
+    /// Ends every task and waits for it.
+    pub(super) async fn end(&self) {
+        self.closing.send_replace(true);
+        *self.spool() = None;
+        loop {
+            let tasks = std::mem::take(&mut *self.tasks());
+            if tasks.is_empty() {
+                return;
+            }
+            for task in tasks {
+                if let Err(error) = task.await {
+                    tracing::error!("a task of the mirror ended badly: {error}");
+                }
+            }
+        }
+    }
+
+    fn destinations(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Destination>>> {
+        self.destinations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn copies(&self) -> MutexGuard<'_, Vec<Copied>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spool(&self) -> MutexGuard<'_, Option<Arc<Spool>>> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,4 @@
+//! The mirror on stores that fail as they are told, with a clock that runs as fast as it can.
+
+mod basics;
+mod fixture;

@@ -1,0 +1,253 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{broadcast, watch};
+
+use crate::config::MirrorSettings;
+use crate::disk::simulated::Simulated;
+use crate::key::SessionKey;
+use crate::mirror::chance::Chance;
+use crate::mirror::{DestinationOptions, Event, Keep, Mirror};
+use crate::spool::Spool;
+use crate::store::{
+    Batch, Kind, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary,
+};
+
+/// What becomes of the next appends, one after the other; when none is left, all goes well.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    /// It fails and changes nothing.
+    Fails(StoreError),
+    /// It lands, and the reply is lost.
+    LandsAndFails(StoreError),
+    /// It is never answered.
+    Hangs,
+    /// The reply is lost, and it lands only after so long.
+    LandsLate(Duration),
+}
+
+/// A store in memory that fails as it is told.
+#[derive(Debug, Default)]
+pub(super) struct Moody {
+    pub(super) inside: Arc<MemoryStore>,
+    fates: Mutex<VecDeque<Fate>>,
+    away: watch::Sender<Option<StoreError>>,
+    calls: watch::Sender<u64>,
+}
+
+impl Moody {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(super) fn next(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.fates.lock().unwrap().extend(fates);
+    }
+
+    /// From now on every call fails like this.
+    pub(super) fn set_away(&self, error: Option<StoreError>) {
+        self.away.send_replace(error);
+    }
+
+    /// How many appends were tried.
+    pub(super) fn appends(&self) -> u64 {
+        *self.calls.borrow()
+    }
+
+    /// Waits until so many appends were tried.
+    pub(super) async fn tried(&self, calls: u64) {
+        self.calls.subscribe().wait_for(|done| *done >= calls).await.unwrap();
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.away.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    async fn go(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
+        match batch.kind {
+            Kind::Tombstone => self.inside.delete(key, batch).await,
+            _ => self.inside.append(key, batch, summary).await,
+        }
+    }
+
+    async fn change(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
+        self.calls.send_modify(|calls| *calls += 1);
+        self.check()?;
+        let fate = self.fates.lock().unwrap().pop_front();
+        match fate {
+            None => self.go(key, batch, summary).await,
+            Some(Fate::Fails(error)) => Err(error),
+            Some(Fate::LandsAndFails(error)) => {
+                self.go(key, batch, summary).await?;
+                Err(error)
+            }
+            Some(Fate::Hangs) => std::future::pending().await,
+            Some(Fate::LandsLate(after)) => {
+                let (inside, key, batch) = (self.inside.clone(), key.clone(), batch.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    let _ = inside.append(&key, &batch, None).await;
+                });
+                Err(StoreError::Timeout(Duration::from_secs(1)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Moody {
+    fn info(&self) -> StoreInfo {
+        self.inside.info()
+    }
+
+    async fn append(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
+        self.change(key, batch, summary).await
+    }
+
+    async fn load(&self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>, StoreError> {
+        self.check()?;
+        self.inside.load(key, after, max_bytes).await
+    }
+
+    async fn end(&self, key: &SessionKey) -> Result<Option<Position>, StoreError> {
+        self.check()?;
+        self.inside.end(key).await
+    }
+
+    async fn list_subkeys(
+        &self,
+        project_key: &str,
+        session_id: &str,
+        token: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<String>, StoreError> {
+        self.check()?;
+        self.inside.list_subkeys(project_key, session_id, token, limit).await
+    }
+
+    async fn list_projects(&self, token: Option<&str>, limit: u32) -> Result<Page<String>, StoreError> {
+        self.inside.list_projects(token, limit).await
+    }
+
+    async fn list_sessions(
+        &self,
+        project_key: &str,
+        token: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<StoredSession>, StoreError> {
+        self.inside.list_sessions(project_key, token, limit).await
+    }
+
+    async fn find_session(&self, project_key: &str, session_id: &str) -> Result<Option<StoredSession>, StoreError> {
+        self.check()?;
+        self.inside.find_session(project_key, session_id).await
+    }
+
+    async fn delete(&self, key: &SessionKey, tombstone: &Batch) -> Result<(), StoreError> {
+        self.change(key, tombstone, None).await
+    }
+
+    async fn compact(&self, key: &SessionKey, through: u64) -> Result<(), StoreError> {
+        self.inside.compact(key, through).await
+    }
+}
+
+/// What outlives a process: its disks.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) spool: Simulated,
+    pub(super) cursors: Simulated,
+    pub(super) ledger: Simulated,
+}
+
+/// A process with a spool and a mirror.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) spool: Arc<Spool>,
+    pub(super) mirror: Mirror,
+    pub(super) events: broadcast::Receiver<Event>,
+}
+
+impl Machine {
+    pub(super) fn new() -> Self {
+        Self {
+            spool: Simulated::new(),
+            cursors: Simulated::new(),
+            ledger: Simulated::new(),
+        }
+    }
+
+    /// Starts a process that delivers to these stores, what dead processes left first.
+    pub(super) fn start(&self, stores: &[(&str, Arc<dyn Store>)], settings: &MirrorSettings) -> Process {
+        let (cursors, ledger) = (Arc::new(self.cursors.clone()), Arc::new(self.ledger.clone()));
+        let mirror = Mirror::on(cursors, ledger, Chance::seeded(1), Keep::Forever);
+        let events = mirror.events();
+        for (name, store) in stores {
+            let options = DestinationOptions {
+                mirror: settings.clone(),
+                ..DestinationOptions::default()
+            };
+            mirror.add_destination(name, options).unwrap();
+            mirror.opened(name, store.clone());
+        }
+        let spool = Arc::new(Spool::on(Arc::new(self.spool.clone())).unwrap());
+        for adopted in spool.adopt().unwrap().spools {
+            mirror.adopt(adopted);
+        }
+        mirror.follow(&spool);
+        Process { spool, mirror, events }
+    }
+
+    /// The machine after the process was killed.
+    pub(super) async fn killed(&self, process: Process) -> Self {
+        let Process { spool, mirror, .. } = process;
+        mirror.shared.end().await;
+        spool.close_blocking();
+        Self {
+            spool: self.spool.kill(),
+            cursors: self.cursors.kill(),
+            ledger: self.ledger.kill(),
+        }
+    }
+}
+
+impl Process {
+    pub(super) fn append(&self, key: &SessionKey, lines: std::ops::RangeInclusive<u32>) {
+        for line in lines {
+            self.spool.append_blocking(key, &[format!("{{\"n\":{line}}}")]).unwrap();
+        }
+    }
+
+    pub(super) async fn flush(&self) {
+        let left = self.mirror.flush(None, Some(Duration::from_secs(3600))).await;
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    /// The names of the events so far.
+    pub(super) fn events(&mut self) -> Vec<&'static str> {
+        std::iter::from_fn(|| self.events.try_recv().ok())
+            .map(|event| event.what.name())
+            .collect()
+    }
+}
+
+pub(super) fn key() -> SessionKey {
+    SessionKey::main("project", "session").unwrap()
+}
+
+/// The lines of a stored stream, verified, without their LF.
+pub(super) async fn stored(store: &Arc<MemoryStore>, key: &SessionKey) -> Vec<String> {
+    let mut reader = Reader::new(store.clone(), key.clone());
+    let mut lines = Vec::new();
+    while let Some(batch) = reader.next().await.unwrap() {
+        let text = String::from_utf8(batch.payload.to_vec()).unwrap();
+        lines.extend(text.lines().map(str::to_owned));
+    }
+    lines
+}
+
+pub(super) fn numbered(lines: std::ops::RangeInclusive<u32>) -> Vec<String> {
+    lines.map(|line| format!("{{\"n\":{line}}}")).collect()
+}

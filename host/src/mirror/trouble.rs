@@ -1,0 +1,104 @@
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::spool::ReadError;
+use crate::store::{LoadError, Position, StoreError};
+
+/// Why a stream is not delivered.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The destination failed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// What the destination holds cannot be read back.
+    #[error(transparent)]
+    Load(LoadError),
+    /// The local copy cannot be read.
+    #[error(transparent)]
+    Spool(Arc<ReadError>),
+    /// The host's own records cannot be written.
+    #[error("cannot write the mirror's records: {0}")]
+    Records(Arc<io::Error>),
+    /// It lacks history that nobody can give.
+    #[error("waits for history up to batch {}: {cause}", position.number)]
+    History {
+        /// The batch that it must reach to first.
+        position: Position,
+        /// Why nobody could give it.
+        cause: String,
+    },
+    /// Another host took the stream over.
+    #[error("writer {by} took the stream over with batch {number}")]
+    Superseded {
+        /// The other writer.
+        by: String,
+        /// The number of its claim.
+        number: u64,
+    },
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Try again soon, but not before this much time.
+    Retry(Duration),
+    /// Try again rarely.
+    Park,
+}
+
+impl Trouble {
+    /// Whether trying again may help without anybody doing something about it.
+    pub fn can_retry(&self) -> bool {
+        matches!(self.remedy(), Remedy::Retry(_))
+    }
+
+    pub(super) fn remedy(&self) -> Remedy {
+        let soon = |can_retry| match can_retry {
+            true => Remedy::Retry(Duration::ZERO),
+            false => Remedy::Park,
+        };
+        match self {
+            Self::Store(StoreError::Throttled(asked)) => Remedy::Retry(*asked),
+            Self::Store(error) => soon(error.can_retry()),
+            Self::Load(LoadError::Store { source, .. }) => Self::Store(source.clone()).remedy(),
+            Self::Load(error) => soon(error.can_retry()),
+            Self::Spool(error) => soon(error.can_retry()),
+            Self::Records(_) => soon(true),
+            Self::History { .. } | Self::Superseded { .. } => Remedy::Park,
+        }
+    }
+
+    /// The destination's own failure, if it is one.
+    pub(super) fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Load(LoadError::Store { source, .. }) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<LoadError> for Trouble {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        Self::Spool(Arc::new(error))
+    }
+}
+
+/// Where the host's own records are, an error is the disk's.
+pub(super) fn records(error: io::Error) -> Trouble {
+    Trouble::Records(Arc::new(error))
+}
