@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use mirrorbox::config::Config;
-use mirrorbox::host::{Destination, Host};
+use mirrorbox::host::{self, Destination};
 use mirrorbox::session::SessionError;
 use mirrorbox::store::Store;
 
@@ -12,7 +12,7 @@ use crate::output::say;
 /// The destinations of a configuration, opened: all of them, or the one that was asked for.
 #[derive(Debug)]
 pub(crate) struct Destinations {
-    host: Host,
+    opened: host::Destinations,
 }
 
 /// What a destination answered.
@@ -40,13 +40,13 @@ impl Destinations {
                     .advise(format!("there are: {}", names.join(", "))));
             }
         }
-        let host = Host::open(&config).await?;
-        Ok(Self { host })
+        let opened = host::Destinations::open(&config).await?;
+        Ok(Self { opened })
     }
 
     /// Each destination; a store may not have opened.
     pub(crate) fn each(&self) -> &[Destination] {
-        self.host.destinations()
+        self.opened.each()
     }
 
     /// Asks one destination after the other until one answers, and says so if it was not the first.
@@ -86,7 +86,7 @@ impl Destinations {
     }
 
     pub(crate) async fn close(&self) {
-        self.host.close().await;
+        self.opened.close().await;
     }
 }
 

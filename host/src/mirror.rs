@@ -54,13 +54,13 @@ use tokio::sync::{broadcast, watch};
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
-pub use keep::Keep;
 pub use status::{DestinationStatus, StreamStatus};
 pub use trouble::Trouble;
 
+use crate::config::Keep;
 use crate::disk::{Disk, Folder};
 use crate::key::SessionKey;
-use crate::spool::{Adopted, Spool, SpoolError};
+use crate::spool::{Adopted, Place, Spool, SpoolError};
 use crate::store::Store;
 use chance::Chance;
 use cursor::Cursors;
@@ -155,6 +155,12 @@ impl Mirror {
         flush::flush(self.shared.clone(), session.cloned(), deadline)
     }
 
+    /// Waits until every destination that takes a stream has a writer's lines before a place; false if the mirror ends
+    /// before. Under any executor.
+    pub fn delivered(&self, key: &SessionKey, writer: &str, place: Place) -> impl Future<Output = bool> + Send + use<> {
+        flush::delivered(&self.shared, key, writer, place)
+    }
+
     /// The end of a turn: what waits for more is delivered now. Does not wait.
     pub fn hurry(&self, session: &SessionKey) {
         flush::hurry(&self.shared, Some(session));
@@ -194,6 +200,17 @@ impl Mirror {
     /// How every stream is doing at every destination.
     pub fn status(&self) -> Vec<DestinationStatus> {
         status::status(&self.shared)
+    }
+
+    /// The destinations that are open, by name.
+    pub fn stores(&self) -> Vec<(String, Arc<dyn Store>)> {
+        self.shared.sources("", "")
+    }
+
+    /// Runs a task until it ends or the mirror is closed. It may be dropped at any await.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.spawn(task);
     }
 
     /// What was counted so far, by destination.

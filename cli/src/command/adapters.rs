@@ -1,7 +1,7 @@
 mod inspect;
 
 use clap::{Args, Subcommand};
-use mirrorbox::host::{Destination, Host};
+use mirrorbox::host::{Destination, Destinations};
 use mirrorbox::store::Capabilities;
 use serde::Serialize;
 
@@ -57,9 +57,9 @@ struct Document<'a> {
 
 async fn list(context: &mut Context) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let host = Host::open(&config).await?;
-    let rows: Vec<_> = host.destinations().iter().map(Row::of).collect();
-    host.close().await;
+    let destinations = Destinations::open(&config).await?;
+    let rows: Vec<_> = destinations.each().iter().map(Row::of).collect();
+    destinations.close().await;
     if context.output.is_json() {
         context.output.json(&Document { adapters: &rows })?;
     } else if rows.is_empty() {

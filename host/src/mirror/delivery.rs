@@ -252,7 +252,7 @@ impl Delivery {
             });
         }
         let cause = trouble.clone();
-        self.set_state(State::Retrying { tries, cause });
+        self.set_state(State::Retrying { cause });
     }
 
     fn tell_parked(&mut self, trouble: &Trouble) {

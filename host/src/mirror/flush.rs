@@ -10,6 +10,7 @@ use super::destination::Destination;
 use super::lane::Lane;
 use super::shared::Shared;
 use crate::key::SessionKey;
+use crate::spool::Place;
 
 /// What a flush left undelivered; empty: everything is in every destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,6 +70,34 @@ struct Aim {
 pub(super) fn hurry(shared: &Arc<Shared>, session: Option<&SessionKey>) {
     for (_, lane) in lanes(shared, session) {
         lane.tell(|news| news.hurry = true);
+    }
+}
+
+pub(super) fn delivered(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    writer: &str,
+    place: Place,
+) -> impl Future<Output = bool> + Send + use<> {
+    let targets = BTreeMap::from([(writer.to_owned(), place.line)]);
+    let lanes: Vec<_> = lanes(shared, Some(key))
+        .into_iter()
+        .map(|(_, lane)| lane)
+        .filter(|lane| lane.key == *key)
+        .collect();
+    lanes.iter().for_each(|lane| lane.tell(|news| news.hurry = true));
+    let mut closing = shared.closing.subscribe();
+    async move {
+        for lane in lanes {
+            let mut progress = lane.progress();
+            let reached = progress.wait_for(|progress| progress.has_reached(&targets));
+            tokio::select! {
+                biased;
+                reached = reached => drop(reached),
+                () = async { drop(closing.wait_for(|closing| *closing).await) } => return false,
+            }
+        }
+        true
     }
 }
 

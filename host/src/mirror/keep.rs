@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
+use crate::config::Keep;
 use crate::spool::{Adopted, Base, Stored, Stream};
 
 /// How often it is looked for what need not be kept any longer.
@@ -12,24 +13,6 @@ const EVERY: Duration = Duration::from_secs(30);
 
 /// A stream is pruned once so many bytes can go, and they are half of it: what is left is written anew.
 const WORTH_PRUNING: u64 = 4 << 20;
-
-/// How long the spool keeps what every destination has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// For good.
-    Forever,
-    /// Until it is delivered.
-    UntilDelivered,
-    /// For so long after it was delivered, by the wall clock. Streams of a living process are kept whole.
-    For(Duration),
-}
-
-impl Default for Keep {
-    /// A week: a destination that is found empty can be delivered again.
-    fn default() -> Self {
-        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
-    }
-}
 
 /// Removes what need not be kept.
 #[derive(Debug)]

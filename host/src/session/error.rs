@@ -11,6 +11,9 @@ use crate::transcript::{EntryError, LineError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
+    /// No destination is open.
+    #[error("no destination is open")]
+    NoDestination,
     /// The store refused or failed.
     #[error("cannot {doing}: {source}")]
     Store {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
-use crate::config::MirrorSettings;
+use crate::config::{Keep, MirrorSettings};
 use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
 use crate::mirror::chance::Chance;
-use crate::mirror::{DestinationOptions, Event, Keep, Mirror};
+use crate::mirror::{DestinationOptions, Event, Mirror};
 use crate::spool::Spool;
 use crate::store::{
     Batch, Kind, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary,
