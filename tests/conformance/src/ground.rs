@@ -25,13 +25,13 @@ impl Ground {
     pub(crate) fn new([ours, theirs]: &[Arc<dyn Store>; 2], options: &Options, check: &str) -> Self {
         let mut hasher = DefaultHasher::new();
         (options.seed, check).hash(&mut hasher);
-        let seed = hasher.finish();
         Self {
             ours: ours.clone(),
             theirs: theirs.clone(),
-            project: format!("mirrorbox-check-{seed:016x}"),
+            // Not from the seed: a second run with it would meet the tombstones of the first.
+            project: format!("mirrorbox-check-{:032x}", fastrand::u128(..)),
             long: options.long,
-            seed,
+            seed: hasher.finish(),
             used: Mutex::default(),
         }
     }

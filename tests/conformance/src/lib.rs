@@ -42,7 +42,7 @@ use ground::Ground;
 pub struct Options {
     /// Thousands of batches, subpaths and races, and payloads of 100 MB; else tens, and 9 MB.
     pub long: bool,
-    /// What random keys and payloads are made from. The same seed under the same backend meets its own tombstones.
+    /// What random keys and payloads are made from.
     pub seed: u64,
     /// Only the checks whose names contain this.
     pub filter: String,

@@ -4,7 +4,7 @@
 mod tests {
     use std::sync::Arc;
 
-    use mirrorbox::store::MemoryStore;
+    use mirrorbox::store::{MemoryStore, Store};
     use mirrorbox_conformance::{Options, Outcome, check};
 
     #[tokio::test]
@@ -18,12 +18,16 @@ mod tests {
             .iter()
             .filter(|checked| matches!(checked.outcome, Outcome::Skipped(_)));
         assert_eq!(skipped.map(|checked| checked.name).collect::<Vec<_>>(), ["compact"]);
-        for project in mirrorbox::store::Store::list_projects(&*store, None, 100)
-            .await
-            .unwrap()
-            .items
-        {
-            panic!("{project} is still there");
+        let left = store.list_projects(None, 100).await.unwrap().items;
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn a_second_run_with_the_same_seed_meets_nothing_of_the_first() {
+        let store = Arc::new(MemoryStore::new());
+        for _ in 0..2 {
+            let report = check([store.clone(), store.clone()], &Options::default()).await;
+            assert!(report.passed(), "{report}");
         }
     }
 }

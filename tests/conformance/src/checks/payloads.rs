@@ -49,6 +49,7 @@ pub(super) async fn keep_their_batch(ground: &Ground) -> Verdict {
             log.store(batch, None).await?;
         }
     }
+    log.holds("odd writers and lines").await?;
     let mut last = log.next_tombstone();
     last.origin = Origin {
         writer: "the end".into(),
