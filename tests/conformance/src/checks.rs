@@ -167,6 +167,9 @@ checks! {
     "race-tombstone", Nothing, races::a_tombstone_takes_a_number:
         "of an append and a tombstone that want one number, exactly one succeeds";
 
+    "race-delete", Deletion, races::a_delete_hides_what_lands_beside_it:
+        "a tombstone hides every batch before it, whatever lands while it is stored";
+
     "compact", Compaction, compaction::changes_nothing_that_is_loaded:
         "nothing that `load` returns changes by `compact`, and a retry or an empty stream makes no difference";
 }

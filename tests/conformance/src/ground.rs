@@ -7,7 +7,6 @@ use fastrand::Rng;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{BatchDraft, Chain, Kind, Origin, Store};
 
-use crate::Options;
 use crate::expect::Broken;
 
 /// Where one check happens: two handles on one backend, and a project key that nobody used before.
@@ -22,15 +21,15 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    pub(crate) fn new([ours, theirs]: &[Arc<dyn Store>; 2], options: &Options, check: &str) -> Self {
+    pub(crate) fn new([ours, theirs]: &[Arc<dyn Store>; 2], long: bool, seed: u64, check: &str) -> Self {
         let mut hasher = DefaultHasher::new();
-        (options.seed, check).hash(&mut hasher);
+        (seed, check).hash(&mut hasher);
         Self {
             ours: ours.clone(),
             theirs: theirs.clone(),
             // Not from the seed: a second run with it would meet the tombstones of the first.
             project: format!("mirrorbox-check-{:032x}", fastrand::u128(..)),
-            long: options.long,
+            long,
             seed: hasher.finish(),
             used: Mutex::default(),
         }

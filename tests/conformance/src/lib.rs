@@ -42,8 +42,8 @@ use ground::Ground;
 pub struct Options {
     /// Thousands of batches, subpaths and races, and payloads of 100 MB; else tens, and 9 MB.
     pub long: bool,
-    /// What random keys and payloads are made from.
-    pub seed: u64,
+    /// What random keys and payloads are made from; another each time, if not said. [`Report::seed`] says which.
+    pub seed: Option<u64>,
     /// Only the checks whose names contain this.
     pub filter: String,
 }
@@ -55,10 +55,12 @@ pub struct Options {
 pub async fn check(stores: [Arc<dyn Store>; 2], options: &Options) -> Report {
     let [ours, _] = &stores;
     let info = ours.info();
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+    let on = |check| Ground::new(&stores, options.long, seed, check);
     let mut checked = Vec::new();
     for check in CHECKS.iter().filter(|check| check.name.contains(&options.filter)) {
         let began = Instant::now();
-        let outcome = run(check, &stores, options).await;
+        let outcome = run(check, on(check.name)).await;
         tracing::info!(check = check.name, ?outcome, "checked");
         checked.push(Checked {
             name: check.name,
@@ -67,23 +69,21 @@ pub async fn check(stores: [Arc<dyn Store>; 2], options: &Options) -> Report {
             took: began.elapsed(),
         });
     }
-    let ground = Ground::new(&stores, options, "gaps");
+    let ground = on("gaps");
     let detects_gaps = gaps::are_detected(&ground).await;
     ground.clear().await;
     Report {
         store: info,
-        seed: options.seed,
+        seed,
         checks: checked,
         detects_gaps: detects_gaps.unwrap_or(false),
     }
 }
 
-async fn run(check: &Check, stores: &[Arc<dyn Store>; 2], options: &Options) -> Outcome {
-    let [ours, _] = stores;
-    if let Some(missing) = check.needs.missing_from(ours.info().capabilities) {
+async fn run(check: &Check, ground: Ground) -> Outcome {
+    if let Some(missing) = check.needs.missing_from(ground.ours.info().capabilities) {
         return Outcome::Skipped(format!("the store has no {missing}"));
     }
-    let ground = Ground::new(stores, options, check.name);
     let verdict = (check.run)(&ground).await;
     ground.clear().await;
     match verdict {

@@ -70,6 +70,27 @@ pub(super) async fn a_tombstone_takes_a_number(ground: &Ground) -> Verdict {
     Ok(())
 }
 
+/// The late append may land before the tombstone or be refused: it is hidden either way, and stays so.
+pub(super) async fn a_delete_hides_what_lands_beside_it(ground: &Ground) -> Verdict {
+    for round in 0..ground.amount(10, 200) {
+        let mut log = Log::with(ground, ground.main(&format!("session {round}"))?, 2).await?;
+        let (tombstone, late) = (log.rival_tombstone(4), log.next("{\"late\":true}\n"));
+        let (deleted, appended) = join(
+            ground.ours.delete(&log.key, &tombstone),
+            ground.theirs.append(&log.key, &late, None),
+        )
+        .await;
+        works(deleted, "a delete with tombstone 4 beside an append of batch 3")?;
+        if appended.is_err() {
+            expect::conflicts(appended, "an append of batch 3 beside a delete with tombstone 4")?;
+        }
+        log.batches.clear();
+        log.note(tombstone);
+        log.holds("after a delete beside an append").await?;
+    }
+    Ok(())
+}
+
 /// Each host writes its own lines, and reads on behind the other's whenever a number is taken.
 pub(super) async fn two_hosts_share_a_stream(ground: &Ground) -> Verdict {
     let key = ground.main("session")?;
