@@ -1,3 +1,4 @@
+mod check;
 mod inspect;
 
 use clap::{Args, Subcommand};
@@ -5,13 +6,14 @@ use mirrorbox::host::{Destination, Destinations};
 use mirrorbox::store::Capabilities;
 use serde::Serialize;
 
+use self::check::Check;
 use self::inspect::Inspect;
 use super::Context;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{Table, left};
 
-/// List the adapters of the configuration and whether they open, or inspect a component
+/// List the adapters of the configuration and whether they open; check one, or inspect a component
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Adapters {
@@ -21,12 +23,14 @@ pub(crate) struct Adapters {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Check(Check),
     Inspect(Inspect),
 }
 
 impl Adapters {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         match self.what {
+            Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
             None => list(context).await,
         }

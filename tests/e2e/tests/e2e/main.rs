@@ -8,6 +8,8 @@ mod bytes;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod disk;
