@@ -90,7 +90,8 @@ impl Opener {
                 } else {
                     tracing::warn!(destination = self.config.name, "a change is not taken over: {cause}");
                 }
-                let pause = std::mem::replace(&mut self.pause, (self.pause * 2).min(LONGEST));
+                let pause = self.pause;
+                self.pause = (pause * 2).min(LONGEST);
                 Some(if can_retry { pause } else { PARKED })
             }
         }

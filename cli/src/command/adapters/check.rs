@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use mirrorbox::config::{Config, DestinationConfig, Manifest};
+use mirrorbox::config::{Acknowledge, Config, DestinationConfig, Keep, Manifest};
 use mirrorbox::store::Store;
 use mirrorbox_conformance::{Checked, Options, Outcome, Report};
 use serde::Serialize;
@@ -82,6 +82,8 @@ fn of_file(file: &Path, name: &str, state: PathBuf) -> Result<Config, CliError> 
         dir: file.parent().unwrap_or(Path::new("")).to_owned(),
         state,
         projects_dir: None,
+        acknowledge: Acknowledge::default(),
+        keep: Keep::default(),
         destinations: vec![destination],
     })
 }
