@@ -3,6 +3,7 @@
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 
 mod manifest;
+pub mod network;
 mod secret;
 mod text;
 

@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::network::NetworkGrant;
 use super::{ConfigError, Place, Setting, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
@@ -20,6 +21,7 @@ use super::{ConfigError, Place, Setting, text};
 /// secret_access_key = { env = "AWS_SECRET_ACCESS_KEY" }
 /// [grants]
 /// dirs = [{ host = "/var/lib/transcripts", guest = "/data" }]
+/// network = ["https://s3.eu-central-1.amazonaws.com", { to = "redis://redis.internal", private = true }]
 /// [mirror]
 /// projects = ["*"]        # which project keys come here; * stands for any text
 /// ```
@@ -59,8 +61,8 @@ struct Origin {
 pub struct Grants {
     /// Directories of the host that the adapter sees.
     pub dirs: Vec<DirGrant>,
-    /// Network addresses, as `scheme://host:port`. This version refuses a manifest that names any.
-    pub network: Vec<String>,
+    /// Where the adapter may connect to.
+    pub network: Vec<NetworkGrant>,
 }
 
 /// A directory of the host under a path of the guest.
@@ -155,6 +157,9 @@ impl Manifest {
                 grant.host = base.join(&grant.host);
             }
         }
+        for grant in &mut manifest.grants.network {
+            grant.locate(path, content);
+        }
         let line = |setting: &Spanned<Setting>| Place::span(path, content, Some(setting.span()));
         manifest.origin = Some(Origin {
             path: path.to_owned(),
@@ -197,11 +202,6 @@ impl Manifest {
         }
         if self.timeout.is_zero() {
             return Err("timeout must be longer than nothing".to_owned());
-        }
-        if let Some(grant) = self.grants.network.first() {
-            return Err(format!(
-                "this version has no network grants yet; remove \"{grant}\" from grants.network"
-            ));
         }
         match &self.sha256 {
             Some(digest) if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
@@ -276,7 +276,10 @@ mod tests {
             ("memory = \"1KiB\"", "between 1MiB and 4GiB"),
             ("timeout = \"0s\"", "timeout"),
             ("sha256 = \"abc\"", "64 hex digits"),
-            ("[grants]\nnetwork = [\"https://example.com\"]", "no network grants yet"),
+            (
+                "[grants]\nnetwork = [\n\"https://a\", \"ftp://b\"]",
+                "line 3: \"ftp\" is none of",
+            ),
             ("[grants]\ndirs = [{ host = \"/a\" }]", "guest"),
             ("[config]\nkey = { vault = \"x\" }", "env"),
             ("[confg]", "line 1"),

@@ -1,0 +1,207 @@
+//! `wasi:http`: requests over connections that the host keeps.
+
+mod body;
+mod connect;
+mod error;
+mod idle;
+mod tls;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{Method, Request, Response, Uri, uri};
+use hyper::client::conn::http1::SendRequest;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::Network;
+use crate::adapter::AdapterError;
+use crate::adapter::log::Log;
+use crate::config::network::{Host, NetworkPolicy, Refusal, Transport};
+use body::{Outgoing, Received};
+use idle::Idle;
+
+/// How long a request may wait for anything, where the guest does not say: the deadline of its call comes first.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// One end of a connection.
+type Sender = SendRequest<Outgoing>;
+
+/// `wasi:http` for one instance.
+#[derive(Debug)]
+pub(in crate::adapter) struct Requests(Arc<Network>);
+
+impl Requests {
+    pub(in crate::adapter) fn new(network: Arc<Network>) -> Self {
+        Self(network)
+    }
+}
+
+/// The response, and what drives it: nothing has to, for the connection is driven elsewhere.
+type Sent = Result<(Response<WasiBody>, Driver), Error>;
+type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for Requests {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Driver,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let client = self.0.client.clone();
+        let target = match client.target(&request) {
+            Ok(target) => target,
+            Err(error) => return Box::new(async { Err(error) }),
+        };
+        // On the thread where connections live. Whoever drops the answer ends the request.
+        let reactor = client.0.reactor.clone();
+        let sending = async move { client.send(target, request, options.unwrap_or_default()).await };
+        let sending = AbortOnDropJoinHandle::from(reactor.spawn(sending));
+        Box::new(async move {
+            let response = sending.await?;
+            Ok((response, Box::new(async { Ok(()) }) as Driver))
+        })
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Target {
+    tls: bool,
+    host: Host,
+    port: u16,
+}
+
+impl Target {
+    fn of(uri: &Uri) -> Option<Self> {
+        let tls = *uri.scheme()? == uri::Scheme::HTTPS;
+        let authority = uri.authority()?;
+        // A user in front of the host would be sent along as the name of the host.
+        if authority.as_str().contains('@') {
+            return None;
+        }
+        Some(Self {
+            tls,
+            host: Host::parse(authority.host()).ok()?,
+            port: match authority.port() {
+                Some(port) => Some(port.as_u16()),
+                None => Some(if tls { 443 } else { 80 }),
+            }?,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// Makes the requests of one adapter; its instances share the connections.
+#[derive(Clone, Debug)]
+pub(super) struct Client(Arc<Shared>);
+
+struct Shared {
+    policy: Arc<NetworkPolicy>,
+    /// How TLS is spoken, by the file of certificates that a grant names.
+    tls: HashMap<Option<PathBuf>, Arc<rustls::ClientConfig>>,
+    idle: Idle,
+    reactor: Handle,
+    log: Log,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("idle", &self.idle)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn new(policy: Arc<NetworkPolicy>, reactor: Handle, log: Log) -> Result<Self, AdapterError> {
+        let mut configs = HashMap::new();
+        for grant in policy.grants() {
+            if grant.transport == Transport::Https && !configs.contains_key(&grant.ca) {
+                configs.insert(grant.ca.clone(), tls::config(grant.ca.as_deref())?);
+            }
+        }
+        Ok(Self(Arc::new(Shared {
+            policy,
+            tls: configs,
+            idle: Idle::default(),
+            reactor,
+            log,
+        })))
+    }
+
+    /// Where a request goes, if it may go there.
+    fn target(&self, request: &Request<WasiBody>) -> Result<Target, Error> {
+        let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+        // A tunnel would lead on to where the policy does not see.
+        let decision = match *request.method() == Method::CONNECT {
+            true => Err(Refusal {
+                what: format!("a tunnel through {target}"),
+                remedy: "no manifest allows CONNECT".to_owned(),
+            }),
+            false => self.0.policy.request(target.tls, &target.host, target.port).map(drop),
+        };
+        decision.map(|()| target).map_err(|refusal| {
+            self.0.log.refused(&refusal);
+            Error::HttpRequestDenied
+        })
+    }
+
+    /// Sends a request over a kept connection or a new one. Redirects are the guest's to follow.
+    async fn send(
+        self,
+        target: Target,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        let (mut request, whole) = Outgoing::wrap(in_origin_form(request)?);
+        let first_byte = options.first_byte_timeout.unwrap_or(PATIENCE);
+        loop {
+            let (mut sender, kept) = match self.0.idle.take(&target) {
+                Some(sender) => (sender, true),
+                None => (self.connect(&target, &options).await?, false),
+            };
+            let sent = timeout(first_byte, sender.try_send_request(request)).await;
+            match sent.map_err(|_elapsed| Error::ConnectionReadTimeout)? {
+                Ok(response) => {
+                    let pause = options.between_bytes_timeout.unwrap_or(PATIENCE);
+                    let connection = body::Connection::new(self, target, sender, whole);
+                    return Ok(Received::wrap(response, connection, pause).await);
+                }
+                // The server had closed the connection before it saw anything of the request.
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if kept => request = unsent,
+                    _ => return Err(error::of_hyper(&error.into_error())),
+                },
+            }
+        }
+    }
+
+    async fn connect(&self, target: &Target, options: &RequestOptions) -> Result<Sender, Error> {
+        let patience = options.connect_timeout.unwrap_or(PATIENCE);
+        let connecting = connect::connect(&self.0, target);
+        timeout(patience, connecting)
+            .await
+            .map_err(|_elapsed| Error::ConnectionTimeout)?
+    }
+}
+
+/// A request as servers read it: the path alone, the host in its header.
+fn in_origin_form(mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
+    let path = request.uri().path_and_query().cloned();
+    let path = path.unwrap_or_else(|| uri::PathAndQuery::from_static("/"));
+    let uri = Uri::builder().path_and_query(path).build();
+    *request.uri_mut() = uri.map_err(|_| Error::HttpRequestUriInvalid)?;
+    Ok(request)
+}
