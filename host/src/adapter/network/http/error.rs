@@ -18,7 +18,9 @@ pub(super) fn of_hyper(error: &hyper::Error) -> Error {
         Error::InternalError(Some("the request's body ended early".to_owned()))
     } else {
         match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-            Some(source) if is_tls(source) => of_tls(source),
+            // The middle of a body is no place for a connection to end.
+            Some(source) if source.kind() == io::ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
+            Some(source) if cause(source).is_some() => of_tls(source),
             _ => Error::ConnectionTerminated,
         }
     }
@@ -48,10 +50,6 @@ pub(super) fn of_tls(error: &io::Error) -> Error {
         Some(_) => Error::TlsProtocolError,
         None => of_connect(error),
     }
-}
-
-fn is_tls(error: &io::Error) -> bool {
-    cause(error).is_some()
 }
 
 fn cause(error: &io::Error) -> Option<&rustls::Error> {
