@@ -14,7 +14,6 @@ use super::AdapterError;
 use super::limits::{self, Limits};
 use super::log::{Level, Log};
 use super::network::{Lookups, Network, Reactor, Requests};
-use crate::config::network::NetworkPolicy;
 use crate::config::{DirGrant, DirMode, Manifest, Settings};
 
 /// What every instance of one adapter is made from.
@@ -36,10 +35,9 @@ impl Grants {
         reactor: &Reactor,
     ) -> Result<Self, AdapterError> {
         let log = Log::new(adapter, settings.clone());
-        let policy = NetworkPolicy::new(manifest.grants.network.clone());
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
-            network: Network::new(policy, reactor, log.clone())?,
+            network: Network::new(manifest, reactor, log.clone())?,
             memory: manifest.memory(),
             log,
             settings,

@@ -17,18 +17,30 @@ mod reactor;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use wasmtime::component::Linker;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 pub(super) use http::Requests;
-pub(super) use lookup::{Lookups, add_to_linker};
+pub(super) use lookup::Lookups;
 pub(super) use reactor::Reactor;
 
 use super::AdapterError;
+use super::guest::Guest;
 use super::log::Log;
+use crate::config::Manifest;
 use crate::config::network::{NetworkPolicy, Refusal};
 use http::Client;
 use names::Names;
+
+/// Puts what asks the policy before what wasmtime links.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    lookup::add_to_linker(linker)?;
+    http::add_to_linker(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
 
 /// What every instance of one adapter shares of the network.
 #[derive(Debug)]
@@ -40,9 +52,10 @@ pub(super) struct Network {
 
 impl Network {
     /// Fails where a granted file of certificates cannot be used.
-    pub(super) fn new(policy: NetworkPolicy, reactor: &Reactor, log: Log) -> Result<Arc<Self>, AdapterError> {
-        let policy = Arc::new(policy);
-        let client = Client::new(policy.clone(), reactor.handle().clone(), log.clone())?;
+    pub(super) fn new(manifest: &Manifest, reactor: &Reactor, log: Log) -> Result<Arc<Self>, AdapterError> {
+        let policy = Arc::new(NetworkPolicy::new(manifest.grants.network.clone()));
+        let idle = manifest.idle_connections.into();
+        let client = Client::new(policy.clone(), idle, reactor.handle().clone(), log.clone())?;
         Ok(Arc::new(Self { policy, client, log }))
     }
 

@@ -16,6 +16,7 @@ use super::{ConfigError, Place, Setting, text};
 /// instances = 4           # at most; each serves one call at a time
 /// memory = "512MiB"       # the most that one instance may reach
 /// timeout = "30s"         # per call
+/// idle_connections = 32   # kept open to each HTTP server while nobody uses them; 0 keeps none
 /// [config]
 /// bucket = "transcripts"
 /// secret_access_key = { env = "AWS_SECRET_ACCESS_KEY" }
@@ -37,6 +38,8 @@ pub struct Manifest {
     /// The most time that one call may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// How many connections to each HTTP server are kept open, at most, while no request uses them.
+    pub idle_connections: u16,
     /// What the adapter reads through `wasi:config`.
     #[serde(rename = "config")]
     settings: BTreeMap<String, Spanned<Setting>>,
@@ -128,6 +131,7 @@ impl Default for Manifest {
             instances: 4,
             memory: ByteSize::mib(512),
             timeout: Duration::from_secs(30),
+            idle_connections: 32,
             settings: BTreeMap::new(),
             grants: Grants::default(),
             mirror: Mirror::default(),
@@ -248,6 +252,7 @@ mod tests {
             instances = 2
             memory = "64MiB"
             timeout = "1m 30s"
+            idle_connections = 0
             [config]
             bucket = "b"
             path_style = true
@@ -255,6 +260,10 @@ mod tests {
             key = { env = "KEY" }
             [grants]
             dirs = [{ host = "/srv", guest = "/data", mode = "ro" }, { host = "near", guest = "/near" }]
+            network = [
+                "https://a.example",
+                { to = "https://b.example:8443", private = true, ca = "ca.pem" },
+            ]
             [mirror]
             projects = ["-srv-*"]
             "#,
@@ -266,6 +275,16 @@ mod tests {
         assert_eq!(manifest.settings()["parts"], Setting::Plain("256".into()));
         assert_eq!(manifest.grants.dirs[0].mode, DirMode::ReadOnly);
         assert_eq!(manifest.grants.dirs[1].host, Path::new("/etc/adapters/near"));
+        assert_eq!(manifest.idle_connections, 0);
+        let [plain, table] = &manifest.grants.network[..] else {
+            panic!("{:?}", manifest.grants.network);
+        };
+        assert_eq!((plain.port, plain.private, &plain.ca), (443, false, &None));
+        assert_eq!(table.ca.as_deref(), Some(Path::new("/etc/adapters/ca.pem")));
+        assert_eq!(
+            (table.port, table.private, table.place().unwrap().line),
+            (8443, true, Some(15))
+        );
         assert!(!manifest.mirror.takes("-home-app"));
     }
 

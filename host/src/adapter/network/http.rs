@@ -1,8 +1,10 @@
 //! `wasi:http`: requests over connections that the host keeps.
 
+mod attempt;
 mod body;
 mod connect;
 mod error;
+mod handler;
 mod idle;
 mod tls;
 
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{Method, Request, Response, Uri, uri};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -23,10 +26,15 @@ use super::Network;
 use crate::adapter::AdapterError;
 use crate::adapter::log::Log;
 use crate::config::network::{Host, NetworkPolicy, Refusal, Transport};
-use body::{Outgoing, Received};
+use attempt::{Attempt, Tried};
+pub(super) use handler::add_to_linker;
+
+use body::{Done, Outgoing, Received};
 use idle::Idle;
 
-/// How long a request may wait for anything, where the guest does not say: the deadline of its call comes first.
+/// How long a connection may take to make, where the guest does not say.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a request may wait for an answer, where the guest does not say: the deadline of its call comes first.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// One end of a connection.
@@ -81,17 +89,15 @@ impl Target {
     fn of(uri: &Uri) -> Option<Self> {
         let tls = *uri.scheme()? == uri::Scheme::HTTPS;
         let authority = uri.authority()?;
-        // A user in front of the host would be sent along as the name of the host.
-        if authority.as_str().contains('@') {
-            return None;
-        }
+        let usual = if tls { 443 } else { 80 };
+        let port = authority.port_u16().unwrap_or(usual);
+        // The whole authority is sent along as the name of the host: no user may stand in it, and no port that is none.
+        let rest = authority.as_str().strip_prefix(authority.host())?;
+        let is_plain = rest.is_empty() || authority.port_u16().is_some();
         Some(Self {
             tls,
-            host: Host::parse(authority.host()).ok()?,
-            port: match authority.port() {
-                Some(port) => Some(port.as_u16()),
-                None => Some(if tls { 443 } else { 80 }),
-            }?,
+            host: Host::parse(authority.host()).ok().filter(|_| is_plain)?,
+            port,
         })
     }
 }
@@ -125,7 +131,13 @@ impl fmt::Debug for Shared {
 }
 
 impl Client {
-    pub(super) fn new(policy: Arc<NetworkPolicy>, reactor: Handle, log: Log) -> Result<Self, AdapterError> {
+    /// Keeps so many unused connections to each server. Fails where a granted file of certificates cannot be used.
+    pub(super) fn new(
+        policy: Arc<NetworkPolicy>,
+        idle: usize,
+        reactor: Handle,
+        log: Log,
+    ) -> Result<Self, AdapterError> {
         let mut configs = HashMap::new();
         for grant in policy.grants() {
             if grant.transport == Transport::Https && !configs.contains_key(&grant.ca) {
@@ -135,7 +147,7 @@ impl Client {
         Ok(Self(Arc::new(Shared {
             policy,
             tls: configs,
-            idle: Idle::default(),
+            idle: Idle::new(idle, reactor.clone()),
             reactor,
             log,
         })))
@@ -165,32 +177,36 @@ impl Client {
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
-        let (mut request, whole) = Outgoing::wrap(in_origin_form(request)?);
+        let mut attempt = Attempt::new(in_origin_form(request)?);
         let first_byte = options.first_byte_timeout.unwrap_or(PATIENCE);
-        loop {
-            let (mut sender, kept) = match self.0.idle.take(&target) {
-                Some(sender) => (sender, true),
-                None => (self.connect(&target, &options).await?, false),
-            };
-            let sent = timeout(first_byte, sender.try_send_request(request)).await;
-            match sent.map_err(|_elapsed| Error::ConnectionReadTimeout)? {
-                Ok(response) => {
-                    let pause = options.between_bytes_timeout.unwrap_or(PATIENCE);
-                    let connection = body::Connection::new(self, target, sender, whole);
-                    return Ok(Received::wrap(response, connection, pause).await);
-                }
-                // The server had closed the connection before it saw anything of the request.
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) if kept => request = unsent,
-                    _ => return Err(error::of_hyper(&error.into_error())),
-                },
+        while let Some(mut sender) = self.0.idle.take(&target) {
+            match attempt.over(&mut sender, first_byte).await? {
+                Tried::Answered(response) => return Ok(self.received(target, sender, response, &options).await),
+                Tried::Again(again) => attempt = again,
             }
+        }
+        let mut sender = self.connect(&target, &options).await?;
+        match attempt.over(&mut sender, first_byte).await? {
+            Tried::Answered(response) => Ok(self.received(target, sender, response, &options).await),
+            Tried::Again(_) => Err(Error::ConnectionTerminated),
         }
     }
 
+    /// The response as the guest reads it. Its end gives the connection back.
+    async fn received(
+        self,
+        target: Target,
+        sender: Sender,
+        (response, request): (Response<Incoming>, Done),
+        options: &RequestOptions,
+    ) -> Response<WasiBody> {
+        let connection = body::Connection::new(self, target, sender, request);
+        Received::wrap(response, connection, options.between_bytes_timeout.unwrap_or(PATIENCE)).await
+    }
+
     async fn connect(&self, target: &Target, options: &RequestOptions) -> Result<Sender, Error> {
-        let patience = options.connect_timeout.unwrap_or(PATIENCE);
-        let connecting = connect::connect(&self.0, target);
+        let patience = options.connect_timeout.unwrap_or(CONNECT_PATIENCE);
+        let connecting = connect::connect(&self.0, target, patience);
         timeout(patience, connecting)
             .await
             .map_err(|_elapsed| Error::ConnectionTimeout)?

@@ -15,16 +15,13 @@ use super::names::Names;
 use crate::adapter::guest::Guest;
 use crate::config::network::Host;
 
-/// Puts lookups under the policy before those that wasmtime links.
-pub(in crate::adapter) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
+/// Links lookups under the policy.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     ip_name_lookup::add_to_linker::<Guest, Checked>(linker, |guest| {
         // The table and the lookups are different fields; the view of the guest borrows both.
         let (sockets, lookups) = guest.lookups();
         LookupView { sockets, lookups }
-    })?;
-    linker.allow_shadowing(false);
-    Ok(())
+    })
 }
 
 /// The lookups of one instance: which are under way, and what they told it.

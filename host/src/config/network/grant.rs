@@ -114,13 +114,15 @@ impl NetworkGrant {
     pub fn parse(text: &str) -> Result<Self, GrantError> {
         let (scheme, rest) = text
             .split_once("://")
-            .ok_or_else(|| GrantError::NoScheme(text.to_owned()))?;
+            .ok_or_else(|| GrantError::NoScheme(without_user(text)))?;
         let lower = scheme.to_ascii_lowercase();
         let (_, transport, usual) = SCHEMES
             .iter()
             .find(|(known, ..)| *known == lower)
             .ok_or_else(|| GrantError::Scheme(scheme.to_owned()))?;
-        if rest.contains(['@', '?', '#', '\\']) || rest.ends_with('/') {
+        // Behind a slash there is the length of a range, or something that no grant can tell apart.
+        let is_range = rest.split_once('/').is_some_and(|(address, _)| is_address(address));
+        if rest.contains(['@', '?', '#', '\\']) || (rest.contains('/') && !is_range) {
             return Err(GrantError::Trailing(without_user(text)));
         }
         let (host, port) = host_and_port(rest);
@@ -128,10 +130,6 @@ impl NetworkGrant {
             Some(port) => port_number(port)?,
             None => usual.ok_or_else(|| GrantError::NoPort(lower))?,
         };
-        if host.contains('/') && HostPattern::parse(host).is_err() && Host::parse(before_slash(host)).is_ok_and(is_name)
-        {
-            return Err(GrantError::Trailing(text.to_owned()));
-        }
         Ok(Self {
             transport: *transport,
             host: HostPattern::parse(host)?,
@@ -189,19 +187,15 @@ fn port_number(text: &str) -> Result<u16, GrantError> {
     port.ok_or_else(|| GrantError::Port(text.to_owned()))
 }
 
-fn before_slash(text: &str) -> &str {
-    text.split('/').next().unwrap_or(text)
-}
-
-fn is_name(host: Host) -> bool {
-    matches!(host, Host::Name(_))
+fn is_address(text: &str) -> bool {
+    matches!(Host::parse(text), Ok(Host::Address(_)))
 }
 
 /// A grant without what may be a password.
 fn without_user(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
-        _ => text.to_owned(),
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => text.to_owned(),
     }
 }
 

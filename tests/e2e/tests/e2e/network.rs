@@ -37,9 +37,14 @@ fn entry(text: impl Display) -> String {
 
 /// What the adapter tells of a command.
 async fn run(adapter: &Adapter, command: impl Display) -> String {
-    let key = SessionKey::main("project", &command.to_string()).unwrap();
-    match adapter.load(&key, 0, 1).await {
-        Err(StoreError::Other(told)) => told,
-        other => panic!("{command}: {other:?}"),
+    match answer(adapter, &command).await {
+        StoreError::Other(told) => told,
+        other => panic!("{command}: {other}"),
     }
+}
+
+/// What comes of a command; it is always an error.
+async fn answer(adapter: &Adapter, command: impl Display) -> StoreError {
+    let key = SessionKey::main("project", command.to_string()).unwrap();
+    adapter.load(&key, 0, 1).await.unwrap_err()
 }

@@ -1,11 +1,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::client::conn::http1;
 use hyper::rt;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::io::TokioIo;
@@ -16,8 +18,8 @@ use crate::adapter::log::Level;
 use crate::config::network::Host;
 
 /// A new connection, over TCP or TLS, to an address that the policy allows.
-pub(super) async fn connect(client: &Shared, target: &Target) -> Result<Sender, Error> {
-    let stream = dial(client, target).await?;
+pub(super) async fn connect(client: &Shared, target: &Target, patience: Duration) -> Result<Sender, Error> {
+    let stream = dial(client, target, patience).await?;
     if !target.tls {
         return speak(client, stream).await;
     }
@@ -31,17 +33,20 @@ pub(super) async fn connect(client: &Shared, target: &Target) -> Result<Sender, 
     speak(client, connector.connect(name, stream).await.map_err(refused)?).await
 }
 
-/// The first address that answers.
-async fn dial(client: &Shared, target: &Target) -> Result<TcpStream, Error> {
+/// The first address that answers, each within its share of the time.
+async fn dial(client: &Shared, target: &Target, patience: Duration) -> Result<TcpStream, Error> {
+    let addresses = addresses(client, target).await?;
+    let share = u32::try_from(addresses.len()).map_or(patience, |addresses| patience / addresses.max(1));
     let mut last = Error::HttpRequestDenied;
-    for address in addresses(client, target).await? {
-        match TcpStream::connect((address, target.port)).await {
-            Ok(stream) => {
+    for address in addresses {
+        match timeout(share, TcpStream::connect((address, target.port))).await {
+            Ok(Ok(stream)) => {
                 // Requests are written whole: there is nothing to wait for.
                 stream.set_nodelay(true).map_err(|error| error::of_connect(&error))?;
                 return Ok(stream);
             }
-            Err(error) => last = error::of_connect(&error),
+            Ok(Err(error)) => last = error::of_connect(&error),
+            Err(_elapsed) => last = Error::ConnectionTimeout,
         }
     }
     Err(last)

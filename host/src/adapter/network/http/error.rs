@@ -26,6 +26,17 @@ pub(super) fn of_hyper(error: &hyper::Error) -> Error {
     }
 }
 
+/// Whether the other side closed the connection before it answered.
+pub(super) fn is_reset(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| {
+        matches!(
+            source.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
+    })
+}
+
 /// An error of making a connection.
 pub(super) fn of_connect(error: &io::Error) -> Error {
     match error.kind() {

@@ -1,53 +1,96 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
 
 use super::{Sender, Target};
 
-/// The most connections that one adapter keeps to one server while nobody uses them.
-const MAX_IDLE: usize = 32;
 /// How long a connection is kept unused. Servers give up on theirs after a minute, mostly.
 const KEPT: Duration = Duration::from_secs(50);
 
 /// Connections that wait for a request.
+#[derive(Debug)]
+pub(super) struct Idle {
+    /// To one server, at most.
+    most: usize,
+    waiting: Arc<Mutex<Waiting>>,
+    reactor: Handle,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Idle(Mutex<HashMap<Target, Vec<Waiting>>>);
+struct Waiting {
+    /// The one that was used last stands last.
+    by_target: HashMap<Target, Vec<Connection>>,
+    /// Whether a task looks after those that wait for too long.
+    is_swept: bool,
+}
 
 #[derive(Debug)]
-struct Waiting {
+struct Connection {
     sender: Sender,
     since: Instant,
 }
 
-impl Waiting {
+impl Connection {
     fn is_usable(&self) -> bool {
         self.sender.is_ready() && self.since.elapsed() < KEPT
     }
 }
 
 impl Idle {
-    /// The connection to a server that was used last: the others may be let go the sooner.
-    pub(super) fn take(&self, target: &Target) -> Option<Sender> {
-        let mut idle = self.lock();
-        let waiting = idle.get_mut(target)?;
-        let found = std::iter::from_fn(|| waiting.pop()).find(Waiting::is_usable);
-        found.map(|waiting| waiting.sender)
+    pub(super) fn new(most: usize, reactor: Handle) -> Self {
+        Self {
+            most,
+            waiting: Arc::default(),
+            reactor,
+        }
     }
 
-    /// Keeps a connection. The one that waits for the longest goes where there are too many.
+    /// The connection to a server that was used last: the others may be let go the sooner.
+    pub(super) fn take(&self, target: &Target) -> Option<Sender> {
+        let mut waiting = lock(&self.waiting);
+        let connections = waiting.by_target.get_mut(target)?;
+        let found = std::iter::from_fn(|| connections.pop()).find(Connection::is_usable);
+        found.map(|connection| connection.sender)
+    }
+
+    /// Keeps a connection. The one that has waited for the longest goes where there are too many.
     pub(super) fn put(&self, target: Target, sender: Sender) {
-        let mut idle = self.lock();
-        let waiting = idle.entry(target).or_default();
-        if waiting.len() >= MAX_IDLE {
-            waiting.remove(0);
-        }
-        waiting.push(Waiting {
+        let mut waiting = lock(&self.waiting);
+        let connections = waiting.by_target.entry(target).or_default();
+        connections.push(Connection {
             sender,
             since: Instant::now(),
         });
+        if connections.len() > self.most {
+            connections.remove(0);
+        }
+        if !std::mem::replace(&mut waiting.is_swept, true) {
+            self.reactor.spawn(sweep(Arc::downgrade(&self.waiting)));
+        }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Target, Vec<Waiting>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Lets go of what waits for too long, until nothing waits any more or the adapter is gone.
+async fn sweep(waiting: Weak<Mutex<Waiting>>) {
+    loop {
+        tokio::time::sleep(KEPT).await;
+        let Some(waiting) = waiting.upgrade() else {
+            return;
+        };
+        let mut waiting = lock(&waiting);
+        waiting.by_target.retain(|_, connections| {
+            connections.retain(Connection::is_usable);
+            !connections.is_empty()
+        });
+        if waiting.by_target.is_empty() {
+            waiting.is_swept = false;
+            return;
+        }
     }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -68,6 +68,8 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, counts: Arc<Cou
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        // A response is written in pieces, and none is to wait for an acknowledgement.
+        stream.set_nodelay(true).unwrap();
         counts.connections.fetch_add(1, Ordering::SeqCst);
         let (tls, counts) = (tls.clone(), counts.clone());
         // How a connection ends is the client's to tell.
@@ -94,13 +96,17 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, counts: &Counts) -> 
         }
         counts.requests.fetch_add(1, Ordering::SeqCst);
         let path = head.split(' ').nth(1).unwrap().to_owned();
-        if path == "/refuse" {
-            return refuse(&mut stream).await;
+        if path == "/early" {
+            // Before the body has come.
+            stream
+                .write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+                .await?;
+            stream.flush().await?;
         }
         let length = content_length(&head);
         let taken = tokio::io::copy(&mut (&mut stream).take(length), &mut tokio::io::sink()).await?;
         counts.received.fetch_add(taken, Ordering::SeqCst);
-        if !respond(&mut stream, &path).await? {
+        if path != "/early" && !respond(&mut stream, &path).await? {
             return Ok(());
         }
     }
@@ -109,14 +115,6 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, counts: &Counts) -> 
 fn content_length(head: &str) -> u64 {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     length.map_or(0, |length| length.parse().unwrap())
-}
-
-/// Answers before the body has come, and does not want it.
-async fn refuse(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-    stream
-        .write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        .await?;
-    stream.shutdown().await
 }
 
 /// Whether another request may come.
