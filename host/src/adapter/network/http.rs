@@ -221,3 +221,43 @@ fn in_origin_form(mut request: Request<WasiBody>) -> Result<Request<WasiBody>, E
     *request.uri_mut() = uri.map_err(|_| Error::HttpRequestUriInvalid)?;
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Empty};
+
+    use super::*;
+
+    #[test]
+    fn a_target_is_told_from_what_is_sent_along() {
+        for (uri, expected) in [
+            ("http://A.example./path?query", Some("http://a.example:80")),
+            ("https://a.example", Some("https://a.example:443")),
+            ("http://[::1]/", Some("http://[::1]:80")),
+            ("http://[::ffff:10.0.0.1]:9000/", Some("http://10.0.0.1:9000")),
+            ("http://user@a.example/", None),
+            ("http://user:password@a.example:80/", None),
+            ("http://a.example:99999/", None),
+            ("http://127.1/", None),
+            ("http://2130706433/", None),
+            ("/path", None),
+        ] {
+            let target = uri.parse().ok().and_then(|uri| Target::of(&uri));
+            assert_eq!(target.map(|target| target.to_string()).as_deref(), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_request_names_its_host_once() {
+        for (uri, expected) in [
+            ("http://a.example/path?query", "/path?query"),
+            ("http://a.example?query", "/?query"),
+            ("http://a.example", "/"),
+        ] {
+            let empty = Empty::new().map_err(|never| match never {}).boxed_unsync();
+            let mut request = Request::new(empty);
+            *request.uri_mut() = uri.parse().unwrap();
+            assert_eq!(in_origin_form(request).unwrap().uri(), expected);
+        }
+    }
+}
