@@ -58,7 +58,7 @@ impl Failure {
             Self::Lost(reason) if reason.contains("HttpRequestDenied") => Error::Misconfigured(format!(
                 "{what} was not let out: grant the address of `endpoint` in the manifest (`network` under [grants])"
             )),
-            Self::Lost(reason) => Error::Unavailable(format!("{what} got no answer: {reason}")),
+            Self::Lost(reason) => Error::Unavailable(format!("{what} got no answer (is `endpoint` right?): {reason}")),
         }
     }
 

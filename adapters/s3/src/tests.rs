@@ -1,9 +1,16 @@
 //! The adapter as ordinary Rust, on a server of its own (moto), which the tests start and which ends with them.
 
+mod answers;
 mod appending;
+mod compaction;
+mod crashes;
+mod damage;
+mod directory;
 mod keys;
 mod listings;
 mod loading;
+mod opening;
+mod races;
 mod server;
 mod tombstones;
 mod wire;

@@ -50,7 +50,7 @@ impl Rclone {
             "identity,secret-key",
         ]);
         rclone.args(["--config", ""]).arg(root.path());
-        let (endpoint, process) = start(&mut rclone, "listening on [");
+        let (endpoint, process) = start(&mut rclone, "server on [");
         let _root = root;
         Self {
             endpoint,

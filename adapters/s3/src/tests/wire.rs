@@ -31,7 +31,7 @@ pub(super) enum Turn {
     Lost,
     /// It arrives, and the answer is lost.
     Unanswered,
-    Answer(HttpResponse),
+    Answer(Box<HttpResponse>),
 }
 
 #[derive(Clone, Default)]
@@ -167,7 +167,7 @@ impl HttpConnector for Connector {
         let wire = self.wire.clone();
         match wire.turn(&request) {
             Turn::Lost => HttpConnectorFuture::ready(Err(lost())),
-            Turn::Answer(answer) => HttpConnectorFuture::ready(Ok(answer)),
+            Turn::Answer(answer) => HttpConnectorFuture::ready(Ok(*answer)),
             Turn::Unanswered => {
                 let answer = self.real.call(request);
                 HttpConnectorFuture::new(async move { answer.await.and_then(|_| Err(lost())) })
@@ -185,14 +185,18 @@ impl HttpConnector for Connector {
 }
 
 /// An error as a server says it.
-pub(super) fn refusal(status: u16, code: &str, headers: &[(&'static str, &'static str)]) -> HttpResponse {
+pub(super) fn refusal(status: u16, code: &str, headers: &[(&'static str, &'static str)]) -> Turn {
     let body = match code {
         "" => String::new(),
         code => format!("<Error><Code>{code}</Code><Message>the message</Message></Error>"),
     };
+    answer(status, body, headers)
+}
+
+pub(super) fn answer(status: u16, body: String, headers: &[(&'static str, &'static str)]) -> Turn {
     let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
     for (name, value) in headers {
         answer.headers_mut().insert(*name, *value);
     }
-    answer
+    Turn::Answer(Box::new(answer))
 }
