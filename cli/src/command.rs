@@ -1,6 +1,7 @@
 //! One file for each command: its options and what it does.
 
 mod adapters;
+mod compact;
 mod delete;
 mod everywhere;
 mod import;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     Verify(verify::Verify),
     Delete(delete::Delete),
+    Compact(compact::Compact),
 }
 
 /// What every command gets.
@@ -57,6 +59,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Restore(restore) => restore.run(&mut context).await?,
         Command::Verify(verify) => verify.run(&mut context).await?,
         Command::Delete(delete) => delete.run(&mut context).await?,
+        Command::Compact(compact) => compact.run(&mut context).await?,
     };
     context.output.flush()?;
     Ok(exit)

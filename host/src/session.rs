@@ -1,4 +1,5 @@
-//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`delete`].
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`compact`],
+//! [`delete`].
 //!
 //! Each takes a [`Store`](crate::store::Store), streams what it moves (memory does not grow with a session) and gives a
 //! typed report. A failing stream is a row of the report and lets the others go on; a [`SessionError`] ends the whole
@@ -12,6 +13,7 @@
 //! | `retry` | what to do about a store that is away for a moment |
 
 mod catalog;
+mod compact;
 mod compare;
 mod delete;
 mod error;
@@ -30,6 +32,7 @@ mod faults;
 mod fixture;
 
 pub use catalog::{SessionRow, find, list};
+pub use compact::{CompactReport, compact};
 pub use delete::{DeleteReport, delete};
 pub use error::{Failure, SessionError, StreamError};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
