@@ -7,7 +7,9 @@ use redis::{Value, from_redis_value};
 
 /// An answer that no server that is Redis would give.
 pub(crate) fn unexpected(what: impl Display) -> Error {
-    Error::Other(format!("the server answered in a way that cannot be understood: {what}"))
+    Error::Other(format!(
+        "the server answered in a way that cannot be understood: {what}"
+    ))
 }
 
 /// A number, or 0 where nothing is stored.
@@ -26,9 +28,14 @@ pub(crate) fn batch(entry: Value, expected: u64) -> Result<Batch> {
     let number: u64 = number.ok_or_else(|| Error::corrupt(expected, expected, format!("an entry has the id {id}")))?;
     if number != expected {
         let last = number.saturating_sub(1).max(expected);
-        return Err(Error::corrupt(expected, last, "missing, although later batches are there"));
+        return Err(Error::corrupt(
+            expected,
+            last,
+            "missing, although later batches are there",
+        ));
     }
-    fields_of(fields, number).ok_or_else(|| Error::corrupt(number, number, "the entry's fields are not those of a batch"))
+    fields_of(fields, number)
+        .ok_or_else(|| Error::corrupt(number, number, "the entry's fields are not those of a batch"))
 }
 
 fn fields_of(fields: Value, number: u64) -> Option<Batch> {

@@ -35,7 +35,10 @@ pub(crate) fn server(server: &mut Server, options: &Options) -> Result<()> {
     if !matches!(fact("maxmemory_policy"), "noeviction" | "") {
         log::warn(
             "open",
-            format_args!("maxmemory-policy is {}: what is full will lose transcripts; set it to noeviction", fact("maxmemory_policy")),
+            format_args!(
+                "maxmemory-policy is {}: what is full will lose transcripts; set it to noeviction",
+                fact("maxmemory_policy")
+            ),
         );
     }
     if fact("aof_enabled") == "0" {

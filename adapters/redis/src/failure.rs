@@ -36,10 +36,10 @@ impl Failure {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        let code = failure.code().to_owned();
-        match failure {
-            Failure::Lost(node, error) => lost(&node, &error),
-            Failure::Refused(node, error) => refused(&node, &code, &one_line(&error.to_string())),
+        let said = one_line(&format!("{} {}", failure.code(), failure.detail()));
+        match &failure {
+            Failure::Lost(node, error) => lost(node, error),
+            Failure::Refused(node, _) => refused(node, failure.code(), &said),
         }
     }
 }
@@ -65,7 +65,9 @@ fn refused(node: &Node, code: &str, said: &str) -> Error {
     match code {
         "NOAUTH" => Error::Denied(text("set `password` (and `username`)")),
         "WRONGPASS" => Error::Denied(text("see the settings `username` and `password`")),
-        "NOPERM" => Error::Denied(text("give the user of setting `username` the commands and keys that are documented")),
+        "NOPERM" => Error::Denied(text(
+            "give the user of setting `username` the commands and keys that are documented",
+        )),
         "OOM" => Error::Unavailable(text("give the server more memory (maxmemory)")),
         "READONLY" => Error::Unavailable(text("setting `url` must lead to the primary, not to a replica")),
         "MISCONF" => Error::Unavailable(text("the server cannot write to its disk")),
@@ -91,7 +93,9 @@ fn classified_by_text(node: &Node, said: &str) -> Error {
     } else if said.contains("max number of clients") {
         Error::Unavailable(text("raise maxclients there, or use fewer `instances` here"))
     } else if said.contains("unknown command") {
-        Error::Misconfigured(text("the server lacks a command: Redis 6.2 or later is needed, with scripts enabled"))
+        Error::Misconfigured(text(
+            "the server lacks a command: Redis 6.2 or later is needed, with scripts enabled",
+        ))
     } else if said.contains("bulk length") {
         Error::Rejected(text("raise proto-max-bulk-len there"))
     } else {

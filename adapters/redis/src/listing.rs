@@ -41,8 +41,11 @@ impl Redis {
         let names = self.names.index(&key.project_key);
         let keys = [names.projects.as_str(), &names.sessions, &names.numbers];
         let at = at.to_string();
-        self.server
-            .script(script, &keys, &[key.project_key.as_bytes(), key.session_id.as_bytes(), at.as_bytes()])?;
+        self.server.script(
+            script,
+            &keys,
+            &[key.project_key.as_bytes(), key.session_id.as_bytes(), at.as_bytes()],
+        )?;
         Ok(())
     }
 
@@ -68,7 +71,9 @@ impl Redis {
     /// The subpaths of a session. The script that appends keeps their index, so there is nothing to look up.
     pub(crate) fn subpath_page(&mut self, main: &SessionKey, token: Option<&str>, limit: u32) -> Result<Page<String>> {
         let subpaths = self.names.stream(main).subpaths;
-        self.page(&subpaths, token, limit, |_, names| Ok(names.into_iter().map(Some).collect()))
+        self.page(&subpaths, token, limit, |_, names| {
+            Ok(names.into_iter().map(Some).collect())
+        })
     }
 
     /// Sessions as they are now; none for one that holds nothing but a tombstone, or nothing yet.
@@ -76,7 +81,10 @@ impl Redis {
         let state = |id| self.names.stream(&SessionKey::main(project_key, id)).state;
         let states: Vec<_> = ids.iter().map(state).collect();
         let answers = self.server.call_each(&states, "HMGET", &STATE)?;
-        ids.into_iter().zip(answers).map(|(id, answer)| session(id, answer)).collect()
+        ids.into_iter()
+            .zip(answers)
+            .map(|(id, answer)| session(id, answer))
+            .collect()
     }
 
     /// Cuts one page out of an index; `look_up` says for each name what stands for it, if anything does.
@@ -118,7 +126,13 @@ impl Redis {
     }
 }
 
-type State = (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+type State = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
 
 fn session(session_id: String, state: Value) -> Result<Option<Session>> {
     let (last, tombstone, modified, through, json): State = from_redis_value(state).map_err(unexpected)?;

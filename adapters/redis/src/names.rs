@@ -38,7 +38,10 @@ impl Names {
             encode(&key.project_key),
             encode(&key.session_id)
         );
-        let subpath = key.subpath.as_deref().map_or(String::new(), |subpath| format!(":{}", encode(subpath)));
+        let subpath = key
+            .subpath
+            .as_deref()
+            .map_or(String::new(), |subpath| format!(":{}", encode(subpath)));
         StreamNames {
             log: format!("{session}:log{subpath}"),
             state: format!("{session}:state{subpath}"),

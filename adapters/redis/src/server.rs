@@ -25,7 +25,9 @@ pub(crate) struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,15 +51,16 @@ impl Server {
         let mut command = vec![b"EVALSHA".as_slice(), hash.as_bytes(), count.as_bytes()];
         command.extend(keys.iter().map(|key| key.as_bytes()));
         command.extend_from_slice(arguments);
-        self.routed(keys.first().copied().unwrap_or_default(), |connection| {
-            match connection.call(&command) {
+        self.routed(
+            keys.first().copied().unwrap_or_default(),
+            |connection| match connection.call(&command) {
                 Err(failure) if failure.code() == "NOSCRIPT" => {
                     connection.call(&[b"SCRIPT", b"LOAD", source.as_bytes()])?;
                     connection.call(&command)
                 }
                 answer => answer,
-            }
-        })
+            },
+        )
     }
 
     /// The same command on several keys; in one round trip, unless they may be on several nodes.

@@ -78,13 +78,19 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         if self.prefix.contains(['{', '}']) {
-            return Err(misconfigured("setting `prefix` holds a brace: in a cluster, braces decide about the node"));
+            return Err(misconfigured(
+                "setting `prefix` holds a brace: in a cluster, braces decide about the node",
+            ));
         }
         if self.cluster && self.database != 0 {
-            return Err(misconfigured("setting `database` is not 0, but a cluster has no other: leave it out"));
+            return Err(misconfigured(
+                "setting `database` is not 0, but a cluster has no other: leave it out",
+            ));
         }
         if self.username.is_some() && self.password.is_none() {
-            return Err(misconfigured("setting `password` is missing, although there is a user name"));
+            return Err(misconfigured(
+                "setting `password` is missing, although there is a user name",
+            ));
         }
         Ok(())
     }
@@ -96,7 +102,9 @@ fn parse_url(text: &str) -> Result<Url> {
         .map_err(|error| misconfigured(format!("setting `url` is not redis://HOST:PORT/DATABASE: {error}")))?;
     match url.scheme() {
         "redis" | "rediss" => Ok(url),
-        _ => Err(misconfigured("setting `url` begins neither with redis:// nor, for TLS, with rediss://")),
+        _ => Err(misconfigured(
+            "setting `url` begins neither with redis:// nor, for TLS, with rediss://",
+        )),
     }
 }
 
@@ -130,7 +138,9 @@ fn client(url: &Url, ca: Option<&str>) -> Result<Option<Arc<ClientConfig>>> {
     match (url.scheme(), ca) {
         ("rediss", ca) => tls::client(ca).map(Some),
         (_, None) => Ok(None),
-        (_, Some(_)) => Err(misconfigured("setting `ca` is of no use without TLS: begin `url` with rediss://")),
+        (_, Some(_)) => Err(misconfigured(
+            "setting `ca` is of no use without TLS: begin `url` with rediss://",
+        )),
     }
 }
 
@@ -150,7 +160,10 @@ mod tests {
     fn everything_can_stand_in_the_url() {
         let options = read(&[("url", "redis://me:p%40ss@db.internal:7000/3")]).unwrap();
         assert_eq!(options.node.to_string(), "db.internal:7000");
-        assert_eq!((options.username.as_deref(), options.password.as_deref()), (Some("me"), Some("p@ss")));
+        assert_eq!(
+            (options.username.as_deref(), options.password.as_deref()),
+            (Some("me"), Some("p@ss"))
+        );
         assert_eq!((options.database, options.prefix.as_str()), (3, "mirrorbox:"));
         assert!(options.tls.is_none() && !options.cluster);
     }
@@ -185,7 +198,10 @@ mod tests {
         for (name, pairs) in refused {
             let error = read(pairs).unwrap_err();
             let text = error.to_string();
-            assert!(matches!(error, Error::Misconfigured(_)) && text.contains(name), "{text}");
+            assert!(
+                matches!(error, Error::Misconfigured(_)) && text.contains(name),
+                "{text}"
+            );
             assert!(!text.contains("hunter2"), "{text}");
         }
     }

@@ -42,7 +42,13 @@ impl Redis {
         }
     }
 
-    fn try_append(&mut self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>, indexed: u64) -> Result<Decision> {
+    fn try_append(
+        &mut self,
+        key: &SessionKey,
+        batch: &Batch,
+        summary: Option<&Summary>,
+        indexed: u64,
+    ) -> Result<Decision> {
         let StreamNames { log, state, subpaths } = self.names.stream(key);
         let previous = batch.number.saturating_sub(1);
         let [number, previous, line, indexed] = [batch.number, previous, batch.line, indexed].map(|n| n.to_string());
@@ -98,7 +104,9 @@ impl Redis {
 
     pub(crate) fn last_position(&mut self, key: &SessionKey) -> Result<Option<Position>> {
         let state = self.names.stream(key).state;
-        let stored = self.server.call(&state, &[b"HMGET", state.as_bytes(), b"last", b"digest"])?;
+        let stored = self
+            .server
+            .call(&state, &[b"HMGET", state.as_bytes(), b"last", b"digest"])?;
         let (last, digest): (Option<String>, Option<String>) = from_redis_value(stored).map_err(unexpected)?;
         Ok(match (answer::number(last)?, digest) {
             (0, _) | (_, None) => None,
@@ -110,7 +118,8 @@ impl Redis {
     pub(crate) fn remove_before(&mut self, key: &SessionKey, tombstone: u64) -> Result<()> {
         let log = self.names.stream(key).log;
         let id = tombstone.to_string();
-        self.server.call(&log, &[b"XTRIM", log.as_bytes(), b"MINID", b"=", id.as_bytes()])?;
+        self.server
+            .call(&log, &[b"XTRIM", log.as_bytes(), b"MINID", b"=", id.as_bytes()])?;
         match key.subpath {
             None => self.unindex(key, tombstone),
             Some(_) => Ok(()),

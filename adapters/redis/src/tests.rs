@@ -8,4 +8,5 @@ mod tls;
 
 use server::TestServer;
 
-mirrorbox_adapter_rules::tests!(TestServer::shared(), |server: &std::sync::Arc<TestServer>| server.adapter());
+mirrorbox_adapter_rules::tests!(TestServer::shared(), |server: &std::sync::Arc<TestServer>| server
+    .adapter());

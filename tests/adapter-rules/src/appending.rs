@@ -37,7 +37,7 @@ pub fn stored_bytes_come_back<A: Adapter>(open: impl Fn() -> A) {
 pub fn hostile_keys_stay_apart<A: Adapter>(open: impl Fn() -> A) {
     let mut adapter = open();
     let base = fresh_key().project_key;
-    let long = "é/{}:%' \\".repeat(400);
+    let long = "é/{}:%' \\".repeat(410);
     let key = |project: &str, session: &str| SessionKey::main(format!("{base}{project}"), session);
     let keys = [
         key(":b", "c"),
@@ -62,13 +62,17 @@ pub fn hostile_keys_stay_apart<A: Adapter>(open: impl Fn() -> A) {
     for (at, key) in (1..).zip(&keys) {
         assert_eq!(adapter.end(key).unwrap(), None, "{key:?}");
         let writer = format!("writer {at}");
-        adapter.append(key, batch(1, Kind::Entries, &writer, writer.as_bytes()), None).unwrap();
+        adapter
+            .append(key, batch(1, Kind::Entries, &writer, writer.as_bytes()), None)
+            .unwrap();
     }
     for (at, key) in (1..).zip(&keys) {
         assert_eq!(load(&mut adapter, key)[0].writer, format!("writer {at}"));
     }
     let sessions = adapter.list_sessions(&base, None, 1000).unwrap().items;
-    let wanted = keys.iter().filter(|key| key.project_key == base && key.subpath.is_none());
+    let wanted = keys
+        .iter()
+        .filter(|key| key.project_key == base && key.subpath.is_none());
     assert_eq!(sessions.len(), wanted.count());
 }
 
@@ -80,7 +84,10 @@ pub fn a_retry_succeeds<A: Adapter>(open: impl Fn() -> A) {
     assert_eq!(reached(&mut adapter, &key), Some(1));
     adapter.append(&key, entries(2), Some(summary(2))).unwrap();
     open().append(&key, entries(1), Some(summary(1))).unwrap();
-    assert_eq!((numbers(&mut adapter, &key), reached(&mut adapter, &key)), (vec![1, 2], Some(2)));
+    assert_eq!(
+        (numbers(&mut adapter, &key), reached(&mut adapter, &key)),
+        (vec![1, 2], Some(2))
+    );
 }
 
 /// The number holds another batch.
@@ -89,7 +96,10 @@ pub fn a_conflict_changes_nothing<A: Adapter>(open: impl Fn() -> A) {
     append_up_to(&mut adapter, &key, 3);
     let before = adapter.find_session(&key.project_key, &key.session_id).unwrap();
     for number in [1, 2, 3] {
-        assert_eq!(adapter.append(&key, foreign(number), Some(summary(9))), Err(Error::Conflict));
+        assert_eq!(
+            adapter.append(&key, foreign(number), Some(summary(9))),
+            Err(Error::Conflict)
+        );
     }
     let after = adapter.find_session(&key.project_key, &key.session_id).unwrap();
     assert_eq!(before, after);
@@ -103,9 +113,15 @@ pub fn a_gap_changes_nothing<A: Adapter>(open: impl Fn() -> A) {
     assert_eq!(end(&mut adapter, &key), None);
     append_up_to(&mut adapter, &key, 2);
     for number in [4, 9_007_199_254_740_993, u64::MAX] {
-        assert_eq!(adapter.append(&key, entries(number), Some(summary(number))), Err(Error::Conflict));
+        assert_eq!(
+            adapter.append(&key, entries(number), Some(summary(number))),
+            Err(Error::Conflict)
+        );
     }
-    assert_eq!((numbers(&mut adapter, &key), reached(&mut adapter, &key)), (vec![1, 2], Some(2)));
+    assert_eq!(
+        (numbers(&mut adapter, &key), reached(&mut adapter, &key)),
+        (vec![1, 2], Some(2))
+    );
 }
 
 /// A slow writer does not bring an old summary back, and a summary is opaque.
@@ -117,7 +133,10 @@ pub fn the_furthest_summary_counts<A: Adapter>(open: impl Fn() -> A) {
     let mut hostile = summary(4);
     hostile.json = "{\"s\":\"\\u0000\\ud800 \u{2028}'\",\"n\":1e999}".into();
     adapter.append(&key, entries(4), Some(hostile.clone())).unwrap();
-    let found = adapter.find_session(&key.project_key, &key.session_id).unwrap().unwrap();
+    let found = adapter
+        .find_session(&key.project_key, &key.session_id)
+        .unwrap()
+        .unwrap();
     assert_eq!((found.last, found.summary), (4, Some(hostile)));
     adapter.append(&key, entries(5), None).unwrap();
     assert_eq!(reached(&mut adapter, &key), Some(4));
@@ -141,7 +160,11 @@ pub fn every_number_has_one_winner<A: Adapter + Send>(open: impl Fn() -> A) {
         move || {
             let mut won = Vec::new();
             for number in 1..=NUMBERS {
-                match adapter.append(&key, batch(number, Kind::Entries, writer, b"{}\n"), Some(summary(number))) {
+                match adapter.append(
+                    &key,
+                    batch(number, Kind::Entries, writer, b"{}\n"),
+                    Some(summary(number)),
+                ) {
                     Ok(()) => won.push(number),
                     Err(error) => assert_eq!(error, Error::Conflict),
                 }
@@ -171,11 +194,20 @@ pub fn modified_never_falls<A: Adapter>(open: impl Fn() -> A) {
     let mut before = 0;
     for number in 1..=20 {
         adapter.append(&key, entries(number), None).unwrap();
-        let found = adapter.find_session(&key.project_key, &key.session_id).unwrap().unwrap();
-        assert!(found.modified >= before && found.modified > 1_600_000_000_000, "{found:?}");
+        let found = adapter
+            .find_session(&key.project_key, &key.session_id)
+            .unwrap()
+            .unwrap();
+        assert!(
+            found.modified >= before && found.modified > 1_600_000_000_000,
+            "{found:?}"
+        );
         before = found.modified;
     }
     adapter.append(&key, entries(1), None).unwrap();
-    let found = adapter.find_session(&key.project_key, &key.session_id).unwrap().unwrap();
+    let found = adapter
+        .find_session(&key.project_key, &key.session_id)
+        .unwrap()
+        .unwrap();
     assert_eq!(found.modified, before);
 }

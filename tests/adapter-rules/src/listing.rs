@@ -35,7 +35,9 @@ pub fn sessions_are_paged<A: Adapter>(open: impl Fn() -> A) {
         append_up_to(&mut adapter, &SessionKey::main(&key.project_key, id), 1 + at % 3);
     }
     for limit in [1, 2, 7, 24, 25, 26, u32::MAX] {
-        let sessions = collect(limit, |token| adapter.list_sessions(&key.project_key, token, limit).unwrap());
+        let sessions = collect(limit, |token| {
+            adapter.list_sessions(&key.project_key, token, limit).unwrap()
+        });
         let listed: Vec<_> = sessions.iter().map(|session| session.session_id.clone()).collect();
         assert_eq!(set(&listed), set(&ids));
         for session in sessions {
@@ -70,29 +72,48 @@ pub fn subpaths_are_paged<A: Adapter>(open: impl Fn() -> A) {
     }
     for limit in [1, 4, 29, 30, 31] {
         let listed = collect(limit, |token| {
-            adapter.list_subkeys(&key.project_key, &key.session_id, token, limit).unwrap()
+            adapter
+                .list_subkeys(&key.project_key, &key.session_id, token, limit)
+                .unwrap()
         });
         assert_eq!(set(&listed), set(&subpaths));
     }
-    assert!(adapter.list_sessions(&key.project_key, None, 10).unwrap().items.is_empty());
+    assert!(
+        adapter
+            .list_sessions(&key.project_key, None, 10)
+            .unwrap()
+            .items
+            .is_empty()
+    );
 }
 
 /// As the listing shows it.
 pub fn a_session_is_found<A: Adapter>(open: impl Fn() -> A) {
     let (mut adapter, key) = (open(), fresh_key());
     adapter.append(&key, entries(1), None).unwrap();
-    let found = adapter.find_session(&key.project_key, &key.session_id).unwrap().unwrap();
+    let found = adapter
+        .find_session(&key.project_key, &key.session_id)
+        .unwrap()
+        .unwrap();
     assert_eq!((found.last, &found.summary), (1, &None));
     adapter.append(&key, entries(2), Some(summary(2))).unwrap();
-    let found = adapter.find_session(&key.project_key, &key.session_id).unwrap().unwrap();
+    let found = adapter
+        .find_session(&key.project_key, &key.session_id)
+        .unwrap()
+        .unwrap();
     assert_eq!((found.last, &found.summary), (2, &Some(summary(2))));
-    assert_eq!(adapter.list_sessions(&key.project_key, None, 10).unwrap().items, [found]);
+    assert_eq!(
+        adapter.list_sessions(&key.project_key, None, 10).unwrap().items,
+        [found]
+    );
 }
 
 /// Nor what holds nothing but a tombstone.
 pub fn what_was_deleted_is_not_listed<A: Adapter>(open: impl Fn() -> A) {
     let (mut adapter, key) = (open(), fresh_key());
-    let keys: Vec<_> = (0..6).map(|at| SessionKey::main(&key.project_key, format!("s{at}"))).collect();
+    let keys: Vec<_> = (0..6)
+        .map(|at| SessionKey::main(&key.project_key, format!("s{at}")))
+        .collect();
     for key in &keys {
         append_up_to(&mut adapter, key, 2);
         append_up_to(&mut adapter, &key.with_subpath("sub"), 1);
@@ -101,9 +122,17 @@ pub fn what_was_deleted_is_not_listed<A: Adapter>(open: impl Fn() -> A) {
         adapter.delete(key, tombstone(3)).unwrap();
     }
     adapter.append(&keys[4], tombstone(3), None).unwrap();
-    adapter.append(&keys[0].with_subpath("sub"), tombstone(2), None).unwrap();
+    adapter
+        .append(&keys[0].with_subpath("sub"), tombstone(2), None)
+        .unwrap();
     let listed = collect(1, |token| adapter.list_sessions(&key.project_key, token, 1).unwrap());
-    assert_eq!(listed.iter().map(|session| session.session_id.as_str()).collect::<Vec<_>>(), ["s5"]);
+    assert_eq!(
+        listed
+            .iter()
+            .map(|session| session.session_id.as_str())
+            .collect::<Vec<_>>(),
+        ["s5"]
+    );
     let subpaths = adapter.list_subkeys(&key.project_key, "s0", None, 10).unwrap();
     assert!(subpaths.items.is_empty());
     adapter.delete(&keys[5], tombstone(3)).unwrap();

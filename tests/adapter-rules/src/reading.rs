@@ -8,7 +8,9 @@ use crate::streams::{append_up_to, batch, entries, fresh_key};
 pub fn pages_hold_what_was_asked_for<A: Adapter>(open: impl Fn() -> A) {
     let (mut adapter, key) = (open(), fresh_key());
     for number in 1..=6 {
-        adapter.append(&key, batch(number, Kind::Entries, "us", &[b'x'; 100]), None).unwrap();
+        adapter
+            .append(&key, batch(number, Kind::Entries, "us", &[b'x'; 100]), None)
+            .unwrap();
     }
     let mut numbers = |after, max_bytes| -> Vec<u64> {
         let page = adapter.load(&key, after, max_bytes).unwrap();
@@ -33,8 +35,16 @@ pub fn an_unknown_stream_is_empty<A: Adapter>(open: impl Fn() -> A) {
     assert_eq!(adapter.load(&key, 0, 1000), Ok(Vec::new()));
     assert_eq!(adapter.load(&key, 5, 1000), Ok(Vec::new()));
     assert_eq!(adapter.find_session(&key.project_key, &key.session_id), Ok(None));
-    assert!(adapter.list_sessions(&key.project_key, None, 10).unwrap().items.is_empty());
-    let subpaths = adapter.list_subkeys(&key.project_key, &key.session_id, None, 10).unwrap();
+    assert!(
+        adapter
+            .list_sessions(&key.project_key, None, 10)
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let subpaths = adapter
+        .list_subkeys(&key.project_key, &key.session_id, None, 10)
+        .unwrap();
     assert!(subpaths.items.is_empty() && subpaths.next.is_none());
 }
 
@@ -58,7 +68,9 @@ pub fn many_small_batches_come_in_order<A: Adapter>(open: impl Fn() -> A) {
 pub fn a_large_payload_comes_back<A: Adapter>(open: impl Fn() -> A) {
     let (mut adapter, key) = (open(), fresh_key());
     let mut large = batch(2, Kind::Entries, "us", b"");
-    large.payload = (0..128_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    large.payload = (0..128_u32 << 20)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
     adapter.append(&key, entries(1), None).unwrap();
     adapter.append(&key, large.clone(), None).unwrap();
     adapter.append(&key, entries(3), None).unwrap();

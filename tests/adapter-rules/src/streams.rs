@@ -25,7 +25,12 @@ pub fn batch(number: u64, kind: Kind, writer: &str, payload: &[u8]) -> Batch {
 
 /// Our batch of that number.
 pub fn entries(number: u64) -> Batch {
-    batch(number, Kind::Entries, "us", format!("{{\"line\":{number}}}\n").as_bytes())
+    batch(
+        number,
+        Kind::Entries,
+        "us",
+        format!("{{\"line\":{number}}}\n").as_bytes(),
+    )
 }
 
 /// Another writer's batch of that number.
@@ -80,5 +85,7 @@ pub fn end<A: Adapter>(adapter: &mut A, key: &SessionKey) -> Option<u64> {
 /// How far the stored summary reaches.
 pub fn reached<A: Adapter>(adapter: &mut A, key: &SessionKey) -> Option<u64> {
     let session = adapter.find_session(&key.project_key, &key.session_id).unwrap();
-    session.and_then(|session| session.summary).map(|summary| summary.through)
+    session
+        .and_then(|session| session.summary)
+        .map(|summary| summary.through)
 }

@@ -4,7 +4,9 @@ use std::thread;
 
 use mirrorbox_adapter::{Adapter, Error, Kind};
 
-use crate::streams::{append_up_to, batch, end, entries, foreign, fresh_key, load, numbers, reached, summary, tombstone};
+use crate::streams::{
+    append_up_to, batch, end, entries, foreign, fresh_key, load, numbers, reached, summary, tombstone,
+};
 
 /// From the moment it is appended, and without anything being removed.
 pub fn a_tombstone_hides_what_was_before<A: Adapter>(open: impl Fn() -> A) {
@@ -40,7 +42,10 @@ pub fn a_delete_can_be_retried<A: Adapter>(open: impl Fn() -> A) {
     adapter.delete(&key, tombstone(4)).unwrap();
     adapter.append(&key, entries(5), Some(summary(5))).unwrap();
     open().delete(&key, tombstone(4)).unwrap();
-    assert_eq!((numbers(&mut adapter, &key), reached(&mut adapter, &key)), (vec![4, 5], Some(5)));
+    assert_eq!(
+        (numbers(&mut adapter, &key), reached(&mut adapter, &key)),
+        (vec![4, 5], Some(5))
+    );
     let listed = adapter.list_sessions(&key.project_key, None, 10).unwrap().items;
     assert_eq!(listed.len(), 1, "the new session is still listed");
 }
@@ -50,7 +55,10 @@ pub fn a_late_delete_is_a_conflict<A: Adapter>(open: impl Fn() -> A) {
     let (mut adapter, key) = (open(), fresh_key());
     append_up_to(&mut adapter, &key, 3);
     assert_eq!(adapter.delete(&key, tombstone(3)), Err(Error::Conflict));
-    assert_eq!((numbers(&mut adapter, &key), reached(&mut adapter, &key)), (vec![1, 2, 3], Some(3)));
+    assert_eq!(
+        (numbers(&mut adapter, &key), reached(&mut adapter, &key)),
+        (vec![1, 2, 3], Some(3))
+    );
 }
 
 /// A greater number starts the session anew.
@@ -59,10 +67,16 @@ pub fn a_session_starts_anew<A: Adapter>(open: impl Fn() -> A) {
     append_up_to(&mut adapter, &key, 3);
     adapter.delete(&key, tombstone(4)).unwrap();
     adapter.append(&key, entries(5), Some(summary(5))).unwrap();
-    assert_eq!((numbers(&mut adapter, &key), reached(&mut adapter, &key)), (vec![4, 5], Some(5)));
+    assert_eq!(
+        (numbers(&mut adapter, &key), reached(&mut adapter, &key)),
+        (vec![4, 5], Some(5))
+    );
     adapter.delete(&key, tombstone(6)).unwrap();
     adapter.append(&key, entries(7), None).unwrap();
-    assert_eq!((numbers(&mut adapter, &key), reached(&mut adapter, &key)), (vec![6, 7], None));
+    assert_eq!(
+        (numbers(&mut adapter, &key), reached(&mut adapter, &key)),
+        (vec![6, 7], None)
+    );
 }
 
 /// The tombstone becomes batch 1.
@@ -98,7 +112,10 @@ pub fn deleting_one_stream_leaves_the_others<A: Adapter>(open: impl Fn() -> A) {
     append_up_to(&mut adapter, &key.with_subpath("other"), 1);
     adapter.delete(&agent, tombstone(2)).unwrap();
     assert_eq!(load(&mut adapter, &agent), [tombstone(2)]);
-    let left = adapter.list_subkeys(&key.project_key, &key.session_id, None, 10).unwrap().items;
+    let left = adapter
+        .list_subkeys(&key.project_key, &key.session_id, None, 10)
+        .unwrap()
+        .items;
     assert_eq!(left, ["other"]);
 }
 
@@ -111,7 +128,14 @@ pub fn a_delete_goes_on_after_an_append<A: Adapter>(open: impl Fn() -> A) {
     adapter.delete(&key, tombstone(4)).unwrap();
     assert_eq!(numbers(&mut adapter, &key), [4, 5]);
     adapter.delete(&key, tombstone(6)).unwrap();
-    assert!(adapter.list_projects(None, 1000).unwrap().items.iter().all(|project| *project != key.project_key));
+    assert!(
+        adapter
+            .list_projects(None, 1000)
+            .unwrap()
+            .items
+            .iter()
+            .all(|project| *project != key.project_key)
+    );
 }
 
 /// One instance deletes again and again while another appends behind what it finds: whatever was answered holds, and a
@@ -135,7 +159,11 @@ pub fn appends_and_deletes_race_and_no_session_is_lost<A: Adapter + Send>(open: 
             }
         }
     };
-    let jobs = [work(open(), Kind::Entries), work(open(), Kind::Entries), work(open(), Kind::Tombstone)];
+    let jobs = [
+        work(open(), Kind::Entries),
+        work(open(), Kind::Entries),
+        work(open(), Kind::Tombstone),
+    ];
     thread::scope(|scope| jobs.map(|job| scope.spawn(job)).map(|job| job.join().unwrap()));
     let mut adapter = open();
     let next = end(&mut adapter, &key).unwrap() + 1;

@@ -63,8 +63,16 @@ fn what_was_answered_survives_kill_9_and_nothing_is_doubled() {
         server.restart();
         let mut adapter = server.adapter();
         let stored = load(&mut adapter, &key);
-        assert!(stored.len() as u64 >= acknowledged, "{} of {acknowledged}", stored.len());
-        assert!(stored.into_iter().eq((1..).map(entries).take(adapter.end(&key).unwrap().unwrap().number as usize)));
+        assert!(
+            stored.len() as u64 >= acknowledged,
+            "{} of {acknowledged}",
+            stored.len()
+        );
+        assert!(
+            stored.into_iter().eq((1..)
+                .map(entries)
+                .take(adapter.end(&key).unwrap().unwrap().number as usize))
+        );
     }
 }
 
@@ -75,7 +83,10 @@ fn a_delete_that_was_interrupted_goes_on() {
     append_up_to(&mut adapter, &key, 100);
     adapter.append(&key, tombstone(101), None).unwrap();
     server.kill();
-    assert!(matches!(adapter.delete(&key, tombstone(101)), Err(Error::Unavailable(_))));
+    assert!(matches!(
+        adapter.delete(&key, tombstone(101)),
+        Err(Error::Unavailable(_))
+    ));
     server.restart();
     let log = adapter.names.stream(&key).log;
     assert_eq!(server.cli(&["XLEN", &log]), "101");

@@ -8,13 +8,22 @@ use super::server::TestServer;
 #[test]
 fn a_password_is_asked_for() {
     let server = TestServer::start(&["--requirepass", "hunter2"]);
-    for settings in [&[][..], &[("password", "hunter3")], &[("username", "me"), ("password", "hunter2")]] {
+    for settings in [
+        &[][..],
+        &[("password", "hunter3")],
+        &[("username", "me"), ("password", "hunter2")],
+    ] {
         let error = server.open(settings).unwrap_err();
-        assert!(matches!(&error, Error::Denied(text) if text.contains("`password`")), "{error}");
+        assert!(
+            matches!(&error, Error::Denied(text) if text.contains("`password`")),
+            "{error}"
+        );
         assert!(!error.to_string().contains("hunter"), "{error}");
     }
     server.open(&[("password", "hunter2")]).unwrap();
-    server.open(&[("username", "default"), ("password", "hunter2")]).unwrap();
+    server
+        .open(&[("username", "default"), ("password", "hunter2")])
+        .unwrap();
 }
 
 #[test]
@@ -22,7 +31,10 @@ fn a_user_with_the_documented_commands_can_do_everything() {
     let server = TestServer::start(&[]);
     let commands = "+info +evalsha +script|load +hget +hset +hmget +hdel +zadd +zrem +zcard +zrangebylex +xadd +xrange \
                     +xtrim +time";
-    let acl: Vec<_> = ["ACL", "SETUSER", "box", "on", ">pass", "~mirrorbox:*"].into_iter().chain(commands.split(' ')).collect();
+    let acl: Vec<_> = ["ACL", "SETUSER", "box", "on", ">pass", "~mirrorbox:*"]
+        .into_iter()
+        .chain(commands.split(' '))
+        .collect();
     assert_eq!(server.cli(&acl), "OK");
     let mut adapter = server.open(&[("username", "box"), ("password", "pass")]).unwrap();
     let key = fresh_key();
@@ -30,16 +42,24 @@ fn a_user_with_the_documented_commands_can_do_everything() {
     append_up_to(&mut adapter, &key.with_subpath("sub"), 1);
     assert_eq!(numbers(&mut adapter, &key), [1, 2]);
     adapter.list_projects(None, 10).unwrap();
-    adapter.delete(&key, mirrorbox_adapter_rules::streams::tombstone(3)).unwrap();
+    adapter
+        .delete(&key, mirrorbox_adapter_rules::streams::tombstone(3))
+        .unwrap();
     let elsewhere = server.open(&[("username", "box"), ("password", "pass"), ("prefix", "other:")]);
-    assert!(matches!(&elsewhere, Err(Error::Denied(text)) if text.contains("`username`")), "{elsewhere:?}");
+    assert!(
+        matches!(&elsewhere, Err(Error::Denied(text)) if text.contains("`username`")),
+        "{elsewhere:?}"
+    );
 }
 
 #[test]
 fn a_database_that_is_not_there_is_misconfigured() {
     let server = TestServer::shared();
     let error = server.open(&[("database", "99")]).unwrap_err();
-    assert!(matches!(&error, Error::Misconfigured(text) if text.contains("`database`")), "{error}");
+    assert!(
+        matches!(&error, Error::Misconfigured(text) if text.contains("`database`")),
+        "{error}"
+    );
     let (mut first, mut second) = (server.open(&[("database", "1")]).unwrap(), server.adapter());
     let key = fresh_key();
     append_up_to(&mut first, &key, 1);
@@ -61,7 +81,10 @@ fn nobody_there_is_unavailable() {
     let server = TestServer::start(&[]);
     server.kill();
     let error = server.open(&[]).unwrap_err();
-    assert!(matches!(&error, Error::Unavailable(text) if text.contains("`url`")), "{error}");
+    assert!(
+        matches!(&error, Error::Unavailable(text) if text.contains("`url`")),
+        "{error}"
+    );
     server.restart();
     let error = server.open(&[("url", "redis://nobody.invalid")]).unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error}");
@@ -75,9 +98,15 @@ fn a_replica_is_refused_and_a_demoted_primary_waited_for() {
     append_up_to(&mut adapter, &key, 1);
     assert_eq!(primary.cli(&["REPLICAOF", "127.0.0.1", "1"]), "OK");
     let error = primary.open(&[]).unwrap_err();
-    assert!(matches!(&error, Error::Misconfigured(text) if text.contains("replica")), "{error}");
+    assert!(
+        matches!(&error, Error::Misconfigured(text) if text.contains("replica")),
+        "{error}"
+    );
     let error = adapter.append(&key, entries(2), None).unwrap_err();
-    assert!(matches!(&error, Error::Unavailable(text) if text.contains("READONLY")), "{error}");
+    assert!(
+        matches!(&error, Error::Unavailable(text) if text.contains("READONLY")),
+        "{error}"
+    );
     assert_eq!(primary.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
     adapter.append(&key, entries(2), None).unwrap();
 }
@@ -89,7 +118,10 @@ fn a_full_server_stores_nothing_and_is_waited_for() {
     append_up_to(&mut adapter, &key, 1);
     server.cli(&["CONFIG", "SET", "maxmemory", "1mb"]);
     let error = adapter.append(&key, entries(2), None).unwrap_err();
-    assert!(matches!(&error, Error::Unavailable(text) if text.contains("maxmemory")), "{error}");
+    assert!(
+        matches!(&error, Error::Unavailable(text) if text.contains("maxmemory")),
+        "{error}"
+    );
     assert_eq!(numbers(&mut adapter, &key), [1]);
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     adapter.append(&key, entries(2), None).unwrap();
@@ -114,7 +146,10 @@ fn keys_that_something_else_uses_are_told() {
     let log = adapter.names.stream(&key).log;
     server.cli(&["SET", &log, "mine"]);
     let error = adapter.append(&key, entries(1), None).unwrap_err();
-    assert!(matches!(&error, Error::Misconfigured(text) if text.contains("`prefix`")), "{error}");
+    assert!(
+        matches!(&error, Error::Misconfigured(text) if text.contains("`prefix`")),
+        "{error}"
+    );
     assert_eq!(adapter.end(&key), Ok(None));
 }
 
@@ -145,7 +180,19 @@ fn a_session_is_readable_with_redis_cli() {
     append_up_to(&mut adapter, &key, 1);
     let shown = server.cli(&["XRANGE", &adapter.names.stream(&key).log, "-", "+"]);
     let lines: Vec<_> = shown.lines().filter(|line| !line.is_empty()).collect();
-    let wanted = ["1-0", "kind", "entries", "writer", "us", "line", "10", "digest", "us-entries-1", "payload", "{\"line\":1}"];
+    let wanted = [
+        "1-0",
+        "kind",
+        "entries",
+        "writer",
+        "us",
+        "line",
+        "10",
+        "digest",
+        "us-entries-1",
+        "payload",
+        "{\"line\":1}",
+    ];
     assert_eq!(lines, wanted);
     assert_eq!(load(&mut adapter, &key), [entries(1)]);
 }

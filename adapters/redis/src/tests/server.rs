@@ -74,7 +74,11 @@ impl TestServer {
     /// What `redis-cli` prints.
     pub(super) fn cli(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("redis-cli");
-        let output = command.args(["-p", &self.port.to_string()]).args(arguments).output().unwrap();
+        let output = command
+            .args(["-p", &self.port.to_string()])
+            .args(arguments)
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -102,9 +106,14 @@ fn spawn(dir: &TempDir, port: u16, arguments: &[String]) -> Option<Child> {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
     command.arg("--dir").arg(dir.path()).args(arguments);
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("redis-server is installed");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-server is installed");
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let ready = lines.map_while(|line| line.ok()).any(|line| line.contains("Ready to accept connections"));
+    let ready = lines
+        .map_while(|line| line.ok())
+        .any(|line| line.contains("Ready to accept connections"));
     if ready {
         return Some(child);
     }

@@ -26,8 +26,20 @@ impl Authority {
         std::fs::write(&cert, certificate.pem()).unwrap();
         std::fs::write(&private, key.serialize_pem()).unwrap();
         std::fs::write(&ca, self.0.pem()).unwrap();
-        let tls = ["--tls-cert-file", &cert, "--tls-key-file", &private, "--tls-ca-cert-file", &ca];
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let tls = [
+            "--tls-cert-file",
+            &cert,
+            "--tls-key-file",
+            &private,
+            "--tls-ca-cert-file",
+            &ca,
+        ];
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port()
+            .to_string();
         let arguments = [&tls[..], &["--tls-port", &port, "--tls-auth-clients", "no"]].concat();
         let mut server = TestServer::start_in(dir, &arguments);
         server.tls_port = Some(port);
@@ -60,7 +72,10 @@ fn any_other_certificate_is_refused() {
         let mut settings = vec![("url", url.as_str())];
         settings.extend(ca.map(|ca| ("ca", ca.as_str())));
         let error = server.open(&settings).unwrap_err();
-        assert!(matches!(&error, Error::Misconfigured(text) if text.contains("`ca`")), "{error}");
+        assert!(
+            matches!(&error, Error::Misconfigured(text) if text.contains("`ca`")),
+            "{error}"
+        );
     }
 }
 
@@ -69,5 +84,8 @@ fn a_port_without_tls_is_told() {
     let server = TestServer::shared();
     let url = server.url().replace("redis:", "rediss:");
     let error = server.open(&[("url", &url)]).unwrap_err();
-    assert!(matches!(&error, Error::Misconfigured(_) | Error::Unavailable(_)), "{error}");
+    assert!(
+        matches!(&error, Error::Misconfigured(_) | Error::Unavailable(_)),
+        "{error}"
+    );
 }
