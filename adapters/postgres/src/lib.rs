@@ -101,3 +101,6 @@ impl Adapter for Postgres {
 }
 
 mirrorbox_adapter::export!(Postgres);
+
+#[cfg(test)]
+mod tests;

@@ -56,10 +56,10 @@ impl Schema {
     }
 
     async fn version(&self, client: &Client) -> Result<Option<usize>, tokio_postgres::Error> {
-        let table = self.sql("{schema}.version");
-        let there = client
-            .query_typed("SELECT 1 WHERE to_regclass($1) IS NOT NULL", &[(&table, Type::TEXT)])
-            .await?;
+        // Not `to_regclass`: it may remember from before the lock that there was none.
+        let question = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1 AND c.relname = 'version'";
+        let there = client.query_typed(question, &[(&self.0, Type::TEXT)]).await?;
         if there.is_empty() {
             return Ok(None);
         }

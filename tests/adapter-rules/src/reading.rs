@@ -50,7 +50,7 @@ pub fn an_unknown_stream_is_empty<A: Adapter>(open: impl Fn() -> A) {
 
 /// More batches than any page holds.
 pub fn many_small_batches_come_in_order<A: Adapter>(open: impl Fn() -> A) {
-    const COUNT: u64 = 5000;
+    const COUNT: u64 = 4200;
     let (mut adapter, key) = (open(), fresh_key());
     append_up_to(&mut adapter, &key, COUNT);
     let mut loaded: Vec<Batch> = Vec::new();
