@@ -1,5 +1,6 @@
 mod check;
 mod inspect;
+mod install;
 
 use clap::{Args, Subcommand};
 use mirrorbox::host::{Destination, Destinations};
@@ -8,12 +9,13 @@ use serde::Serialize;
 
 use self::check::Check;
 use self::inspect::Inspect;
+use self::install::Install;
 use super::Context;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{Table, left};
 
-/// List the adapters of the configuration and whether they open; check one, or inspect a component
+/// List the adapters of the configuration and whether they open; check one, inspect a component, install one
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Adapters {
@@ -25,6 +27,7 @@ pub(crate) struct Adapters {
 enum What {
     Check(Check),
     Inspect(Inspect),
+    Install(Install),
 }
 
 impl Adapters {
@@ -32,6 +35,7 @@ impl Adapters {
         match self.what {
             Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
+            Some(What::Install(install)) => install.run(context).await,
             None => list(context).await,
         }
     }
