@@ -1,6 +1,7 @@
 //! The database as the adapter sees it: one connection, made again when it breaks; one transaction per question.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::ToSocketAddrs;
 
 use futures_util::future::join3;
@@ -9,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::tls::NoTls;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Error as PgError, Row};
 
 use crate::check;
 use crate::failure::Failure;
@@ -18,6 +19,9 @@ use crate::tls::Tls;
 
 /// How often a transaction is tried that collides with others.
 const TRIES: usize = 4;
+
+/// What one message may hold of one payload; the client keeps a message twice.
+pub(crate) const PIECE_BYTES: usize = 16 << 20;
 
 /// A parameter of a statement and its type: named, because a statement that asks the server for its types would have to
 /// outlive its transaction, and behind a pooling proxy the next one may be on another connection.
@@ -72,10 +76,65 @@ impl Database {
     /// connection broke or others were in the way: it must not matter whether it was done before.
     pub(crate) fn ask(&mut self, question: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
         let question = self.options.schema.sql(question);
+        self.persist(|runtime, client, begin| {
+            // All three are sent at once. If the question fails, the server takes the COMMIT for a ROLLBACK.
+            let (begun, rows, ended) = runtime.block_on(join3(
+                client.batch_execute(begin),
+                client.query_typed(&question, parameters),
+                client.batch_execute("COMMIT"),
+            ));
+            begun?;
+            let rows = rows?;
+            ended?;
+            Ok(rows)
+        })
+    }
+
+    /// As [`Database::ask`], after pieces of a payload were stored in the same transaction, one by one: the client keeps
+    /// a copy of what it is sending.
+    pub(crate) fn ask_with_pieces(
+        &mut self,
+        payload: &[u8],
+        question: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>> {
+        let piece = self
+            .options
+            .schema
+            .sql("INSERT INTO {schema}.pieces (at, bytes) VALUES ($1, $2)");
+        let forget = "DELETE FROM {schema}.pieces WHERE upload = pg_current_xact_id()";
+        let (question, forget) = (self.options.schema.sql(question), self.options.schema.sql(forget));
+        self.persist(|runtime, client, begin| {
+            runtime.block_on(async {
+                client.batch_execute(begin).await?;
+                let asked = async {
+                    for (at, bytes) in (0_i32..).zip(payload.chunks(PIECE_BYTES)) {
+                        client
+                            .query_typed(&piece, &[(&at, Type::INT4), (&bytes, Type::BYTEA)])
+                            .await?;
+                    }
+                    let rows = client.query_typed(&question, parameters).await?;
+                    client.batch_execute(&forget).await?;
+                    Ok(rows)
+                };
+                let asked = asked.await;
+                // After a failure, the server takes this for a ROLLBACK.
+                client.batch_execute("COMMIT").await?;
+                asked
+            })
+        })
+    }
+
+    /// Does something until it is done: again on a new connection if a kept one broke, again if others were in the way.
+    fn persist(&mut self, work: impl Fn(&Runtime, &Client, &str) -> Result<Vec<Row>, PgError>) -> Result<Vec<Row>> {
         let mut fresh = self.client.is_none();
         let mut tries = 1;
         loop {
-            let failure = match self.attempt(&question, parameters) {
+            let done = self.connected().and_then(|()| match &self.client {
+                Some(client) => work(&self.runtime, client, &self.begin).map_err(Failure::from),
+                None => Err(Failure::Connect(ErrorKind::NotConnected.into())),
+            });
+            let failure = match done {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
@@ -93,22 +152,11 @@ impl Database {
         }
     }
 
-    /// All three are sent at once. If the question fails, the server takes the COMMIT for a ROLLBACK.
-    fn attempt(&mut self, question: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Failure> {
-        let client = match self.client.take() {
-            Some(client) => client,
-            None => connect(&self.runtime, &self.options)?,
-        };
-        let client = self.client.insert(client);
-        let (begun, rows, ended) = self.runtime.block_on(join3(
-            client.batch_execute(&self.begin),
-            client.query_typed(question, parameters),
-            client.batch_execute("COMMIT"),
-        ));
-        begun?;
-        let rows = rows?;
-        ended?;
-        Ok(rows)
+    fn connected(&mut self) -> Result<(), Failure> {
+        if self.client.is_none() {
+            self.client = Some(connect(&self.runtime, &self.options)?);
+        }
+        Ok(())
     }
 }
 

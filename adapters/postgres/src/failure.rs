@@ -86,7 +86,7 @@ fn broken(server: &str, error: &tokio_postgres::Error) -> Error {
             "{server} and TLS: {text}; see the settings `sslmode` and `ca`, and the host's name in `url`"
         ))
     } else {
-        Error::Unavailable(format!("{server}: {text}"))
+        Error::Unavailable(format!("{server} (setting `url`): {text}"))
     }
 }
 

@@ -5,10 +5,16 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
 use crate::Postgres;
+use crate::database::{PIECE_BYTES, Parameter};
 use crate::key;
 
 const APPEND: &str = "SELECT {schema}.append($1, $2, $3, $4, $5, $6, \
-     $7::numeric, $8, $9, $10::numeric, $11, $12, $13::numeric, $14)";
+     $7::numeric, $8, $9, $10::numeric, $11, $14, $12::numeric, $13)";
+
+const APPEND_PIECES: &str = "SELECT {schema}.append($1, $2, $3, $4, $5, $6, \
+     $7::numeric, $8, $9, $10::numeric, $11, \
+     (SELECT string_agg(bytes, '' ORDER BY at) FROM {schema}.pieces WHERE upload = pg_current_xact_id()), \
+     $12::numeric, $13)";
 
 /// Sizes are looked at first, so that no more is read than is asked for. A payload that is too large for one answer
 /// comes in pieces afterwards.
@@ -40,9 +46,6 @@ const REMOVE: &str = "DELETE FROM {schema}.batches b USING {schema}.streams s
         SELECT number FROM {schema}.batches WHERE stream = s.id AND number < $2::numeric ORDER BY number LIMIT 1000
     ) RETURNING 1";
 
-/// What one answer may hold of one payload; the client keeps an answer twice.
-const PIECE_BYTES: i32 = 16 << 20;
-
 impl Postgres {
     pub(crate) fn append_batch(&mut self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<()> {
         let (project, main) = (
@@ -50,28 +53,31 @@ impl Postgres {
             key::main(&key.project_key, &key.session_id),
         );
         let stream = key::stream(key);
-        let (number, line) = (batch.number.to_string(), batch.line.to_string());
+        let (number, line, kind) = (batch.number.to_string(), batch.line.to_string(), batch.kind.name());
         let through = summary.map(|summary| summary.through.to_string());
         let json = summary.map(|summary| summary.json.as_bytes());
-        let rows = self.database.ask(
-            APPEND,
-            &[
-                (&project, Type::BYTEA),
-                (&main, Type::BYTEA),
-                (&stream, Type::BYTEA),
-                (&key.project_key, Type::TEXT),
-                (&key.session_id, Type::TEXT),
-                (&key.subpath, Type::TEXT),
-                (&number, Type::TEXT),
-                (&batch.kind.name(), Type::TEXT),
-                (&batch.writer, Type::TEXT),
-                (&line, Type::TEXT),
-                (&batch.digest, Type::TEXT),
-                (&batch.payload, Type::BYTEA),
-                (&through, Type::TEXT),
-                (&json, Type::BYTEA),
-            ],
-        )?;
+        let mut parameters: Vec<Parameter<'_>> = vec![
+            (&project, Type::BYTEA),
+            (&main, Type::BYTEA),
+            (&stream, Type::BYTEA),
+            (&key.project_key, Type::TEXT),
+            (&key.session_id, Type::TEXT),
+            (&key.subpath, Type::TEXT),
+            (&number, Type::TEXT),
+            (&kind, Type::TEXT),
+            (&batch.writer, Type::TEXT),
+            (&line, Type::TEXT),
+            (&batch.digest, Type::TEXT),
+            (&through, Type::TEXT),
+            (&json, Type::BYTEA),
+        ];
+        let rows = if batch.payload.len() > PIECE_BYTES {
+            self.database
+                .ask_with_pieces(&batch.payload, APPEND_PIECES, &parameters)?
+        } else {
+            parameters.push((&batch.payload, Type::BYTEA));
+            self.database.ask(APPEND, &parameters)?
+        };
         match rows.first().map(|row| get::<&str>(row, 0)).transpose()? {
             Some("stored") => Ok(()),
             Some("conflict") => Err(Error::Conflict),
@@ -87,7 +93,7 @@ impl Postgres {
                 (&stream, Type::BYTEA),
                 (&from, Type::TEXT),
                 (&most, Type::INT8),
-                (&i64::from(PIECE_BYTES), Type::INT8),
+                (&(PIECE_BYTES as i64), Type::INT8),
             ],
         )?;
         let Some(first) = rows.first() else {
@@ -152,8 +158,9 @@ impl Postgres {
 
     fn read_pieces(&mut self, stream: &Vec<u8>, number: u64, bytes: i64) -> Result<Option<Vec<u8>>> {
         let number = number.to_string();
-        let mut payload = Vec::with_capacity(usize::try_from(bytes).map_err(unexpected)?);
-        while payload.len() < payload.capacity() && (payload.len() as i64) < bytes {
+        let bytes = usize::try_from(bytes).map_err(unexpected)?;
+        let mut payload = Vec::with_capacity(bytes);
+        while payload.len() < bytes {
             let from = i32::try_from(payload.len() + 1).map_err(unexpected)?;
             let rows = self.database.ask(
                 PIECE,
@@ -161,7 +168,7 @@ impl Postgres {
                     (stream, Type::BYTEA),
                     (&number, Type::TEXT),
                     (&from, Type::INT4),
-                    (&PIECE_BYTES, Type::INT4),
+                    (&(PIECE_BYTES as i32), Type::INT4),
                 ],
             )?;
             match rows.first() {
@@ -186,10 +193,7 @@ impl Postgres {
     /// Removes what a stored tombstone hides. A second call goes on where the first was interrupted.
     pub(crate) fn remove_before(&mut self, key: &SessionKey, tombstone: u64) -> Result<()> {
         let (stream, tombstone) = (key::stream(key), tombstone.to_string());
-        let parameters = [
-            (&stream as &(dyn tokio_postgres::types::ToSql + Sync), Type::BYTEA),
-            (&tombstone, Type::TEXT),
-        ];
+        let parameters: [Parameter<'_>; 2] = [(&stream, Type::BYTEA), (&tombstone, Type::TEXT)];
         while !self.database.ask(REMOVE, &parameters)?.is_empty() {}
         Ok(())
     }

@@ -17,8 +17,16 @@ pub(crate) fn number(value: Option<String>) -> Result<u64> {
     value.map_or(Ok(0), |text| text.parse().map_err(unexpected))
 }
 
-/// The entry of a Redis stream as a batch. `expected` is the number that must come now.
-pub(crate) fn batch(entry: Value, expected: u64) -> Result<Batch> {
+/// An entry of a Redis stream: a batch, whose payload may have been left out.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) batch: Batch,
+    /// The size of a payload that is not in the batch.
+    pub(crate) left_out: Option<usize>,
+}
+
+/// Reads an entry. `expected` is the number that must come now.
+pub(crate) fn entry(entry: Value, expected: u64) -> Result<Entry> {
     let Value::Array(entry) = entry else {
         return Err(unexpected("an entry is no array"));
     };
@@ -38,20 +46,29 @@ pub(crate) fn batch(entry: Value, expected: u64) -> Result<Batch> {
         .ok_or_else(|| Error::corrupt(number, number, "the entry's fields are not those of a batch"))
 }
 
-fn fields_of(fields: Value, number: u64) -> Option<Batch> {
+fn fields_of(fields: Value, number: u64) -> Option<Entry> {
     let Value::Array(fields) = fields else { return None };
     let mut values = <[Value; 10]>::try_from(fields).ok()?.into_iter();
-    let mut field = |name: &str| match (values.next()?, values.next()?) {
-        (Value::BulkString(stored), Value::BulkString(value)) if stored == name.as_bytes() => Some(value),
+    let mut field = |name: &str| match values.next()? {
+        Value::BulkString(stored) if stored == name.as_bytes() => values.next(),
         _ => None,
     };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
-    Some(Batch {
-        number,
-        kind: Kind::from_name(&text(field("kind")?)?)?,
-        writer: text(field("writer")?)?,
-        line: text(field("line")?)?.parse().ok()?,
-        digest: text(field("digest")?)?,
-        payload: field("payload")?,
+    let text = |value: Value| from_redis_value::<String>(value).ok();
+    let (kind, writer, line, digest) = (field("kind")?, field("writer")?, field("line")?, field("digest")?);
+    let (payload, left_out) = match field("payload")? {
+        Value::BulkString(payload) => (payload, None),
+        Value::Int(size) => (Vec::new(), Some(usize::try_from(size).ok()?)),
+        _ => return None,
+    };
+    Some(Entry {
+        batch: Batch {
+            number,
+            kind: Kind::from_name(&text(kind)?)?,
+            writer: text(writer)?,
+            line: text(line)?.parse().ok()?,
+            digest: text(digest)?,
+            payload,
+        },
+        left_out,
     })
 }

@@ -4,14 +4,18 @@ use mirrorbox_adapter::{Batch, Error, Kind, Position, Result, SessionKey, Summar
 use redis::{Value, from_redis_value};
 
 use crate::Redis;
-use crate::answer::{self, unexpected};
+use crate::answer::{self, Entry, unexpected};
 use crate::names::StreamNames;
 
 const APPEND: &str = include_str!("scripts/append.lua");
 const LOAD: &str = include_str!("scripts/load.lua");
+const PIECE: &str = include_str!("scripts/piece.lua");
 
 /// Keeps a page of tiny batches, and the time that the server spends on it, within bounds.
 const PAGE: &str = "4096";
+
+/// What one answer may hold of one payload: the parser keeps an answer several times.
+const PIECE_BYTES: usize = 16 << 20;
 
 /// What the script decided.
 enum Decision {
@@ -78,8 +82,8 @@ impl Redis {
 
     pub(crate) fn load_page(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
         let StreamNames { log, state, .. } = self.names.stream(key);
-        let (from, bytes) = (after.to_string(), max_bytes.to_string());
-        let arguments = [from.as_bytes(), bytes.as_bytes(), PAGE.as_bytes()];
+        let (from, bytes, piece) = (after.to_string(), max_bytes.to_string(), PIECE_BYTES.to_string());
+        let arguments = [from.as_bytes(), bytes.as_bytes(), PAGE.as_bytes(), piece.as_bytes()];
         let answer = self.server.script(LOAD, &[&log, &state], &arguments)?;
         let (last, tombstone, entries): (String, String, Vec<Value>) = from_redis_value(answer).map_err(unexpected)?;
         let (last, tombstone) = (answer::number(Some(last))?, answer::number(Some(tombstone))?);
@@ -90,9 +94,15 @@ impl Redis {
         if entries.is_empty() {
             return Err(Error::corrupt(first, last, "missing, although they were stored"));
         }
+        self.read_page(&log, entries, first, last)
+    }
+
+    /// Reads entries whose numbers must be `first`, `first` + 1 and so on.
+    fn read_page(&mut self, log: &str, entries: Vec<Value>, first: u64, last: u64) -> Result<Vec<Batch>> {
         let mut page = Vec::with_capacity(entries.len());
         for (entry, expected) in entries.into_iter().zip(first..=last) {
-            match answer::batch(entry, expected) {
+            let batch = answer::entry(entry, expected).and_then(|entry| self.complete(log, entry));
+            match batch {
                 Ok(batch) => page.push(batch),
                 // What was read is good; the next page tells what is not.
                 Err(_) if !page.is_empty() => break,
@@ -100,6 +110,29 @@ impl Redis {
             }
         }
         Ok(page)
+    }
+
+    /// Fetches a payload that was too large for one answer.
+    fn complete(&mut self, log: &str, entry: Entry) -> Result<Batch> {
+        let Entry { mut batch, left_out } = entry;
+        let size = left_out.unwrap_or(0);
+        batch.payload.reserve_exact(size);
+        let (number, piece) = (batch.number.to_string(), PIECE_BYTES.to_string());
+        while batch.payload.len() < size {
+            let from = (batch.payload.len() + 1).to_string();
+            let arguments = [number.as_bytes(), from.as_bytes(), piece.as_bytes()];
+            match self.server.script(PIECE, &[log], &arguments)? {
+                Value::BulkString(bytes) if !bytes.is_empty() => batch.payload.extend_from_slice(&bytes),
+                // Whoever asks again begins at the tombstone.
+                Value::Nil => {
+                    return Err(Error::Unavailable(
+                        "the transcript was deleted while it was read".into(),
+                    ));
+                }
+                _ => return Err(unexpected("a piece of a payload is none")),
+            }
+        }
+        Ok(batch)
     }
 
     pub(crate) fn last_position(&mut self, key: &SessionKey) -> Result<Option<Position>> {

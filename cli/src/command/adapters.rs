@@ -51,6 +51,7 @@ struct Row {
     adapter: Option<String>,
     can: Vec<&'static str>,
     directories: Vec<String>,
+    network: Vec<String>,
     projects: Vec<String>,
     /// Why it did not open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,13 +89,18 @@ impl Row {
             Ok(store) => (Some(store.info()), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let grants = config.manifest.grants.dirs.iter();
+        let grants = &config.manifest.grants;
         Self {
             name: config.name.clone(),
             component: config.component.display().to_string(),
             can: info.as_ref().map_or_else(Vec::new, |info| names(info.capabilities)),
             adapter: info.map(|info| format!("{} {}", info.name, info.version)),
-            directories: grants.map(|grant| grant.host.display().to_string()).collect(),
+            directories: grants
+                .dirs
+                .iter()
+                .map(|grant| grant.host.display().to_string())
+                .collect(),
+            network: grants.network.iter().map(ToString::to_string).collect(),
             projects: config.manifest.mirror.projects.clone(),
             error,
         }
@@ -118,7 +124,7 @@ fn table(rows: &[Row]) -> Table {
             left(&row.name),
             left(row.adapter.as_deref().unwrap_or("does not open")),
             left(row.can.join(", ")),
-            left(or_nothing(&row.directories)),
+            left(or_nothing(&[&row.directories[..], &row.network[..]].concat())),
             left(row.projects.join(", ")),
         ]);
     }
@@ -148,6 +154,7 @@ mod tests {
                 compaction: false,
             }),
             directories: adapter.map(|_| "/srv".to_owned()).into_iter().collect(),
+            network: Vec::new(),
             projects: vec!["*".into()],
             error: None,
         };

@@ -42,6 +42,15 @@ CREATE TABLE {schema}.summaries (
   json bytea NOT NULL
 );
 
+-- A payload that is too large for one message, until it is put together at the end of the same transaction: nobody else
+-- ever sees a row of it.
+CREATE UNLOGGED TABLE {schema}.pieces (
+  upload xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  at int NOT NULL,
+  bytes bytea NOT NULL,
+  PRIMARY KEY (upload, at)
+);
+
 -- Decides about one batch and stores it: `stored` (now or before) or `conflict`.
 CREATE FUNCTION {schema}.append(
   a_project_digest bytea, a_main bytea, a_key bytea, a_project text, a_session text, a_subpath text,

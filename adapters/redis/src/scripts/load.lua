@@ -1,6 +1,7 @@
--- One page of batches, as of one moment: { last, tombstone, entries }.
+-- One page of batches, as of one moment: { last, tombstone, entries }. Instead of a payload that is too large for one
+-- answer stands its size.
 local log, state = KEYS[1], KEYS[2]
-local after, max_bytes, max_batches = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local after, max_bytes, max_batches, max_payload = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function before(a, b)
   return string.rep('0', 20 - #a) .. a < string.rep('0', 20 - #b) .. b
@@ -17,7 +18,9 @@ while before(after, last) and #page < max_batches and (bytes < max_bytes or #pag
   if not entry then break end
   page[#page + 1] = entry
   local fields = entry[2]
-  bytes = bytes + #fields[#fields]
+  local size = #fields[#fields]
+  bytes = bytes + size
+  if size > max_payload then fields[#fields] = size end
   from = '(' .. entry[1]
 end
 return { last, tombstone, page }
