@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -13,6 +12,7 @@ use super::event::Event;
 use super::lane::{Copied, Lane};
 use super::ledger::{Ledger, Wanted};
 use super::on_disk;
+use super::runner::Runner;
 use super::trouble::{Trouble, records};
 use crate::key::SessionKey;
 use crate::spool::Spool;
@@ -26,7 +26,7 @@ pub(super) struct Shared {
     pub(super) chance: Arc<Chance>,
     pub(super) listeners: broadcast::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
-    pub(super) runtime: Handle,
+    runner: Runner,
     destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
     copies: Mutex<Vec<Copied>>,
     spool: Mutex<Option<Arc<Spool>>>,
@@ -34,14 +34,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(cursors: Cursors, ledger: Ledger, chance: Chance, runtime: Handle) -> Arc<Self> {
+    pub(super) fn new(cursors: Cursors, ledger: Ledger, chance: Chance, runner: Runner) -> Arc<Self> {
         Arc::new(Self {
             cursors,
             ledger,
             chance: Arc::new(chance),
             listeners: super::event::channel(),
             closing: watch::Sender::new(false),
-            runtime,
+            runner,
             destinations: Mutex::default(),
             copies: Mutex::default(),
             spool: Mutex::default(),
@@ -175,7 +175,7 @@ impl Shared {
     /// Runs a task until it ends or the mirror is closed. It may be dropped at any await.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut closing = self.closing.subscribe();
-        let task = self.runtime.spawn(async move {
+        let task = self.runner.spawn(async move {
             tokio::select! {
                 biased;
                 () = async { drop(closing.wait_for(|closing| *closing).await) } => {}

@@ -1,0 +1,67 @@
+//! The mirror on machines that die, disks that forget and backends that fail, as a seed decides, beside a record of what
+//! really happened. `MIRRORBOX_SEED` runs one seed, `MIRRORBOX_SEEDS` so many.
+
+mod actions;
+pub(in crate::mirror) mod conductor;
+mod dice;
+mod log;
+mod storage;
+mod truth;
+mod verdict;
+mod world;
+
+use world::World;
+
+/// As many as take a slow core a few seconds.
+const SEEDS: u64 = 2000;
+
+/// Runs one seed; gives what happened.
+fn simulate(seed: u64) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut world = World::new(seed);
+        let conductor = world.conductor.clone();
+        conductor
+            .conduct(async {
+                for _ in 0..world.dice.within(5..40) {
+                    world.step().await;
+                }
+                world.conclude().await;
+            })
+            .await;
+        let mut truth = world.truth.lock().unwrap();
+        std::mem::take(&mut truth.trace.lines)
+    })
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn whatever_fails_every_line_is_delivered_once() {
+    let seeds = match number("MIRRORBOX_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("MIRRORBOX_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        println!("MIRRORBOX_SEED={seed}");
+        let trace = simulate(seed);
+        if std::env::var_os("MIRRORBOX_TRACE").is_some() {
+            trace.iter().for_each(|line| println!("{line}"));
+        }
+    }
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    for seed in 0..50 {
+        let (one, other) = (simulate(seed), simulate(seed));
+        let differ = one.iter().zip(&other).find(|(one, other)| one != other);
+        assert_eq!((differ, one.len()), (None, other.len()), "MIRRORBOX_SEED={seed}");
+    }
+}
