@@ -1,5 +1,5 @@
 //! The mirror on machines that die, disks that forget and backends that fail, as a seed decides, beside a record of what
-//! really happened. `MIRRORBOX_SEED` runs one seed, `MIRRORBOX_SEEDS` so many.
+//! really happened. `MIRRORBOX_SEED` runs one seed, `MIRRORBOX_SEEDS` so many; `MIRRORBOX_TRACE` prints what happens.
 
 mod actions;
 pub(in crate::mirror) mod conductor;
@@ -10,10 +10,28 @@ mod truth;
 mod verdict;
 mod world;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use conductor::Conductor;
+use truth::Truth;
 use world::World;
 
 /// As many as take a slow core a few seconds.
 const SEEDS: u64 = 2000;
+
+/// The end of a simulation: tasks hold what holds them, and who looks for a failure wants to know what came before it.
+struct Curtain(Arc<Conductor>, Arc<Mutex<Truth>>);
+
+impl Drop for Curtain {
+    fn drop(&mut self) {
+        let Self(conductor, truth) = self;
+        if std::thread::panicking() || std::env::var_os("MIRRORBOX_TRACE").is_some() {
+            let truth = truth.lock().unwrap_or_else(PoisonError::into_inner);
+            truth.trace.lines.iter().for_each(|line| println!("{line}"));
+        }
+        conductor.dismiss();
+    }
+}
 
 /// Runs one seed; gives what happened.
 fn simulate(seed: u64) -> Vec<String> {
@@ -25,6 +43,7 @@ fn simulate(seed: u64) -> Vec<String> {
     runtime.block_on(async {
         let mut world = World::new(seed);
         let conductor = world.conductor.clone();
+        let _curtain = Curtain(conductor.clone(), world.truth.clone());
         conductor
             .conduct(async {
                 for _ in 0..world.dice.within(5..40) {
@@ -33,8 +52,8 @@ fn simulate(seed: u64) -> Vec<String> {
                 world.conclude().await;
             })
             .await;
-        let mut truth = world.truth.lock().unwrap();
-        std::mem::take(&mut truth.trace.lines)
+        let truth = world.truth.lock().unwrap();
+        truth.trace.lines.clone()
     })
 }
 
@@ -50,10 +69,7 @@ fn whatever_fails_every_line_is_delivered_once() {
     };
     for seed in seeds {
         println!("MIRRORBOX_SEED={seed}");
-        let trace = simulate(seed);
-        if std::env::var_os("MIRRORBOX_TRACE").is_some() {
-            trace.iter().for_each(|line| println!("{line}"));
-        }
+        simulate(seed);
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::oneshot;
@@ -72,6 +72,12 @@ impl Conductor {
             Poll::Pending
         });
         tokio::task::unconstrained(turn).await
+    }
+
+    /// Drops every task of every troupe.
+    pub(super) fn dismiss(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(tasks);
     }
 
     fn next(&self) -> Option<Id> {

@@ -82,14 +82,6 @@ impl Trace {
     }
 }
 
-impl Drop for Trace {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.lines.iter().for_each(|line| println!("{line}"));
-        }
-    }
-}
-
 impl Truth {
     pub(super) fn new(last: bool) -> Self {
         let mut truth = Self::default();
