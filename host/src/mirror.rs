@@ -72,7 +72,7 @@ use keep::{Keeper, Keeping};
 use lane::Copied;
 use ledger::Ledger;
 use runner::Runner;
-use shared::Shared;
+use shared::{Reach, Shared};
 
 /// Brings streams to destinations. Lives on the tokio runtime that it was started on, which needs its clock.
 #[derive(Debug)]
@@ -181,10 +181,14 @@ impl Mirror {
                 continue;
             }
             let keys: Vec<_> = destination.lanes().keys().cloned().collect();
-            for key in keys.iter().filter(|key| !key.is_main() && key.to_main() == main) {
-                self.shared.want_deleted(&destination, key, writer, false)?;
+            let is_part = |key: &SessionKey| !key.is_main() && key.to_main() == main;
+            let parts: Vec<_> = keys.into_iter().filter(is_part).collect();
+            for key in &parts {
+                self.shared.want_deleted(&destination, key, writer, Reach::Stream)?;
             }
-            self.shared.want_deleted(&destination, &main, writer, true)?;
+            let known = parts.iter().filter_map(|key| key.subpath().map(str::to_owned));
+            let session = Reach::Session(known.collect());
+            self.shared.want_deleted(&destination, &main, writer, session)?;
         }
         Ok(())
     }

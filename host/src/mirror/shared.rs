@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, watch};
@@ -17,6 +17,17 @@ use super::trouble::{Trouble, records};
 use crate::key::SessionKey;
 use crate::spool::Spool;
 use crate::store::Store;
+
+/// What a delete is to reach.
+#[derive(Debug)]
+pub(super) enum Reach {
+    /// The stream. Lines that are here now are not delivered any more.
+    Stream,
+    /// The stream likewise, and everything that the destination holds of the session but these subpaths.
+    Session(BTreeSet<String>),
+    /// What the destination holds of the stream. Whatever is here of it began after the delete was asked for, and stays.
+    Others,
+}
 
 /// What all of a mirror's tasks share.
 #[derive(Debug)]
@@ -121,21 +132,26 @@ impl Shared {
         lane
     }
 
-    /// Writes down that a stream is to be deleted at a destination, and has it done. Lines that are here now are not
-    /// delivered there any more.
+    /// Writes down that a stream is to be deleted at a destination, and has it done.
     pub(super) fn want_deleted(
         self: &Arc<Self>,
         destination: &Arc<Destination>,
         key: &SessionKey,
         writer: &str,
-        session: bool,
+        reach: Reach,
     ) -> Result<(), Trouble> {
         let lane = self.lane(destination, key);
-        let ends = lane.progress().borrow().ends();
+        let ends = match reach {
+            Reach::Others => BTreeMap::new(),
+            Reach::Stream | Reach::Session(_) => lane.progress().borrow().ends(),
+        };
         let wanted = Wanted {
             writer: writer.to_owned(),
             line: ends.get(writer).copied().unwrap_or(1),
-            session,
+            session: match reach {
+                Reach::Session(known) => Some(known),
+                Reach::Stream | Reach::Others => None,
+            },
             tried: None,
         };
         let write = || {
