@@ -38,6 +38,8 @@ impl LocalCopy {
     fn new(copied: Copied, cursor: Option<&Cursor>) -> Self {
         let Copied { stream, is_live } = copied;
         let (start, end) = (stream.start(), stream.end());
+        // Without a position nobody was there: the ledger says which lines are not to be delivered.
+        let cursor = cursor.filter(|cursor| cursor.position.is_some());
         let position = cursor.and_then(|cursor| cursor.position);
         Self {
             growing: is_live.then(|| stream.follow()),
