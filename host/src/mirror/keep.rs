@@ -98,7 +98,7 @@ impl Keeper {
             stream.damage().is_none()
                 && self
                     .slowest(stream)
-                    .is_some_and(|slowest| slowest.place.line >= stream.end().line)
+                    .is_some_and(|slowest| slowest.has_reached(stream.end().line))
         };
         if !adopted.is_readable() || !adopted.streams().iter().all(is_whole) {
             return false;
@@ -138,7 +138,8 @@ impl Keeper {
         for destination in taking {
             let lane = destination.lanes().get(stream.key()).cloned()?;
             let delivered = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
-            if slowest.as_ref().is_none_or(|slowest| delivered.place < slowest.place) {
+            let reach = |delivered: &Delivered| (delivered.is_grounded, delivered.place);
+            if slowest.as_ref().is_none_or(|slowest| reach(&delivered) < reach(slowest)) {
                 slowest = Some(delivered);
             }
         }
@@ -146,7 +147,9 @@ impl Keeper {
     }
 
     fn prune(&self, stream: &Arc<Stream>) {
-        let Some(delivered) = self.slowest(stream) else { return };
+        let Some(delivered) = self.slowest(stream).filter(|slowest| slowest.is_grounded) else {
+            return;
+        };
         let (start, end) = (stream.start(), stream.end());
         let can_go = delivered.place.offset.saturating_sub(start.offset);
         if can_go < self.keeping.worth_pruning || can_go * 2 < end.offset - start.offset {

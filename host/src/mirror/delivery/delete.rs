@@ -143,7 +143,8 @@ impl Delivery {
             if from_line > copy.next.line {
                 copy.go_to(from_line)?;
             }
-            copy.is_grounded |= entry.tombstone > copy.base_position().map_or(0, |base| base.number);
+            let base = copy.base_number_at(&self.destination.name);
+            copy.is_grounded |= from_line >= copy.stream.start().line || base.is_some_and(|base| base < entry.tombstone);
         }
         Ok(())
     }
@@ -167,7 +168,7 @@ impl Delivery {
         for copy in self
             .copies
             .iter()
-            .filter(|copy| !is_ours && was_deleted(copy, tombstone))
+            .filter(|copy| !is_ours && was_deleted(copy, tombstone, &self.destination.name))
         {
             let writer = copy.stream.writer();
             let held = survey.held.get(writer).copied().unwrap_or_default();
@@ -198,7 +199,7 @@ impl Delivery {
 
 /// Whether the copy was part of what was deleted. One that began behind the tombstone, or never began there, is the
 /// session begun anew.
-fn was_deleted(copy: &LocalCopy, tombstone: &Batch) -> bool {
-    copy.base_position()
-        .map_or(copy.begun, |base| base.number < tombstone.number)
+fn was_deleted(copy: &LocalCopy, tombstone: &Batch, destination: &str) -> bool {
+    copy.base_number_at(destination)
+        .map_or(copy.begun, |base| base < tombstone.number)
 }
