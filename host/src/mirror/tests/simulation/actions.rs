@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use super::truth::{Copy, Truth};
 use super::world::{Process, World};
+use crate::disk::Disk;
 use crate::disk::simulated::{Fault, Simulated};
 use crate::key::SessionKey;
 use crate::mirror::Undelivered;
@@ -203,6 +205,13 @@ impl World {
         }
         self.machines[machine].destinations += 1;
         self.note(format_args!("m{machine} learns of d{index}"));
+        let kept = self.machines[machine].disks.spool.list(Path::new("")).unwrap();
+        let mut truth = self.truth.lock().unwrap();
+        let writers = truth.writers.iter();
+        let gone = writers.filter(|(writer, of)| **of == machine && !kept.contains(writer));
+        let gone: Vec<_> = gone.map(|(writer, _)| (index, writer.clone())).collect();
+        truth.came_too_late.extend(gone);
+        drop(truth);
         if let Some(Process { mirror, caller, .. }) = self.process(machine) {
             self.add_destination(mirror, index, *caller);
         }

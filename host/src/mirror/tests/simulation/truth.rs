@@ -54,6 +54,8 @@ pub(super) struct Truth {
     pub(super) excused: BTreeMap<Share, BTreeSet<u64>>,
     /// Destinations that are known not to take more of a machine's.
     pub(super) superseded: BTreeSet<(usize, SessionKey, usize)>,
+    /// Destinations that were added when a writer's spool had been delivered everywhere, and removed.
+    pub(super) came_too_late: BTreeSet<(usize, String)>,
     pub(super) waiting: BTreeSet<(usize, SessionKey, usize)>,
     witnesses: Vec<Witness>,
 }

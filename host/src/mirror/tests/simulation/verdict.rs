@@ -25,7 +25,8 @@ impl Truth {
     pub(super) fn is_excused(&self, at: usize, writer: &str, key: &SessionKey, line: u64) -> bool {
         let share = (at, writer.to_owned(), key.clone());
         let is_before = |end: Option<&u64>| end.is_some_and(|end| line < *end);
-        is_before(self.deleted.get(&share))
+        self.came_too_late.contains(&(at, writer.to_owned()))
+            || is_before(self.deleted.get(&share))
             || is_before(self.perhaps_deleted.get(&share))
             || self.excused.get(&share).is_some_and(|lines| lines.contains(&line))
     }
