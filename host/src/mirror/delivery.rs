@@ -250,7 +250,7 @@ impl Delivery {
     fn tell_failed(&mut self, trouble: &Trouble) {
         self.told = true;
         let tries = self.backoff.failures();
-        if let Some(copy) = self.copies.iter().find(|copy| copy.is_behind()) {
+        if let Some(copy) = self.copies.iter().find(|copy| copy.is_behind() && copy.has_lines()) {
             let (next, end) = (copy.next.line, copy.stream.end().line);
             self.announce(What::Failed {
                 writer: copy.stream.writer().to_owned(),

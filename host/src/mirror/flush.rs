@@ -163,7 +163,7 @@ impl Aim {
         let mut all: Vec<_> = progress
             .copies
             .iter()
-            .filter(|(writer, copy)| self.targets.get(*writer).is_some_and(|line| copy.place.line < *line))
+            .filter(|(writer, copy)| self.targets.get(*writer).is_some_and(|line| !copy.has_reached(*line)))
             .map(|(writer, copy)| {
                 let (entries, bytes) = copy.behind();
                 left(Some(writer.clone()), entries, bytes)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::summaries::Summaries;
 use super::survey::{Log, Survey, lines};
-use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, StoreError};
+use crate::store::{Batch, BatchDraft, Kind, LoadError, Origin, Position, Reader, StoreError};
 
 /// Why a log could not be filled.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum FillError {
+pub(super) enum FillError {
     /// The source cannot be read.
     #[error("reading from the source: {0}")]
     Source(LoadError),
@@ -22,55 +22,82 @@ pub(crate) enum FillError {
     /// The source does not hold the batch that was to be reached.
     #[error("the source does not hold it")]
     Elsewhere,
+    /// The source was deleted since: what was to be copied is not wanted any more.
+    #[error("it was deleted at the source")]
+    Deleted,
+}
+
+/// What a log lacks.
+pub(super) struct Missing {
+    /// Up to here, as the source numbers.
+    pub(super) through: Position,
+    /// This writer's lines only.
+    pub(super) only: Option<String>,
 }
 
 /// Where the target stands while it is filled.
-struct Target<'a> {
-    log: &'a Log,
+pub(super) struct Target {
+    log: Log,
     survey: Survey,
     summaries: Summaries,
 }
 
-/// Copies what `to` lacks of `from`, up to `through` or all of it. Gives the number of batches that were stored.
-pub(crate) async fn fill(from: &Log, to: &Log, through: Option<Position>) -> Result<u64, FillError> {
-    let mut summaries = Summaries::start();
-    let survey = to.survey(None, &[], &mut summaries).await.map_err(FillError::Target)?;
-    let mut target = Target {
-        log: to,
-        survey,
-        summaries,
-    };
-    let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
-    let mut stored = 0;
-    while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
-        let position = batch.position();
-        stored += u64::from(target.take(batch).await?);
-        match through {
-            Some(through) if through == position => return Ok(stored),
-            Some(through) if through.number <= position.number => return Err(FillError::Elsewhere),
-            _ => {}
-        }
-    }
-    match through {
-        Some(_) => Err(FillError::Elsewhere),
-        None => Ok(stored),
-    }
+/// What was done.
+pub(super) struct Filled {
+    /// How many batches were stored.
+    pub(super) batches: u64,
+    /// The target as it is now.
+    pub(super) survey: Survey,
+    pub(super) summaries: Summaries,
 }
 
-impl Target<'_> {
+/// Copies what the target lacks.
+pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> Result<Filled, FillError> {
+    let Missing { through, only } = missing;
+    let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
+    let mut batches = 0;
+    while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
+        let position = batch.position();
+        if batch.kind == Kind::Tombstone && position.number > through.number {
+            return Err(FillError::Deleted);
+        }
+        if only.as_ref().is_none_or(|writer| batch.origin.writer == *writer) {
+            batches += u64::from(target.take(batch).await?);
+        }
+        if position == *through {
+            let Target { survey, summaries, .. } = target;
+            return Ok(Filled {
+                batches,
+                survey,
+                summaries,
+            });
+        }
+        if position.number >= through.number {
+            return Err(FillError::Elsewhere);
+        }
+    }
+    Err(FillError::Elsewhere)
+}
+
+impl Target {
+    /// A log that was just looked at, to its end.
+    pub(super) fn new(log: Log, survey: Survey, summaries: Summaries) -> Self {
+        Self { log, survey, summaries }
+    }
+
     /// Stores what is lacking of a batch; false where nothing is.
     async fn take(&mut self, batch: Batch) -> Result<bool, FillError> {
         let chain = &self.survey.chain;
         let is_next = batch.number == chain.number() + 1 && chain.follows(&batch);
         let batch = match batch.kind {
-            // It begins the chain anew, at whatever number.
-            Kind::Tombstone if batch.number > chain.number() => batch,
+            // Whoever deletes, deletes at each destination.
+            Kind::Tombstone => return Ok(false),
             _ if is_next => batch,
             Kind::Entries => match self.lacking(&batch) {
                 Some(draft) => chain.number_draft(draft),
                 None => return Ok(false),
             },
-            Kind::Claim | Kind::Tombstone => return Ok(false),
+            Kind::Claim => return Ok(false),
         };
         self.store(&batch).await?;
         Ok(true)
@@ -101,7 +128,7 @@ impl Target<'_> {
     }
 
     async fn store(&mut self, batch: &Batch) -> Result<(), FillError> {
-        let Log { store, key, timeout } = self.log;
+        let Log { store, key, timeout } = &self.log;
         if key.is_main() {
             self.summaries.take(batch);
         }
@@ -115,13 +142,8 @@ impl Target<'_> {
                 return Err(FillError::Target(LoadError::Store { key, source }));
             }
         }
-        if batch.kind == Kind::Tombstone {
-            self.survey.held.clear();
-            self.survey.chain = Chain::at(key, batch.position());
-        }
         self.survey.chain.advance(batch);
-        let held = self.survey.held.entry(batch.origin.writer.clone()).or_default();
-        *held = (*held).max(batch.origin.line + lines(&batch.payload));
+        self.survey.note(batch, &[]);
         Ok(())
     }
 }

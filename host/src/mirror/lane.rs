@@ -35,6 +35,8 @@ pub(super) struct Delivered {
     pub(super) stream: Arc<Stream>,
     /// Everything before is there, or is not to be delivered.
     pub(super) place: Place,
+    /// What comes before its first line is there.
+    pub(super) is_grounded: bool,
     /// The end of the log when it had got there; none before the first batch.
     pub(super) position: Option<Position>,
 }
@@ -90,6 +92,7 @@ impl Lane {
     pub(super) fn add(&self, copied: Copied) {
         let delivered = Delivered {
             place: copied.stream.start(),
+            is_grounded: copied.stream.base().stored.is_none(),
             stream: copied.stream.clone(),
             position: None,
         };
@@ -137,7 +140,7 @@ impl Progress {
     pub(super) fn has_reached(&self, targets: &BTreeMap<String, u64>) -> bool {
         let reached = |(writer, line): (&String, &u64)| {
             let delivered = self.copies.get(writer);
-            delivered.is_none_or(|delivered| delivered.place.line >= *line)
+            delivered.is_none_or(|delivered| delivered.has_reached(*line))
         };
         !self.deleting && targets.iter().all(reached)
     }
@@ -159,6 +162,11 @@ impl State {
 }
 
 impl Delivered {
+    /// Whether everything before this line is done with.
+    pub(super) fn has_reached(&self, line: u64) -> bool {
+        self.is_grounded && self.place.line >= line
+    }
+
     /// Entries and bytes that are not there yet.
     pub(super) fn behind(&self) -> (u64, u64) {
         let end = self.stream.end();

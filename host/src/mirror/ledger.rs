@@ -3,7 +3,7 @@
 //! A log whose newest batch we know is a tombstone hides what came before, our own batches too. Without a record of
 //! our own we could not tell lines that were deleted from lines that were never delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,8 +44,10 @@ pub(super) struct Wanted {
     pub(super) writer: String,
     /// and before which line of that writer's.
     pub(super) line: u64,
-    /// Everything else of the session is to be deleted, too.
-    pub(super) session: bool,
+    /// Everything else of the session is to be deleted, too, but for these subpaths: a wish of its own tells of each, and
+    /// of the lines that it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<BTreeSet<String>>,
     /// The number that the tombstone was first tried at. That number was free then: a tombstone there or later, whosever
     /// it is, hides all that this one was to hide.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,3 +2,4 @@
 
 mod basics;
 mod fixture;
+pub(super) mod simulation;

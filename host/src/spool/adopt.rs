@@ -75,7 +75,9 @@ impl Adopted {
         let disk = &*self.writer.disk;
         let removed = disk
             .lock(Path::new(DOOR))
-            .and_then(|_door| disk.remove_tree(self.writer.names.dir()));
+            .and_then(|_door| disk.remove_tree(self.writer.names.dir()))
+            // Else a power failure brings it back, and nobody knows any more that it was delivered.
+            .and_then(|()| disk.sync_dir(Path::new("")));
         removed.map_err(|source| self.writer.failed(source))
     }
 

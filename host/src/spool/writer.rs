@@ -36,8 +36,12 @@ struct Identity {
 
 impl Writer {
     /// A new writer, its identity on disk.
-    pub(super) fn create(disk: Arc<dyn Disk>, alarms: broadcast::Sender<Alarm>) -> Result<Arc<Self>, SpoolError> {
-        let id = Uuid::new_v4().simple().to_string();
+    pub(super) fn create(
+        disk: Arc<dyn Disk>,
+        id: Uuid,
+        alarms: broadcast::Sender<Alarm>,
+    ) -> Result<Arc<Self>, SpoolError> {
+        let id = id.simple().to_string();
         let names = WriterNames::new(&id);
         let failed = |source| failed(&*disk, names.dir(), source);
         // Whoever adopts looks for locks that are free: there is none between the making and the locking.

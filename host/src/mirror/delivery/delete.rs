@@ -1,12 +1,13 @@
 //! Deletes, ours and other hosts'.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use super::super::destination::Entered;
 use super::super::event::What;
 use super::super::ledger::Wanted;
+use super::super::shared::Reach;
 use super::super::survey::Survey;
 use super::super::trouble::Trouble;
 use super::Delivery;
@@ -25,9 +26,8 @@ impl Delivery {
             self.lane.update(|progress| progress.deleting = false);
             return Ok(());
         };
-        if wanted.session {
-            self.want_subpaths_deleted(&wanted, at).await?;
-            wanted.session = false;
+        if let Some(known) = wanted.session.take() {
+            self.want_subpaths_deleted(&wanted.writer, &known, at).await?;
         }
         let Some(tombstone) = self.tombstone_for(&wanted) else {
             return self.deleted(None);
@@ -52,25 +52,30 @@ impl Delivery {
         }
     }
 
-    /// Everything that the destination holds of the session: each is a delete of its own from now on.
-    async fn want_subpaths_deleted(&mut self, wanted: &Wanted, at: &Entered) -> Result<(), Trouble> {
+    /// Everything else that the destination holds of the session: each is a delete of its own from now on.
+    async fn want_subpaths_deleted(
+        &mut self,
+        writer: &str,
+        known: &BTreeSet<String>,
+        at: &Entered,
+    ) -> Result<(), Trouble> {
         let (project, session) = (self.lane.key.project_key(), self.lane.key.session_id());
         let mut token = None;
         loop {
             let page = at.store.list_subkeys(project, session, token.as_deref(), PAGE);
             let page = at.call(page).await?;
-            for subpath in page.items {
+            for subpath in page.items.into_iter().filter(|subpath| !known.contains(subpath)) {
                 let key = self.lane.key.to_main().with_subpath(subpath);
                 let key = key.map_err(|error| StoreError::Contract(format!("a subpath that cannot be: {error}")))?;
                 self.shared
-                    .want_deleted(&self.destination, &key, &wanted.writer, false)?;
+                    .want_deleted(&self.destination, &key, writer, Reach::Others)?;
             }
             token = page.next;
             if token.is_none() {
                 break;
             }
         }
-        self.update_ledger(|entry| entry.wanted.iter_mut().for_each(|wanted| wanted.session = false))
+        self.update_ledger(|entry| entry.wanted.iter_mut().for_each(|wanted| wanted.session = None))
     }
 
     /// The tombstone to store: the one that is there, where its removal may have been interrupted; none where there is
@@ -96,8 +101,10 @@ impl Delivery {
 
     fn deleted(&mut self, tombstone: Option<Batch>) -> Result<(), Trouble> {
         let number = tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+        let mut hides_all = false;
         if let (Some(tombstone), Some(log)) = (tombstone, &mut self.log) {
-            if tombstone.number == log.number() + 1 {
+            hides_all = tombstone.number == log.number() + 1;
+            if hides_all {
                 log.advance(&tombstone);
                 self.summaries.take(&tombstone);
             }
@@ -107,9 +114,24 @@ impl Delivery {
             entry.wanted = None;
             entry.tombstone = entry.tombstone.max(number);
         })?;
+        if hides_all {
+            self.go_back_to_what_stays()?;
+        }
         self.skip_deleted()?;
         self.lane.update(|progress| progress.deleting = false);
         self.show_all();
+        Ok(())
+    }
+
+    /// Lines that were appended after the delete was asked for, and stored before it was done, are hidden with the rest:
+    /// they are delivered again.
+    fn go_back_to_what_stays(&mut self) -> Result<(), Trouble> {
+        let Some(entry) = self.entry.clone() else { return Ok(()) };
+        for copy in &mut self.copies {
+            copy.go_to(entry.share(copy.stream.writer()).from_line)?;
+            copy.claim = None;
+        }
+        self.claimed_by = None;
         Ok(())
     }
 
@@ -121,7 +143,9 @@ impl Delivery {
             if from_line > copy.next.line {
                 copy.go_to(from_line)?;
             }
-            copy.is_grounded |= entry.tombstone > copy.base_position().map_or(0, |base| base.number);
+            let base = copy.base_number_at(&self.destination.name);
+            copy.is_grounded |=
+                from_line >= copy.stream.start().line || base.is_some_and(|base| base < entry.tombstone);
         }
         Ok(())
     }
@@ -145,7 +169,7 @@ impl Delivery {
         for copy in self
             .copies
             .iter()
-            .filter(|copy| !is_ours && was_deleted(copy, tombstone))
+            .filter(|copy| !is_ours && was_deleted(copy, tombstone, &self.destination.name))
         {
             let writer = copy.stream.writer();
             let held = survey.held.get(writer).copied().unwrap_or_default();
@@ -176,7 +200,7 @@ impl Delivery {
 
 /// Whether the copy was part of what was deleted. One that began behind the tombstone, or never began there, is the
 /// session begun anew.
-fn was_deleted(copy: &LocalCopy, tombstone: &Batch) -> bool {
-    copy.base_position()
-        .map_or(copy.begun, |base| base.number < tombstone.number)
+fn was_deleted(copy: &LocalCopy, tombstone: &Batch, destination: &str) -> bool {
+    copy.base_number_at(destination)
+        .map_or(copy.begun, |base| base < tombstone.number)
 }
