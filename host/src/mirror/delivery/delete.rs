@@ -100,7 +100,7 @@ impl Delivery {
     }
 
     fn deleted(&mut self, tombstone: Option<Batch>) -> Result<(), Trouble> {
-        let number = tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+        let position = tombstone.as_ref().map(Batch::position);
         let mut hides_all = false;
         if let (Some(tombstone), Some(log)) = (tombstone, &mut self.log) {
             hides_all = tombstone.number == log.number() + 1;
@@ -112,7 +112,7 @@ impl Delivery {
         }
         self.update_ledger(|entry| {
             entry.wanted = None;
-            entry.tombstone = entry.tombstone.max(number);
+            position.into_iter().for_each(|position| entry.meet(position));
         })?;
         if hides_all {
             self.go_back_to_what_stays()?;
@@ -138,13 +138,14 @@ impl Delivery {
     /// Lines that the ledger says are not to be delivered are passed over.
     pub(super) fn skip_deleted(&mut self) -> Result<(), Trouble> {
         let Some(entry) = self.entry.clone() else { return Ok(()) };
+        let deleted = self.tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
         for copy in &mut self.copies {
             let from_line = entry.share(copy.stream.writer()).from_line;
             if from_line > copy.next.line {
                 copy.go_to(from_line)?;
             }
             let base = copy.base_number_at(&self.destination.name);
-            copy.is_grounded |= from_line >= copy.stream.start().line || base.is_some_and(|base| base < entry.tombstone);
+            copy.is_grounded |= from_line >= copy.stream.start().line || base.is_some_and(|base| base < deleted);
         }
         Ok(())
     }
@@ -155,7 +156,7 @@ impl Delivery {
             return Ok(());
         };
         let entry = self.read_ledger()?.clone();
-        if tombstone.number <= entry.tombstone {
+        if entry.tombstones.contains(&tombstone.position()) {
             return Ok(());
         }
         let origin = &tombstone.origin;
@@ -175,10 +176,10 @@ impl Delivery {
             let (first, end) = (copy.next.line.max(held), copy.stream.end().line);
             kept.insert(writer.to_owned(), (first, end));
         }
-        let number = tombstone.number;
+        let position = tombstone.position();
         let writers: Vec<_> = self.copies.iter().map(|copy| copy.stream.writer().to_owned()).collect();
         self.update_ledger(|entry| {
-            entry.tombstone = number;
+            entry.meet(position);
             // Whoever is here has met it.
             for writer in &writers {
                 entry.share_mut(writer);
@@ -191,6 +192,7 @@ impl Delivery {
         if !is_ours {
             kept.retain(|_, (first, end)| first < end);
             kept.values_mut().for_each(|(_, end)| *end -= 1);
+            let number = position.number;
             self.announce(What::Deleted { number, kept });
         }
         Ok(())
