@@ -20,21 +20,35 @@ const PAGE: u32 = 500;
 impl Delivery {
     /// Does what somebody wanted.
     pub(super) async fn delete(&mut self, at: &Entered) -> Result<(), Trouble> {
-        self.read_ledger()?;
-        let wanted = self.entry.as_ref().and_then(|entry| entry.wanted.clone());
-        let Some(mut wanted) = wanted else {
-            self.lane.update(|progress| progress.deleting = false);
+        // In this order: a wish that comes from now on is one more.
+        let wishes = self.lane.progress().borrow().wishes;
+        self.entry = None;
+        let Some(mut wanted) = self.read_ledger()?.wanted.clone() else {
+            self.lane.update(|progress| progress.granted = wishes);
             return Ok(());
         };
-        if let Some(known) = wanted.session.take() {
+        if let Some(known) = wanted.session.clone() {
             self.want_subpaths_deleted(&wanted.writer, &known, at).await?;
+            let session = None;
+            let listed = Wanted {
+                session,
+                ..wanted.clone()
+            };
+            return self.replace_wish(&wanted, Some(listed)).map(drop);
         }
         let Some(tombstone) = self.tombstone_for(&wanted) else {
-            return self.deleted(None);
+            return self.deleted(&wanted, wishes, None);
         };
         if wanted.tried.is_none() {
-            wanted.tried = Some(tombstone.number);
-            self.update_ledger(|entry| entry.wanted = Some(wanted))?;
+            let tried = Some(tombstone.number);
+            let trying = Wanted {
+                tried,
+                ..wanted.clone()
+            };
+            if !self.replace_wish(&wanted, Some(trying.clone()))? {
+                return Ok(());
+            }
+            wanted = trying;
         }
         let stored = match at.store.info().capabilities.deletion {
             true => at.call(at.store.delete(&self.lane.key, &tombstone)).await,
@@ -42,7 +56,7 @@ impl Delivery {
             false => at.call(at.store.append(&self.lane.key, &tombstone, None)).await,
         };
         match stored {
-            Ok(()) => self.deleted(Some(tombstone)),
+            Ok(()) => self.deleted(&wanted, wishes, Some(tombstone)),
             Err(StoreError::Conflict) => {
                 self.confirmed = 0;
                 self.in_conflict = true;
@@ -50,6 +64,18 @@ impl Delivery {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Puts a wish in the place of another; false where a newer one has come meanwhile, which stays.
+    fn replace_wish(&mut self, wanted: &Wanted, by: Option<Wanted>) -> Result<bool, Trouble> {
+        let mut is_same = false;
+        self.update_ledger(|entry| {
+            is_same = entry.wanted.as_ref() == Some(wanted);
+            if is_same {
+                entry.wanted = by;
+            }
+        })?;
+        Ok(is_same)
     }
 
     /// Everything else that the destination holds of the session: each is a delete of its own from now on.
@@ -72,10 +98,9 @@ impl Delivery {
             }
             token = page.next;
             if token.is_none() {
-                break;
+                return Ok(());
             }
         }
-        self.update_ledger(|entry| entry.wanted.iter_mut().for_each(|wanted| wanted.session = None))
     }
 
     /// The tombstone to store: the one that is there, where its removal may have been interrupted; none where there is
@@ -99,7 +124,7 @@ impl Delivery {
         }))
     }
 
-    fn deleted(&mut self, tombstone: Option<Batch>) -> Result<(), Trouble> {
+    fn deleted(&mut self, wanted: &Wanted, wishes: u64, tombstone: Option<Batch>) -> Result<(), Trouble> {
         let position = tombstone.as_ref().map(Batch::position);
         let mut hides_all = false;
         if let (Some(tombstone), Some(log)) = (tombstone, &mut self.log) {
@@ -110,15 +135,20 @@ impl Delivery {
             }
             self.tombstone = Some(tombstone);
         }
+        let mut is_done = false;
         self.update_ledger(|entry| {
-            entry.wanted = None;
+            // A wish that came meanwhile is another one.
+            is_done = entry.wanted.as_ref() == Some(wanted);
+            entry.wanted.take_if(|_| is_done);
             position.into_iter().for_each(|position| entry.meet(position));
         })?;
         if hides_all {
             self.go_back_to_what_stays()?;
         }
         self.skip_deleted()?;
-        self.lane.update(|progress| progress.deleting = false);
+        if is_done {
+            self.lane.update(|progress| progress.granted = wishes);
+        }
         self.show_all();
         Ok(())
     }
