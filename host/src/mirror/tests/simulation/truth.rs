@@ -57,6 +57,9 @@ pub(super) struct Truth {
     /// Destinations that were added when a writer's spool had been delivered everywhere, and removed.
     pub(super) came_too_late: BTreeSet<(usize, String)>,
     pub(super) waiting: BTreeSet<(usize, SessionKey, usize)>,
+    laid_by: BTreeMap<(usize, SessionKey), Log>,
+    /// Backends that were put back: what was deleted may be in them.
+    pub(super) put_back: BTreeSet<Incarnation>,
     witnesses: Vec<Witness>,
 }
 
@@ -101,6 +104,25 @@ impl Truth {
             due: BTreeMap::new(),
         });
         self.witnesses.len() - 1
+    }
+
+    /// A copy of a backend is made.
+    pub(super) fn lay_by(&mut self, of: Incarnation) {
+        self.laid_by.retain(|(at, _), _| *at != of.0);
+        let logs = self.logs.iter().filter(|((incarnation, _), _)| *incarnation == of);
+        let logs: Vec<_> = logs.map(|((_, key), log)| ((of.0, key.clone()), log.clone())).collect();
+        self.laid_by.extend(logs);
+    }
+
+    /// A backend begins anew, with nothing or with its copy.
+    pub(super) fn swap(&mut self, at: usize, number: usize, is_copy: bool) {
+        let incarnation = Incarnation(at, number);
+        if is_copy {
+            self.put_back.insert(incarnation);
+            let logs = self.laid_by.iter().filter(|((of, _), _)| *of == at);
+            let logs: Vec<_> = logs.map(|((_, key), log)| ((incarnation, key.clone()), log.clone())).collect();
+            self.logs.extend(logs);
+        }
     }
 
     pub(super) fn machine(&self, writer: &str) -> usize {

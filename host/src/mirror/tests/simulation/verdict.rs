@@ -116,6 +116,10 @@ impl World {
                 let is_there = there.contains(&(writer.as_str(), line));
                 let name = storage.name();
                 assert!(is_there || excused, "{name}: line {line} of {writer} in {key} is missing");
+                let is_deleted = truth.deleted.get(&(storage.index, writer.clone(), key.clone()));
+                let may_be = truth.put_back.contains(&storage.incarnation());
+                let is_back = is_there && !may_be && is_deleted.is_some_and(|end| line < *end);
+                assert!(!is_back, "{name}: line {line} of {writer} in {key} was deleted, and is there");
             }
         }
         drop(truth);
