@@ -191,7 +191,7 @@ impl Delivery {
     }
 
     fn is_deleting(&self) -> bool {
-        self.lane.progress().borrow().deleting
+        self.lane.progress().borrow().is_deleting()
     }
 
     fn went_well(&mut self) {

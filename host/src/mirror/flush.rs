@@ -169,7 +169,7 @@ impl Aim {
                 left(Some(writer.clone()), entries, bytes)
             })
             .collect();
-        if progress.deleting {
+        if progress.is_deleting() {
             all.push(left(None, 0, 0));
         }
         all

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::destination::Destination;
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
@@ -120,6 +121,9 @@ impl Keeper {
         let mut slowest: Option<Delivered> = None;
         for destination in taking {
             let lane = destination.lanes().get(stream.key()).cloned()?;
+            if self.is_deleting(&destination, stream) {
+                return None;
+            }
             let delivered = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
             let reach = |delivered: &Delivered| (delivered.is_grounded, delivered.place);
             if slowest
@@ -130,6 +134,17 @@ impl Keeper {
             }
         }
         slowest
+    }
+
+    /// Whether a delete is under way: lines that came after it may have to be delivered again.
+    fn is_deleting(&self, destination: &Destination, stream: &Stream) -> bool {
+        let lanes = destination.lanes();
+        let mut of_session = [stream.key().clone(), stream.key().to_main()].into_iter();
+        of_session.any(|key| {
+            lanes
+                .get(&key)
+                .is_some_and(|lane| lane.progress().borrow().is_deleting())
+        })
     }
 
     fn prune(&self, stream: &Arc<Stream>) {

@@ -12,14 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Disk};
 use crate::key::SessionKey;
+use crate::store::Position;
 
 /// What is known of one stream at one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) key: SessionKey,
-    /// The newest tombstone that was reckoned with; 0: none.
+    /// The tombstones that were reckoned with. A destination that was emptied numbers anew, so a number alone says nothing.
     #[serde(default)]
-    pub(super) tombstone: u64,
+    pub(super) tombstones: Vec<Position>,
     /// By writer.
     #[serde(default)]
     pub(super) writers: BTreeMap<String, Share>,
@@ -64,9 +65,16 @@ impl Entry {
     pub(super) fn new(key: SessionKey) -> Self {
         Self {
             key,
-            tombstone: 0,
+            tombstones: Vec::new(),
             writers: BTreeMap::new(),
             wanted: None,
+        }
+    }
+
+    /// Notes that a tombstone was reckoned with.
+    pub(super) fn meet(&mut self, tombstone: Position) {
+        if !self.tombstones.contains(&tombstone) {
+            self.tombstones.push(tombstone);
         }
     }
 

@@ -20,21 +20,35 @@ const PAGE: u32 = 500;
 impl Delivery {
     /// Does what somebody wanted.
     pub(super) async fn delete(&mut self, at: &Entered) -> Result<(), Trouble> {
-        self.read_ledger()?;
-        let wanted = self.entry.as_ref().and_then(|entry| entry.wanted.clone());
-        let Some(mut wanted) = wanted else {
-            self.lane.update(|progress| progress.deleting = false);
+        // In this order: a wish that comes from now on is one more.
+        let wishes = self.lane.progress().borrow().wishes;
+        self.entry = None;
+        let Some(mut wanted) = self.read_ledger()?.wanted.clone() else {
+            self.lane.update(|progress| progress.granted = wishes);
             return Ok(());
         };
-        if let Some(known) = wanted.session.take() {
+        if let Some(known) = wanted.session.clone() {
             self.want_subpaths_deleted(&wanted.writer, &known, at).await?;
+            let session = None;
+            let listed = Wanted {
+                session,
+                ..wanted.clone()
+            };
+            return self.replace_wish(&wanted, Some(listed)).map(drop);
         }
         let Some(tombstone) = self.tombstone_for(&wanted) else {
-            return self.deleted(None);
+            return self.deleted(&wanted, wishes, None);
         };
         if wanted.tried.is_none() {
-            wanted.tried = Some(tombstone.number);
-            self.update_ledger(|entry| entry.wanted = Some(wanted))?;
+            let tried = Some(tombstone.number);
+            let trying = Wanted {
+                tried,
+                ..wanted.clone()
+            };
+            if !self.replace_wish(&wanted, Some(trying.clone()))? {
+                return Ok(());
+            }
+            wanted = trying;
         }
         let stored = match at.store.info().capabilities.deletion {
             true => at.call(at.store.delete(&self.lane.key, &tombstone)).await,
@@ -42,7 +56,7 @@ impl Delivery {
             false => at.call(at.store.append(&self.lane.key, &tombstone, None)).await,
         };
         match stored {
-            Ok(()) => self.deleted(Some(tombstone)),
+            Ok(()) => self.deleted(&wanted, wishes, Some(tombstone)),
             Err(StoreError::Conflict) => {
                 self.confirmed = 0;
                 self.in_conflict = true;
@@ -50,6 +64,18 @@ impl Delivery {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Puts a wish in the place of another; false where a newer one has come meanwhile, which stays.
+    fn replace_wish(&mut self, wanted: &Wanted, by: Option<Wanted>) -> Result<bool, Trouble> {
+        let mut is_same = false;
+        self.update_ledger(|entry| {
+            is_same = entry.wanted.as_ref() == Some(wanted);
+            if is_same {
+                entry.wanted = by;
+            }
+        })?;
+        Ok(is_same)
     }
 
     /// Everything else that the destination holds of the session: each is a delete of its own from now on.
@@ -72,10 +98,9 @@ impl Delivery {
             }
             token = page.next;
             if token.is_none() {
-                break;
+                return Ok(());
             }
         }
-        self.update_ledger(|entry| entry.wanted.iter_mut().for_each(|wanted| wanted.session = None))
     }
 
     /// The tombstone to store: the one that is there, where its removal may have been interrupted; none where there is
@@ -99,8 +124,8 @@ impl Delivery {
         }))
     }
 
-    fn deleted(&mut self, tombstone: Option<Batch>) -> Result<(), Trouble> {
-        let number = tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+    fn deleted(&mut self, wanted: &Wanted, wishes: u64, tombstone: Option<Batch>) -> Result<(), Trouble> {
+        let position = tombstone.as_ref().map(Batch::position);
         let mut hides_all = false;
         if let (Some(tombstone), Some(log)) = (tombstone, &mut self.log) {
             hides_all = tombstone.number == log.number() + 1;
@@ -110,15 +135,20 @@ impl Delivery {
             }
             self.tombstone = Some(tombstone);
         }
+        let mut is_done = false;
         self.update_ledger(|entry| {
-            entry.wanted = None;
-            entry.tombstone = entry.tombstone.max(number);
+            // A wish that came meanwhile is another one.
+            is_done = entry.wanted.as_ref() == Some(wanted);
+            entry.wanted.take_if(|_| is_done);
+            position.into_iter().for_each(|position| entry.meet(position));
         })?;
         if hides_all {
             self.go_back_to_what_stays()?;
         }
         self.skip_deleted()?;
-        self.lane.update(|progress| progress.deleting = false);
+        if is_done {
+            self.lane.update(|progress| progress.granted = wishes);
+        }
         self.show_all();
         Ok(())
     }
@@ -138,14 +168,14 @@ impl Delivery {
     /// Lines that the ledger says are not to be delivered are passed over.
     pub(super) fn skip_deleted(&mut self) -> Result<(), Trouble> {
         let Some(entry) = self.entry.clone() else { return Ok(()) };
+        let deleted = self.tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
         for copy in &mut self.copies {
             let from_line = entry.share(copy.stream.writer()).from_line;
             if from_line > copy.next.line {
                 copy.go_to(from_line)?;
             }
             let base = copy.base_number_at(&self.destination.name);
-            copy.is_grounded |=
-                from_line >= copy.stream.start().line || base.is_some_and(|base| base < entry.tombstone);
+            copy.is_grounded |= from_line >= copy.stream.start().line || base.is_some_and(|base| base < deleted);
         }
         Ok(())
     }
@@ -156,7 +186,7 @@ impl Delivery {
             return Ok(());
         };
         let entry = self.read_ledger()?.clone();
-        if tombstone.number <= entry.tombstone {
+        if entry.tombstones.contains(&tombstone.position()) {
             return Ok(());
         }
         let origin = &tombstone.origin;
@@ -176,10 +206,10 @@ impl Delivery {
             let (first, end) = (copy.next.line.max(held), copy.stream.end().line);
             kept.insert(writer.to_owned(), (first, end));
         }
-        let number = tombstone.number;
+        let position = tombstone.position();
         let writers: Vec<_> = self.copies.iter().map(|copy| copy.stream.writer().to_owned()).collect();
         self.update_ledger(|entry| {
-            entry.tombstone = number;
+            entry.meet(position);
             // Whoever is here has met it.
             for writer in &writers {
                 entry.share_mut(writer);
@@ -192,6 +222,7 @@ impl Delivery {
         if !is_ours {
             kept.retain(|_, (first, end)| first < end);
             kept.values_mut().for_each(|(_, end)| *end -= 1);
+            let number = position.number;
             self.announce(What::Deleted { number, kept });
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::disk::simulated::{Fault, Simulated};
 use crate::key::SessionKey;
 use crate::mirror::Undelivered;
 use crate::spool::{Base, Stored};
-use crate::store::{MemoryStore, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 impl World {
     /// Something happens.
@@ -217,6 +217,16 @@ impl World {
         let gone = writers.filter(|(writer, of)| **of == machine && !kept.contains(writer));
         let gone: Vec<_> = gone.map(|(writer, _)| (index, writer.clone())).collect();
         truth.came_too_late.extend(gone);
+        // Nobody asked for a delete here; but what is copied from others lacks what was deleted there.
+        let deleted: Vec<_> = truth
+            .deleted
+            .iter()
+            .map(|((_, writer, key), end)| (writer.clone(), key.clone(), *end))
+            .collect();
+        for (writer, key, end) in deleted {
+            let line = truth.perhaps_deleted.entry((index, writer, key)).or_default();
+            *line = end.max(*line);
+        }
         drop(truth);
         if let Some(Process { mirror, caller, .. }) = self.process(machine) {
             self.add_destination(mirror, index, *caller);
@@ -285,10 +295,25 @@ impl World {
         }
         let storage = self.dice.one(&self.storages).clone();
         let incarnation = storage.incarnation();
-        self.note(format_args!("{} is emptied", storage.name()));
-        let contents = MemoryStore::new();
-        storage.swap(contents);
-        self.note(format_args!("{incarnation:?} is no more"));
+        if self.dice.percent(50) {
+            let copy = storage.copy(&self.rules.keys).await;
+            self.note(format_args!("a copy of {incarnation:?} is laid by"));
+            self.truth.lock().unwrap().lay_by(incarnation);
+            storage.change(|mood| mood.laid_by = Some(copy));
+            return;
+        }
+        let mut older = None;
+        storage.change(|mood| older = mood.laid_by.take());
+        self.note(format_args!(
+            "{} loses what it holds, or is put back: {}",
+            storage.name(),
+            older.is_some()
+        ));
+        self.truth
+            .lock()
+            .unwrap()
+            .swap(storage.index, incarnation.1 + 1, older.is_some());
+        storage.swap(older.unwrap_or_default());
         self.pass(Duration::from_millis(self.dice.below(100) as u64)).await;
         for machine in self
             .machines

@@ -34,6 +34,8 @@ pub(super) struct Storage {
 pub(super) struct Mood {
     pub(super) inside: Arc<MemoryStore>,
     pub(super) incarnation: usize,
+    /// What it held once.
+    pub(super) laid_by: Option<MemoryStore>,
     /// Every call fails like this.
     pub(super) away: Option<StoreError>,
     /// Of a hundred calls, so many fail.
@@ -79,6 +81,7 @@ impl Storage {
             mood: Mutex::new(Mood {
                 inside: Arc::default(),
                 incarnation: 0,
+                laid_by: None,
                 away: None,
                 trouble: 0,
                 slowness: 10,
@@ -118,6 +121,21 @@ impl Storage {
             mood.inside = Arc::new(contents);
             mood.incarnation += 1;
         });
+    }
+
+    /// A copy of what it holds.
+    pub(super) async fn copy(&self, keys: &[SessionKey]) -> MemoryStore {
+        let (inside, copy) = (self.inside(), MemoryStore::new());
+        for key in keys {
+            let batches = inside.load(key, 0, u32::MAX).await.unwrap();
+            let Some(last) = batches.last().cloned() else { continue };
+            copy.tamper(key, |empty| *empty = batches);
+            let session = inside.find_session(key.project_key(), key.session_id()).await.unwrap();
+            let summary = session.filter(|_| key.is_main()).and_then(|session| session.summary);
+            // Stored again, the last batch brings its summary.
+            copy.append(key, &last, summary.as_ref()).await.unwrap();
+        }
+        copy
     }
 
     fn error(&self) -> StoreError {

@@ -57,6 +57,9 @@ pub(super) struct Truth {
     /// Destinations that were added when a writer's spool had been delivered everywhere, and removed.
     pub(super) came_too_late: BTreeSet<(usize, String)>,
     pub(super) waiting: BTreeSet<(usize, SessionKey, usize)>,
+    laid_by: BTreeMap<(usize, SessionKey), Log>,
+    /// Backends that were put back: what was deleted may be in them.
+    pub(super) put_back: BTreeSet<Incarnation>,
     witnesses: Vec<Witness>,
 }
 
@@ -101,6 +104,27 @@ impl Truth {
             due: BTreeMap::new(),
         });
         self.witnesses.len() - 1
+    }
+
+    /// A copy of a backend is made.
+    pub(super) fn lay_by(&mut self, of: Incarnation) {
+        self.laid_by.retain(|(at, _), _| *at != of.0);
+        let logs = self.logs.iter().filter(|((incarnation, _), _)| *incarnation == of);
+        let logs: Vec<_> = logs.map(|((_, key), log)| ((of.0, key.clone()), log.clone())).collect();
+        self.laid_by.extend(logs);
+    }
+
+    /// A backend begins anew, with nothing or with its copy.
+    pub(super) fn swap(&mut self, at: usize, number: usize, is_copy: bool) {
+        let incarnation = Incarnation(at, number);
+        if is_copy {
+            self.put_back.insert(incarnation);
+            let logs = self.laid_by.iter().filter(|((of, _), _)| *of == at);
+            let logs: Vec<_> = logs
+                .map(|((_, key), log)| ((incarnation, key.clone()), log.clone()))
+                .collect();
+            self.logs.extend(logs);
+        }
     }
 
     pub(super) fn machine(&self, writer: &str) -> usize {
@@ -149,7 +173,10 @@ impl Truth {
                 }
                 if self.last && self.machine(writer) == caller.machine {
                     let claimed = log.claimed_by().map(|writer| self.machine(writer));
-                    assert_eq!(claimed, Some(caller.machine), "it lands behind another host's claim");
+                    // What another destination holds may be copied from there.
+                    let is_filling = claimed.is_none() && self.is_elsewhere(at.0, key, batch);
+                    let is_last = claimed == Some(caller.machine);
+                    assert!(is_last || is_filling, "it lands behind another host's claim");
                 }
             }
             Kind::Claim => {}
@@ -163,6 +190,12 @@ impl Truth {
             self.check_told(at, key, caller, log);
         }
         log.push(batch, caller);
+    }
+
+    fn is_elsewhere(&self, at: usize, key: &SessionKey, batch: &Batch) -> bool {
+        let origin = &batch.origin;
+        let mut others = (0..3).filter(|other| *other != at);
+        others.any(|other| self.was_there(other, &origin.writer, key, origin.line))
     }
 
     /// A host that writes behind others was told of them.

@@ -80,6 +80,14 @@ impl World {
         }
     }
 
+    /// The first line of a copy that its machine still has; none where the spool was removed.
+    fn kept_from(&self, machine: usize, writer: &str, key: &SessionKey) -> Option<u64> {
+        let copies = self.process(machine)?.mirror.shared.all_copies();
+        let mut streams = copies.iter().map(|copied| &copied.stream);
+        let stream = streams.find(|stream| stream.writer() == writer && stream.key() == key)?;
+        Some(stream.start().line)
+    }
+
     async fn check(&self, storage: &Arc<Storage>, key: &SessionKey) {
         let batches = read(storage, key).await;
         let truth = self.truth.lock().unwrap();
@@ -105,13 +113,24 @@ impl World {
             if truth.superseded.contains(&share) || truth.is_without_history(storage.index, key, machine) {
                 continue;
             }
+            let kept_from = self.kept_from(machine, writer, key);
             for line in (copy.base + 1..).take(copy.lines.len()) {
-                let excused = truth.is_excused(storage.index, writer, key, line);
+                // What was deleted at one destination and is not kept here cannot be brought to another.
+                let is_pruned = kept_from.is_none_or(|kept| line < kept);
+                let excused = truth.is_excused(storage.index, writer, key, line)
+                    || is_pruned && (0..self.storages.len()).any(|at| truth.is_excused(at, writer, key, line));
                 let is_there = there.contains(&(writer.as_str(), line));
                 let name = storage.name();
                 assert!(
                     is_there || excused,
                     "{name}: line {line} of {writer} in {key} is missing"
+                );
+                let is_deleted = truth.deleted.get(&(storage.index, writer.clone(), key.clone()));
+                let may_be = truth.put_back.contains(&storage.incarnation());
+                let is_back = is_there && !may_be && is_deleted.is_some_and(|end| line < *end);
+                assert!(
+                    !is_back,
+                    "{name}: line {line} of {writer} in {key} was deleted, and is there"
                 );
             }
         }
