@@ -22,6 +22,7 @@
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+//! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
 mod backoff;
 mod chance;
@@ -35,10 +36,12 @@ mod history;
 mod keep;
 mod lane;
 mod ledger;
+mod look;
 mod shared;
 mod status;
 mod summaries;
 mod survey;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -54,6 +57,7 @@ use tokio::sync::{broadcast, watch};
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
+pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
 pub use status::{DestinationStatus, StreamStatus};
 pub use trouble::Trouble;
 
@@ -95,6 +99,7 @@ impl Mirror {
         let shared = Shared::new(Cursors::new(cursors), Ledger::new(ledger), chance, Handle::current());
         let keeper = Keeper::new(shared.clone(), keep);
         shared.spawn(keeper.clone().run());
+        shared.spawn(tally::run(shared.clone()));
         Self { shared, keeper }
     }
 
@@ -120,10 +125,10 @@ impl Mirror {
         }
     }
 
-    /// A destination's store could not be opened, or is gone.
-    pub fn not_opened(&self, destination: &str, cause: String) {
+    /// A destination's store could not be opened, or is gone; and whether that may pass by itself.
+    pub fn not_opened(&self, destination: &str, cause: String, can_retry: bool) {
         if let Some(destination) = self.shared.destination(destination) {
-            destination.set_trouble(cause.clone());
+            destination.set_trouble(cause.clone(), can_retry);
             destination.announcer.announce(None, What::NotOpened { cause });
         }
     }
@@ -223,6 +228,7 @@ impl Mirror {
     /// given up; it may still land, which the next process finds out.
     pub async fn close(&self) {
         self.keeper.sweep();
+        tally::write(&self.shared);
         self.shared.end().await;
     }
 }
