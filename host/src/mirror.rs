@@ -57,8 +57,10 @@ use tokio::sync::{broadcast, watch};
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
+pub(crate) use history::{FillError, Filled, fill};
 pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
 pub use status::{DestinationStatus, StreamStatus};
+pub(crate) use survey::Log;
 pub use trouble::Trouble;
 
 use crate::config::Keep;

@@ -24,6 +24,14 @@ pub(crate) enum FillError {
     Elsewhere,
 }
 
+/// What was stored so far, by tries that failed on the way, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filled {
+    pub(crate) batches: u64,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+}
+
 /// Where the target stands while it is filled.
 struct Target<'a> {
     log: &'a Log,
@@ -31,8 +39,13 @@ struct Target<'a> {
     summaries: Summaries,
 }
 
-/// Copies what `to` lacks of `from`, up to `through` or all of it. Gives the number of batches that were stored.
-pub(crate) async fn fill(from: &Log, to: &Log, through: Option<Position>) -> Result<u64, FillError> {
+/// Copies what `to` lacks of `from`, up to `through` or all of it.
+pub(crate) async fn fill(
+    from: &Log,
+    to: &Log,
+    through: Option<Position>,
+    filled: &mut Filled,
+) -> Result<(), FillError> {
     let mut summaries = Summaries::start();
     let survey = to.survey(None, &[], &mut summaries).await.map_err(FillError::Target)?;
     let mut target = Target {
@@ -41,25 +54,24 @@ pub(crate) async fn fill(from: &Log, to: &Log, through: Option<Position>) -> Res
         summaries,
     };
     let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
-    let mut stored = 0;
     while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
         let position = batch.position();
-        stored += u64::from(target.take(batch).await?);
+        target.take(batch, filled).await?;
         match through {
-            Some(through) if through == position => return Ok(stored),
+            Some(through) if through == position => return Ok(()),
             Some(through) if through.number <= position.number => return Err(FillError::Elsewhere),
             _ => {}
         }
     }
     match through {
         Some(_) => Err(FillError::Elsewhere),
-        None => Ok(stored),
+        None => Ok(()),
     }
 }
 
 impl Target<'_> {
-    /// Stores what is lacking of a batch; false where nothing is.
-    async fn take(&mut self, batch: Batch) -> Result<bool, FillError> {
+    /// Stores what is lacking of a batch.
+    async fn take(&mut self, batch: Batch, filled: &mut Filled) -> Result<(), FillError> {
         let chain = &self.survey.chain;
         let is_next = batch.number == chain.number() + 1 && chain.follows(&batch);
         let batch = match batch.kind {
@@ -68,12 +80,15 @@ impl Target<'_> {
             _ if is_next => batch,
             Kind::Entries => match self.lacking(&batch) {
                 Some(draft) => chain.number_draft(draft),
-                None => return Ok(false),
+                None => return Ok(()),
             },
-            Kind::Claim | Kind::Tombstone => return Ok(false),
+            Kind::Claim | Kind::Tombstone => return Ok(()),
         };
         self.store(&batch).await?;
-        Ok(true)
+        filled.batches += 1;
+        filled.entries += lines(&batch.payload);
+        filled.bytes += batch.payload.len() as u64;
+        Ok(())
     }
 
     /// The lines of a batch that are not here yet.
@@ -106,7 +121,13 @@ impl Target<'_> {
             self.summaries.take(batch);
         }
         let summary = key.is_main().then(|| self.summaries.to_stored()).flatten();
-        let stored = tokio::time::timeout(*timeout, store.append(key, batch, summary.as_ref())).await;
+        let removes =
+            batch.kind == Kind::Tombstone && self.survey.chain.number() > 0 && store.info().capabilities.deletion;
+        let call = match removes {
+            true => store.delete(key, batch),
+            false => store.append(key, batch, summary.as_ref()),
+        };
+        let stored = tokio::time::timeout(*timeout, call).await;
         match stored.unwrap_or(Err(StoreError::Timeout(*timeout))) {
             Ok(()) => {}
             Err(StoreError::Conflict) => return Err(FillError::Changed),

@@ -65,6 +65,11 @@ impl StreamLook {
         self.view.read(from, self.end)
     }
 
+    /// The lines from a place on and before another one.
+    pub(crate) fn read_before(&self, from: Place, end: Place) -> Result<Option<Chunk>, ReadError> {
+        self.view.read(from, end)
+    }
+
     /// The place of a line. Reads from the beginning up to it.
     pub fn find(&self, line: u64) -> Result<Place, ReadError> {
         self.view.find(line, self.end)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::destination::Entered;
 use super::super::event::What;
-use super::super::history::{self, FillError};
+use super::super::history::{self, FillError, Filled};
 use super::super::summaries::Summaries;
 use super::super::survey::{Log, Survey};
 use super::super::trouble::Trouble;
@@ -226,9 +226,10 @@ impl Delivery {
                     store: source,
                     ..self.log_at(at)
                 };
-                match history::fill(&log, &self.log_at(at), Some(position)).await {
-                    Ok(batches) => {
-                        filled = Some((name, batches));
+                let mut copied = Filled::default();
+                match history::fill(&log, &self.log_at(at), Some(position), &mut copied).await {
+                    Ok(()) => {
+                        filled = Some((name, copied.batches));
                         break;
                     }
                     Err(FillError::Target(error)) => return Err(failed(at, error)),
