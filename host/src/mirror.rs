@@ -22,6 +22,7 @@
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+//! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
 mod backoff;
 mod chance;
@@ -35,11 +36,13 @@ mod history;
 mod keep;
 mod lane;
 mod ledger;
+mod look;
 mod runner;
 mod shared;
 mod status;
 mod summaries;
 mod survey;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -55,7 +58,10 @@ use tokio::sync::{broadcast, watch};
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
+pub(crate) use history::{FillError, Moved, copy_log};
+pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
 pub use status::{DestinationStatus, StreamStatus};
+pub(crate) use survey::Log;
 pub use trouble::Trouble;
 
 use crate::config::Keep;
@@ -98,6 +104,7 @@ impl Mirror {
     fn on(shared: Arc<Shared>, keeping: Keeping) -> Self {
         let keeper = Keeper::new(shared.clone(), keeping);
         shared.spawn(keeper.clone().run());
+        shared.spawn(tally::run(shared.clone()));
         Self { shared, keeper }
     }
 
@@ -123,10 +130,10 @@ impl Mirror {
         }
     }
 
-    /// A destination's store could not be opened, or is gone.
-    pub fn not_opened(&self, destination: &str, cause: String) {
+    /// A destination's store could not be opened, or is gone; and whether that may pass by itself.
+    pub fn not_opened(&self, destination: &str, cause: String, can_retry: bool) {
         if let Some(destination) = self.shared.destination(destination) {
-            destination.set_trouble(cause.clone());
+            destination.set_trouble(cause.clone(), can_retry);
             destination.announcer.announce(None, What::NotOpened { cause });
         }
     }
@@ -230,6 +237,7 @@ impl Mirror {
     /// given up; it may still land, which the next process finds out.
     pub async fn close(&self) {
         self.keeper.sweep();
+        tally::write(&self.shared);
         self.shared.end().await;
     }
 }

@@ -86,7 +86,7 @@ impl Opener {
             Err((cause, can_retry)) => {
                 // The old one goes on where there is one.
                 if self.adapter.is_none() {
-                    self.mirror.not_opened(&self.config.name, cause);
+                    self.mirror.not_opened(&self.config.name, cause, can_retry);
                 } else {
                     tracing::warn!(destination = self.config.name, "a change is not taken over: {cause}");
                 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::destination::Destination;
-use super::lane::Lane;
+use super::lane::{Lane, State};
 use super::shared::Shared;
 use crate::key::SessionKey;
 use crate::spool::Place;
@@ -35,6 +35,8 @@ pub struct Left {
     pub bytes: u64,
     /// Why, where that is known.
     pub cause: Option<String>,
+    /// Whether it may be delivered without anybody doing something about it.
+    pub can_retry: bool,
 }
 
 impl Undelivered {
@@ -151,6 +153,11 @@ impl Aim {
     fn left(&self) -> Vec<Left> {
         let progress = self.lane.progress().borrow().clone();
         let opened = self.destination.opened().borrow().clone();
+        let can_retry = match &progress.state {
+            State::Following => !opened.is_parked,
+            State::Retrying { .. } => true,
+            State::Parked { .. } | State::Stopped { .. } => false,
+        };
         let cause = progress.state.cause().map(ToString::to_string).or(opened.trouble);
         let left = |writer: Option<String>, entries, bytes| Left {
             destination: self.destination.name.clone(),
@@ -159,6 +166,7 @@ impl Aim {
             entries,
             bytes,
             cause: cause.clone(),
+            can_retry,
         };
         let mut all: Vec<_> = progress
             .copies
