@@ -40,10 +40,10 @@ impl Delivery {
             Known::Nothing if self.begins_behind(end) => {
                 self.log = Some(end.map_or_else(|| Chain::start(&self.lane.key), |end| Chain::at(&self.lane.key, end)));
                 self.copies.iter_mut().for_each(|copy| copy.is_grounded = true);
-                self.skip_deleted()?;
             }
             known => self.look(at, known, end).await?,
         }
+        self.skip_deleted()?;
         self.copies.iter_mut().for_each(|copy| copy.is_met = true);
         self.sum_up(at).await?;
         self.fill_history(at).await?;
