@@ -82,11 +82,7 @@ pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> R
 impl Target {
     /// A log that was just looked at, to its end.
     pub(super) fn new(log: Log, survey: Survey, summaries: Summaries) -> Self {
-        Self {
-            log,
-            survey,
-            summaries,
-        }
+        Self { log, survey, summaries }
     }
 
     /// Stores what is lacking of a batch; false where nothing is.

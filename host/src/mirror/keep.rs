@@ -143,7 +143,10 @@ impl Keeper {
             }
             let delivered = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
             let reach = |delivered: &Delivered| (delivered.is_grounded, delivered.place);
-            if slowest.as_ref().is_none_or(|slowest| reach(&delivered) < reach(slowest)) {
+            if slowest
+                .as_ref()
+                .is_none_or(|slowest| reach(&delivered) < reach(slowest))
+            {
                 slowest = Some(delivered);
             }
         }
@@ -154,7 +157,11 @@ impl Keeper {
     fn is_deleting(&self, destination: &Destination, stream: &Stream) -> bool {
         let lanes = destination.lanes();
         let mut of_session = [stream.key().clone(), stream.key().to_main()].into_iter();
-        of_session.any(|key| lanes.get(&key).is_some_and(|lane| lane.progress().borrow().is_deleting()))
+        of_session.any(|key| {
+            lanes
+                .get(&key)
+                .is_some_and(|lane| lane.progress().borrow().is_deleting())
+        })
     }
 
     fn prune(&self, stream: &Arc<Stream>) {

@@ -138,7 +138,9 @@ impl Delivery {
             copy.claim = survey.claims.get(writer).copied();
             copy.is_stopped = false;
             copy.is_grounded = held.max(from_line) >= copy.stream.start().line
-                || copy.base_number_at(&self.destination.name).is_some_and(|base| base < deleted)
+                || copy
+                    .base_number_at(&self.destination.name)
+                    .is_some_and(|base| base < deleted)
                 || copy
                     .base_position()
                     .is_none_or(|base| survey.contains.contains(&base.number));
@@ -239,7 +241,9 @@ impl Delivery {
 
     /// Fills the log up to where a copy begins, from the first destination that can.
     async fn fill_from_any(&mut self, index: usize, survey: Survey, at: &Entered) -> Result<(), Trouble> {
-        let Some(copy) = self.copies.get(index) else { return Ok(()) };
+        let Some(copy) = self.copies.get(index) else {
+            return Ok(());
+        };
         let Some(Stored { destination, position }) = copy.stream.base().stored else {
             return Ok(());
         };

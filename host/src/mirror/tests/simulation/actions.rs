@@ -39,7 +39,11 @@ impl World {
     /// Lines that are like nobody else's, or like everybody's.
     fn entries(&mut self) -> Vec<String> {
         let sizes: [Range<usize>; 5] = [1..4, 1..4, 1..20, 1..20, 20..1500];
-        let size = if self.dice.percent(10) { sizes[4].clone() } else { self.dice.one(&sizes[..4]).clone() };
+        let size = if self.dice.percent(10) {
+            sizes[4].clone()
+        } else {
+            self.dice.one(&sizes[..4]).clone()
+        };
         let count = self.dice.within(size);
         let common = self.dice.percent(20);
         let mut entry = || {
@@ -185,7 +189,9 @@ impl World {
         let trouble = *self.dice.one(&[0, 0, 5, 20, 60]);
         let slowness = *self.dice.one(&[0, 2, 10, 10, 100, 5000]);
         let name = storage.name();
-        self.note(format_args!("{name} is away: {away:?}, fails {trouble} %, takes {slowness} ms"));
+        self.note(format_args!(
+            "{name} is away: {away:?}, fails {trouble} %, takes {slowness} ms"
+        ));
         storage.change(|mood| {
             mood.away = away;
             mood.trouble = trouble;
@@ -212,7 +218,11 @@ impl World {
         let gone: Vec<_> = gone.map(|(writer, _)| (index, writer.clone())).collect();
         truth.came_too_late.extend(gone);
         // Nobody asked for a delete here; but what is copied from others lacks what was deleted there.
-        let deleted: Vec<_> = truth.deleted.iter().map(|((_, writer, key), end)| (writer.clone(), key.clone(), *end)).collect();
+        let deleted: Vec<_> = truth
+            .deleted
+            .iter()
+            .map(|((_, writer, key), end)| (writer.clone(), key.clone(), *end))
+            .collect();
         for (writer, key, end) in deleted {
             let line = truth.perhaps_deleted.entry((index, writer, key)).or_default();
             *line = end.max(*line);
@@ -247,13 +257,19 @@ impl World {
             return;
         }
         let batches = inside.load(&key, 0, u32::MAX).await.unwrap();
-        let lines = batches.iter().map(|batch| super::truth::lines(batch).count() as u64).sum();
+        let lines = batches
+            .iter()
+            .map(|batch| super::truth::lines(batch).count() as u64)
+            .sum();
         let destination = self.storages[at].name();
         let stored = Some(Stored { destination, position });
         if process.spool.begin_blocking(&key, Base { lines, stored }).is_err() {
             return;
         }
-        self.note(format_args!("m{machine} resumes {key} behind {lines} lines, d{at} {}", position.number));
+        self.note(format_args!(
+            "m{machine} resumes {key} behind {lines} lines, d{at} {}",
+            position.number
+        ));
         let id = (process.spool.writer().to_owned(), key);
         let copy = Copy {
             base: lines,
@@ -288,11 +304,22 @@ impl World {
         }
         let mut older = None;
         storage.change(|mood| older = mood.laid_by.take());
-        self.note(format_args!("{} loses what it holds, or is put back: {}", storage.name(), older.is_some()));
-        self.truth.lock().unwrap().swap(storage.index, incarnation.1 + 1, older.is_some());
+        self.note(format_args!(
+            "{} loses what it holds, or is put back: {}",
+            storage.name(),
+            older.is_some()
+        ));
+        self.truth
+            .lock()
+            .unwrap()
+            .swap(storage.index, incarnation.1 + 1, older.is_some());
         storage.swap(older.unwrap_or_default());
         self.pass(Duration::from_millis(self.dice.below(100) as u64)).await;
-        for machine in self.machines.iter().filter(|machine| machine.destinations > storage.index) {
+        for machine in self
+            .machines
+            .iter()
+            .filter(|machine| machine.destinations > storage.index)
+        {
             if let Some(Process { mirror, caller, .. }) = &machine.process {
                 mirror.opened(&storage.name(), std::sync::Arc::new(storage.connect(*caller)));
             }
@@ -309,6 +336,7 @@ fn check_flushed(truth: &Truth, left: &Undelivered, at: usize, copy: (&str, &Ses
         return;
     }
     let base = truth.copies[&(writer.to_owned(), key.clone())].base;
-    let missing = (base + 1..end).find(|line| !truth.was_there(at, writer, key, *line) && !truth.is_excused(at, writer, key, *line));
+    let missing = (base + 1..end)
+        .find(|line| !truth.was_there(at, writer, key, *line) && !truth.is_excused(at, writer, key, *line));
     assert_eq!(missing, None, "a flush says that {name} has all of {key}, {writer}");
 }

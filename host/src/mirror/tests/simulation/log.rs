@@ -37,7 +37,8 @@ impl Log {
     }
 
     pub(super) fn take_line(&mut self, writer: &str, line: u64, deleted: u64) {
-        let is_in = |lines: &BTreeMap<String, BTreeSet<u64>>| lines.get(writer).is_some_and(|lines| lines.contains(&line));
+        let is_in =
+            |lines: &BTreeMap<String, BTreeSet<u64>>| lines.get(writer).is_some_and(|lines| lines.contains(&line));
         assert!(!is_in(&self.gone), "line {line} of {writer} was deleted and is back");
         let is_back = is_in(&self.hidden) && line < deleted;
         assert!(!is_back, "line {line} of {writer} was deleted by its host and is back");
@@ -87,7 +88,11 @@ impl Log {
     /// The writers of what other machines stored since a process last did, one for each batch.
     pub(super) fn foreign_since(&self, caller: Caller) -> impl Iterator<Item = &String> {
         let is_ours = |landed: &Landed| landed.caller.process == caller.process;
-        let since = self.batches.iter().rposition(is_ours).map_or(self.batches.len(), |last| last + 1);
+        let since = self
+            .batches
+            .iter()
+            .rposition(is_ours)
+            .map_or(self.batches.len(), |last| last + 1);
         let behind = self.batches[since..].iter();
         behind
             .filter(move |landed| landed.caller.machine != caller.machine)

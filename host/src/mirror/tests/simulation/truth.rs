@@ -120,7 +120,9 @@ impl Truth {
         if is_copy {
             self.put_back.insert(incarnation);
             let logs = self.laid_by.iter().filter(|((of, _), _)| *of == at);
-            let logs: Vec<_> = logs.map(|((_, key), log)| ((incarnation, key.clone()), log.clone())).collect();
+            let logs: Vec<_> = logs
+                .map(|((_, key), log)| ((incarnation, key.clone()), log.clone()))
+                .collect();
             self.logs.extend(logs);
         }
     }
@@ -199,14 +201,20 @@ impl Truth {
     /// A host that writes behind others was told of them.
     fn check_told(&mut self, at: Incarnation, key: &SessionKey, caller: Caller, log: &Log) {
         let foreign = log.foreign_since(caller);
-        let foreign: Vec<_> = foreign.filter(|writer| self.writers[*writer] != caller.machine).collect();
+        let foreign: Vec<_> = foreign
+            .filter(|writer| self.writers[*writer] != caller.machine)
+            .collect();
         let witness = &mut self.witnesses[caller.process];
         for writer in foreign {
             let share = (at.0, writer.clone(), key.clone());
             let due = witness.due.entry(share.clone()).or_default();
             *due += 1;
             let told = witness.told.get(&share).copied().unwrap_or_default();
-            assert!(told >= *due, "p{} was told of {told} of {due} batches of {writer}", caller.process);
+            assert!(
+                told >= *due,
+                "p{} was told of {told} of {due} batches of {writer}",
+                caller.process
+            );
         }
     }
 
@@ -245,6 +253,7 @@ impl Truth {
                     let excused = self.excused.entry((at, writer, key.clone())).or_default();
                     excused.extend(first..=last);
                 }
+                self.excuse_lost(machine, at, &key);
             }
             What::Superseded { .. } => {
                 assert!(self.last, "nobody is superseded where everybody is merged");
@@ -254,6 +263,15 @@ impl Truth {
                 self.waiting.insert((at, key, machine));
             }
             _ => {}
+        }
+    }
+
+    /// What a destination held and lost before it was deleted there was deleted with the rest.
+    fn excuse_lost(&mut self, machine: usize, at: usize, key: &SessionKey) {
+        let logs = self.logs.iter().filter(|((of, stream), _)| of.0 == at && stream == key);
+        let seen: Vec<_> = logs.flat_map(|(_, log)| log.seen.clone()).collect();
+        for (writer, lines) in seen.into_iter().filter(|(writer, _)| self.writers[writer] == machine) {
+            self.excused.entry((at, writer, key.clone())).or_default().extend(lines);
         }
     }
 

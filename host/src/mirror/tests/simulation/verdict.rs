@@ -17,7 +17,10 @@ const ALL_LANDED: Duration = Duration::from_secs(1000);
 impl Truth {
     /// Whether a line was at a destination at any time.
     pub(super) fn was_there(&self, at: usize, writer: &str, key: &SessionKey, line: u64) -> bool {
-        let mut logs = self.logs.iter().filter(|((incarnation, of), _)| incarnation.0 == at && of == key);
+        let mut logs = self
+            .logs
+            .iter()
+            .filter(|((incarnation, of), _)| incarnation.0 == at && of == key);
         logs.any(|(_, log)| log.seen.get(writer).is_some_and(|lines| lines.contains(&line)))
     }
 
@@ -94,7 +97,10 @@ impl World {
                 there.insert((batch.origin.writer.as_str(), line));
             }
         }
-        let seen = truth.logs.get(&(storage.incarnation(), key.clone())).map(|log| log.seen.clone());
+        let seen = truth
+            .logs
+            .get(&(storage.incarnation(), key.clone()))
+            .map(|log| log.seen.clone());
         let seen = seen.unwrap_or_default();
         let seen: BTreeSet<_> = seen
             .iter()
@@ -115,11 +121,17 @@ impl World {
                     || is_pruned && (0..self.storages.len()).any(|at| truth.is_excused(at, writer, key, line));
                 let is_there = there.contains(&(writer.as_str(), line));
                 let name = storage.name();
-                assert!(is_there || excused, "{name}: line {line} of {writer} in {key} is missing");
+                assert!(
+                    is_there || excused,
+                    "{name}: line {line} of {writer} in {key} is missing"
+                );
                 let is_deleted = truth.deleted.get(&(storage.index, writer.clone(), key.clone()));
                 let may_be = truth.put_back.contains(&storage.incarnation());
                 let is_back = is_there && !may_be && is_deleted.is_some_and(|end| line < *end);
-                assert!(!is_back, "{name}: line {line} of {writer} in {key} was deleted, and is there");
+                assert!(
+                    !is_back,
+                    "{name}: line {line} of {writer} in {key} was deleted, and is there"
+                );
             }
         }
         drop(truth);
@@ -155,5 +167,9 @@ async fn check_summary(storage: &Storage, key: &SessionKey, batches: &[Batch]) {
     for batch in entries {
         lines(batch).for_each(|line| fold.fold(line));
     }
-    assert_eq!(summary.json, fold.to_json(), "the summary of {key} is not what its lines say");
+    assert_eq!(
+        summary.json,
+        fold.to_json(),
+        "the summary of {key} is not what its lines say"
+    );
 }

@@ -80,7 +80,10 @@ impl Rules {
         };
         Self {
             settings: (0..storages).map(settings).collect(),
-            keeping: Keeping { keep, worth_pruning: 300 },
+            keeping: Keeping {
+                keep,
+                worth_pruning: 300,
+            },
             keys,
             swaps,
         }
@@ -138,7 +141,9 @@ impl World {
         let number = truth.writers.len();
         let writer = id.simple().to_string();
         let short = truth.short(&writer);
-        truth.trace.note(format_args!("m{machine} starts p{number}, writer {short}"));
+        truth
+            .trace
+            .note(format_args!("m{machine} starts p{number}, writer {short}"));
         truth.writers.insert(writer, machine);
         let troupe = self.conductor.troupe(number as u64 + 1);
         let chance = Chance::seeded(self.dice.below(usize::MAX) as u64);
@@ -218,7 +223,12 @@ impl World {
     }
 
     fn bury(&self, process: Process) {
-        let Process { spool, mirror, troupe, caller } = process;
+        let Process {
+            spool,
+            mirror,
+            troupe,
+            caller,
+        } = process;
         troupe.kill();
         self.truth.lock().unwrap().drain(caller.process);
         drop(mirror);
