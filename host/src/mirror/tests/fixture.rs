@@ -39,6 +39,8 @@ pub(super) struct Moody {
     pub(super) inside: Arc<MemoryStore>,
     fates: Mutex<VecDeque<Fate>>,
     away: watch::Sender<Option<StoreError>>,
+    /// How long every append takes.
+    pace: Mutex<Duration>,
     calls: watch::Sender<u64>,
 }
 
@@ -54,6 +56,10 @@ impl Moody {
     /// From now on every call fails like this.
     pub(super) fn set_away(&self, error: Option<StoreError>) {
         self.away.send_replace(error);
+    }
+
+    pub(super) fn set_pace(&self, pace: Duration) {
+        *self.pace.lock().unwrap() = pace;
     }
 
     /// How many appends were tried.
@@ -78,6 +84,10 @@ impl Moody {
     }
 
     async fn change(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
+        let pace = *self.pace.lock().unwrap();
+        if !pace.is_zero() {
+            tokio::time::sleep(pace).await;
+        }
         self.calls.send_modify(|calls| *calls += 1);
         self.check()?;
         let fate = self.fates.lock().unwrap().pop_front();

@@ -253,6 +253,7 @@ impl Truth {
                     let excused = self.excused.entry((at, writer, key.clone())).or_default();
                     excused.extend(first..=last);
                 }
+                self.excuse_lost(machine, at, &key);
             }
             What::Superseded { .. } => {
                 assert!(self.last, "nobody is superseded where everybody is merged");
@@ -262,6 +263,15 @@ impl Truth {
                 self.waiting.insert((at, key, machine));
             }
             _ => {}
+        }
+    }
+
+    /// What a destination held and lost before it was deleted there was deleted with the rest.
+    fn excuse_lost(&mut self, machine: usize, at: usize, key: &SessionKey) {
+        let logs = self.logs.iter().filter(|((of, stream), _)| of.0 == at && stream == key);
+        let seen: Vec<_> = logs.flat_map(|(_, log)| log.seen.clone()).collect();
+        for (writer, lines) in seen.into_iter().filter(|(writer, _)| self.writers[writer] == machine) {
+            self.excused.entry((at, writer, key.clone())).or_default().extend(lines);
         }
     }
 
