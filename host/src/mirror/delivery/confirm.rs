@@ -112,6 +112,7 @@ impl Delivery {
     /// The log goes on as we know it, and others wrote behind us, or late batches of ours arrived.
     fn take_in(&mut self, survey: Survey) -> Result<(), Trouble> {
         self.tell_of_foreigners(&survey);
+        self.note_begun(&survey)?;
         self.note_claims(&survey);
         for copy in &mut self.copies {
             let writer = copy.stream.writer();
@@ -125,9 +126,29 @@ impl Delivery {
         Ok(())
     }
 
+    /// Whoever fills a log brings it lines that their own writers never did. That they are there is on disk before any
+    /// cursor tells that the log was seen: the next process would take them for lines that were never delivered.
+    fn note_begun(&mut self, survey: &Survey) -> Result<(), Trouble> {
+        let is_new = |copy: &&mut LocalCopy| !copy.begun && survey.held.contains_key(copy.stream.writer());
+        let mut writers = Vec::new();
+        for copy in self.copies.iter_mut().filter(is_new) {
+            copy.begun = true;
+            writers.push(copy.stream.writer().to_owned());
+        }
+        if writers.is_empty() {
+            return Ok(());
+        }
+        self.update_ledger(|entry| {
+            for writer in &writers {
+                entry.share_mut(writer).begun = true;
+            }
+        })
+    }
+
     /// Where everybody stands is what the log says, all of it.
     fn start_over(&mut self, survey: Survey) -> Result<(), Trouble> {
         self.meet_tombstone(&survey)?;
+        self.note_begun(&survey)?;
         self.note_claims(&survey);
         let deleted = survey.tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
         let entry = self.entry.clone();

@@ -21,6 +21,7 @@ struct World {
     disk: Simulated,
     spool: Option<Spool>,
     adopted: Vec<Adopted>,
+    half_removed: Option<String>,
     expected: BTreeMap<(String, SessionKey), Expected>,
     next: usize,
 }
@@ -33,6 +34,7 @@ impl World {
             spool: Some(open(&disk)),
             disk,
             adopted: Vec::new(),
+            half_removed: None,
             expected: BTreeMap::new(),
             next: 0,
         }
@@ -118,7 +120,18 @@ impl World {
         let writer = adopted.writer().to_owned();
         match adopted.remove() {
             Ok(()) => self.expected.retain(|(of, _), _| *of != writer),
-            Err(_) => self.restart(),
+            Err(_) => {
+                self.half_removed = Some(writer);
+                self.restart();
+            }
+        }
+    }
+
+    /// What could not be removed for good is there or not: all of it, either way.
+    fn settle_removed(&mut self) {
+        let Some(writer) = self.half_removed.take() else { return };
+        if !self.streams().iter().any(|stream| stream.writer() == writer) {
+            self.expected.retain(|(of, _), _| *of != writer);
         }
     }
 
@@ -148,6 +161,7 @@ impl World {
         self.spool = Some(spool);
         self.expected
             .retain(|_, expected| !expected.lines.is_empty() || !expected.unsure.is_empty());
+        self.settle_removed();
         self.settle_unsure();
         self.check_all();
     }
