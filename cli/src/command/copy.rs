@@ -112,7 +112,10 @@ fn summary(report: &CopyReport) -> String {
 
 fn exit(report: &CopyReport) -> Exit {
     let failures = report.streams.iter().filter_map(|stream| stream.failure.as_ref());
-    match failures.map(|failure| failure.can_retry).reduce(|one, other| one && other) {
+    match failures
+        .map(|failure| failure.can_retry)
+        .reduce(|one, other| one && other)
+    {
         None => Exit::Done,
         // What is lacking comes with the next run.
         Some(true) => Exit::Undelivered,

@@ -40,7 +40,15 @@ fn print(output: &mut Output, look: &Look) -> Result<(), CliError> {
 }
 
 fn destinations(destinations: &[DestinationLook], now: SystemTime) -> Table {
-    let mut table = Table::new(&["DESTINATION", "STREAMS", "ENTRIES", "BYTES", "OLDEST", "DELETES", "EVENTS"]);
+    let mut table = Table::new(&[
+        "DESTINATION",
+        "STREAMS",
+        "ENTRIES",
+        "BYTES",
+        "OLDEST",
+        "DELETES",
+        "EVENTS",
+    ]);
     for destination in destinations {
         table.row([
             left(&destination.destination),
@@ -106,7 +114,10 @@ fn age(oldest: Option<u64>, waiting: u64, now: SystemTime) -> String {
 }
 
 fn events(destination: &DestinationLook) -> String {
-    let events = destination.events.iter().map(|(event, count)| format!("{event} {count}"));
+    let events = destination
+        .events
+        .iter()
+        .map(|(event, count)| format!("{event} {count}"));
     events.collect::<Vec<_>>().join(", ")
 }
 
@@ -115,11 +126,26 @@ fn remarks(look: &Look) -> Vec<String> {
     let mut remarks = Vec::new();
     for destination in &look.destinations {
         let name = &destination.destination;
-        remarks.extend(destination.deletes.iter().map(|key| format!("`{name}`: {key} is still to be deleted")));
-        remarks.extend(destination.problems.iter().map(|problem| format!("`{name}`: {problem}")));
+        remarks.extend(
+            destination
+                .deletes
+                .iter()
+                .map(|key| format!("`{name}`: {key} is still to be deleted")),
+        );
+        remarks.extend(
+            destination
+                .problems
+                .iter()
+                .map(|problem| format!("`{name}`: {problem}")),
+        );
     }
     for writer in &look.writers {
-        remarks.extend(writer.problems.iter().map(|problem| format!("writer {}: {problem}", writer.writer)));
+        remarks.extend(
+            writer
+                .problems
+                .iter()
+                .map(|problem| format!("writer {}: {problem}", writer.writer)),
+        );
     }
     remarks
 }
@@ -130,7 +156,11 @@ fn spools(writers: &[WriterLook]) -> String {
     format!(
         "{} of living processes, {dead} of dead ones{}",
         count(alive, "spool", "spools"),
-        if dead > 0 { " (`mirrorbox drain` delivers what those left)" } else { "" }
+        if dead > 0 {
+            " (`mirrorbox drain` delivers what those left)"
+        } else {
+            ""
+        }
     )
 }
 

@@ -187,7 +187,11 @@ impl Records {
             streams: Vec::new(),
             problems: Vec::new(),
         };
-        match self.ledger.as_ref().map_or(Ok(Vec::new()), |ledger| ledger.wanted(name)) {
+        match self
+            .ledger
+            .as_ref()
+            .map_or(Ok(Vec::new()), |ledger| ledger.wanted(name))
+        {
             Ok(wanted) => look.deletes = wanted,
             Err(error) => look.problems.push(format!("cannot read the ledger: {error}")),
         }

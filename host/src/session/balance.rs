@@ -159,20 +159,32 @@ mod tests {
 
     #[test]
     fn a_line_given_again_is_no_other_line() {
-        let takes = [(First, "a", 1, "1\n2\n"), (First, "a", 2, "2\n"), (Second, "a", 1, "1\n2\n")];
+        let takes = [
+            (First, "a", 1, "1\n2\n"),
+            (First, "a", 2, "2\n"),
+            (Second, "a", 1, "1\n2\n"),
+        ];
         assert_eq!(balance(&takes), Outcome::default());
     }
 
     #[test]
     fn what_one_side_lacks_is_counted_wherever_it_is() {
-        let takes = [(First, "a", 1, "1\n2\n3\n4\n"), (Second, "a", 1, "1\n"), (Second, "a", 3, "3\n")];
+        let takes = [
+            (First, "a", 1, "1\n2\n3\n4\n"),
+            (Second, "a", 1, "1\n"),
+            (Second, "a", 3, "3\n"),
+        ];
         assert_eq!(balance(&takes).only_first, 2);
         let turned = takes.map(|(side, writer, line, payload)| match side {
             First => (Second, writer, line, payload),
             Second => (First, writer, line, payload),
         });
         assert_eq!(balance(&turned).only_second, 2);
-        let gap_first = [(First, "a", 1, "1\n"), (First, "a", 3, "3\n"), (Second, "a", 1, "1\n2\n3\n")];
+        let gap_first = [
+            (First, "a", 1, "1\n"),
+            (First, "a", 3, "3\n"),
+            (Second, "a", 1, "1\n2\n3\n"),
+        ];
         let outcome = balance(&gap_first);
         assert_eq!((outcome.only_first, outcome.only_second), (0, 1));
     }

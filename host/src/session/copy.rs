@@ -192,7 +192,9 @@ async fn end(store: &dyn Store, key: &SessionKey) -> Result<Option<Position>, St
 /// The number of the tombstone that a stream begins with, if it does.
 async fn tombstone(store: &Arc<dyn Store>, key: &SessionKey) -> Result<Option<u64>, StreamError> {
     let first = Stored::new(store.clone(), key.clone(), None).next().await?;
-    Ok(first.filter(|batch| batch.kind == Kind::Tombstone).map(|batch| batch.number))
+    Ok(first
+        .filter(|batch| batch.kind == Kind::Tombstone)
+        .map(|batch| batch.number))
 }
 
 #[cfg(test)]

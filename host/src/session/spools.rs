@@ -110,7 +110,10 @@ async fn check(
     match delivered {
         Err(error) => row.error = Some(error),
         Ok(delivered) => {
-            row.entries = delivered.iter().map(|delivered| delivered.end.line - delivered.next.line).sum();
+            row.entries = delivered
+                .iter()
+                .map(|delivered| delivered.end.line - delivered.next.line)
+                .sum();
             let mut log = Within {
                 log: Log::new(store, key),
                 wanted: delivered.iter().map(Delivered::range).collect(),

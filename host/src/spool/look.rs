@@ -180,11 +180,7 @@ fn look_at_stream(disk: &dyn Disk, names: &StreamNames, is_alive: bool) -> io::R
 }
 
 /// The file with the lines: a pruned copy that is complete but has not got its name yet is what counts.
-fn lines_of(
-    disk: &dyn Disk,
-    names: &StreamNames,
-    record: &Record,
-) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
+fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
     if record.pruning
         && let Ok(file) = disk.open(&names.pruned())
     {

@@ -77,10 +77,15 @@ impl Report {
             }
             if !row.theirs.writers.is_empty() {
                 let writers = row.theirs.writers.join(", ");
-                output.line(format_args!("`{}`: left to living processes: {writers}", row.destination))?;
+                output.line(format_args!(
+                    "`{}`: left to living processes: {writers}",
+                    row.destination
+                ))?;
             }
         }
-        self.problems.iter().try_for_each(|problem| output.line(safe_line(problem)))
+        self.problems
+            .iter()
+            .try_for_each(|problem| output.line(safe_line(problem)))
     }
 
     fn table(&self) -> Table {
@@ -191,8 +196,14 @@ mod tests {
         let [row] = &report.destinations[..] else {
             panic!("{report:?}")
         };
-        assert_eq!((row.remains.entries, &row.remains.writers[..]), (2, &["dead".to_owned()][..]));
-        assert_eq!((row.theirs.entries, &row.theirs.writers[..]), (2, &["living".to_owned()][..]));
+        assert_eq!(
+            (row.remains.entries, &row.remains.writers[..]),
+            (2, &["dead".to_owned()][..])
+        );
+        assert_eq!(
+            (row.theirs.entries, &row.theirs.writers[..]),
+            (2, &["living".to_owned()][..])
+        );
         assert_eq!(row.causes, ["denied"]);
         assert_eq!(report.exit(), Exit::Undelivered);
         let done = Report::new(&[], &Undelivered::default(), &look(Vec::new()));

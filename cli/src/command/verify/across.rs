@@ -23,7 +23,11 @@ pub(super) async fn between(
     let destinations = match names {
         [] => Destinations::open(config, None).await?,
         [one, other] if one != other => Destinations::open_these(config, &[one.as_str(), other.as_str()]).await?,
-        _ => return Err(CliError::usage("--between takes two different destinations, or none for all")),
+        _ => {
+            return Err(CliError::usage(
+                "--between takes two different destinations, or none for all",
+            ));
+        }
     };
     let done = pairs(verify, &destinations).await;
     destinations.close().await;
@@ -57,7 +61,9 @@ async fn pairs(verify: &Verify, destinations: &Destinations) -> Result<Vec<Done<
             let bar = Bar::new(&format!("compare {name}"));
             let what = Between {
                 sessions: sessions.clone(),
-                taken_by: [one, other].map(|destination| destination.config().manifest.mirror.clone()).into(),
+                taken_by: [one, other]
+                    .map(|destination| destination.config().manifest.mirror.clone())
+                    .into(),
             };
             done.push(Done {
                 destination: name,
@@ -66,7 +72,9 @@ async fn pairs(verify: &Verify, destinations: &Destinations) -> Result<Vec<Done<
         }
     }
     match done.is_empty() {
-        true => Err(CliError::usage("there is one destination only, and nothing to compare it with")),
+        true => Err(CliError::usage(
+            "there is one destination only, and nothing to compare it with",
+        )),
         false => Ok(done),
     }
 }
@@ -76,7 +84,11 @@ async fn pair(one: &Destination, other: &Destination, what: &Between, bar: &Bar)
 }
 
 fn between_table(report: &BetweenReport, all: bool) -> Option<Table> {
-    let mut rows = report.streams.iter().filter(|row| all || !row.state.is_same()).peekable();
+    let mut rows = report
+        .streams
+        .iter()
+        .filter(|row| all || !row.state.is_same())
+        .peekable();
     rows.peek()?;
     let mut table = Table::new(&["STREAM", "COMPARED"]);
     for row in rows {
@@ -138,14 +150,20 @@ pub(super) async fn spools(verify: &Verify, config: &Config, context: &mut Conte
         }
         context.output.line(spools_summary(report))
     })?;
-    Ok(everywhere::strict(&done, |report| match report.missing + report.failed {
-        0 => Standing::Good,
-        _ => Standing::Failed,
+    Ok(everywhere::strict(&done, |report| {
+        match report.missing + report.failed {
+            0 => Standing::Good,
+            _ => Standing::Failed,
+        }
     }))
 }
 
 fn spools_table(report: &SpoolsReport, all: bool) -> Option<Table> {
-    let mut rows = report.streams.iter().filter(|check| all || !check.is_whole()).peekable();
+    let mut rows = report
+        .streams
+        .iter()
+        .filter(|check| all || !check.is_whole())
+        .peekable();
     rows.peek()?;
     let mut table = Table::new(&["STREAM", "DELIVERED", "MISSING", "FOUND"]);
     for check in rows {

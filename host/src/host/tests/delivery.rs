@@ -54,7 +54,10 @@ fn what_a_closed_host_left_the_next_one_delivers() {
     store.refused();
     let left = first.close_blocking(Duration::ZERO).unwrap();
     let [left] = &left.left[..] else { panic!("{left:?}") };
-    assert_eq!((left.destination.as_str(), left.stream.clone(), left.entries), ("memory", key("a"), 3));
+    assert_eq!(
+        (left.destination.as_str(), left.stream.clone(), left.entries),
+        ("memory", key("a"), 3)
+    );
     assert_eq!(left.writer.as_ref(), Some(&writer));
     assert!(left.can_retry);
     assert_eq!(Spool::look(state.path()).unwrap().len(), 1);

@@ -10,9 +10,7 @@ use crate::config::Flush;
 use crate::host::{Host, HostBuilder};
 use crate::key::SessionKey;
 use crate::mirror::DestinationOptions;
-use crate::store::{
-    Batch, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary,
-};
+use crate::store::{Batch, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary};
 
 /// Long enough for a machine that has better things to do.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);

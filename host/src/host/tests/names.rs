@@ -15,7 +15,10 @@ fn a_name_that_could_be_no_directory_is_refused() {
     let long = "x".repeat(201);
     for name in ["", "..", ".hidden", "a/b", "a\\b", "a\0b", &long] {
         let error = build(&[name]).unwrap_err();
-        assert!(matches!(&error, HostError::Name(refused) if refused == name), "{name:?}: {error}");
+        assert!(
+            matches!(&error, HostError::Name(refused) if refused == name),
+            "{name:?}: {error}"
+        );
     }
 }
 
