@@ -1,6 +1,7 @@
 //! One file for each command: its options and what it does.
 
 mod adapters;
+mod compact;
 mod copy;
 mod delete;
 mod drain;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     Copy(copy::Copy),
     Delete(delete::Delete),
+    Compact(compact::Compact),
 }
 
 /// What every command gets.
@@ -66,6 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Verify(verify) => verify.run(&mut context).await?,
         Command::Copy(copy) => copy.run(&mut context).await?,
         Command::Delete(delete) => delete.run(&mut context).await?,
+        Command::Compact(compact) => compact.run(&mut context).await?,
     };
     context.output.flush()?;
     Ok(exit)

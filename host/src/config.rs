@@ -5,6 +5,7 @@
 mod local;
 mod manifest;
 mod mirror;
+pub mod network;
 mod secret;
 mod text;
 

@@ -17,7 +17,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `shared`, `lane`, `destination`, `gate` | who takes part, whose turn it is |
+//! | `shared`, `runner`, `lane`, `destination`, `gate` | who takes part, where tasks run, whose turn it is |
 //! | `delivery` | the task: wait, confirm, deliver a batch, delete, endure |
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
@@ -37,6 +37,7 @@ mod keep;
 mod lane;
 mod ledger;
 mod look;
+mod runner;
 mod shared;
 mod status;
 mod summaries;
@@ -57,14 +58,14 @@ use tokio::sync::{broadcast, watch};
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
-pub(crate) use history::{FillError, Filled, fill};
+pub(crate) use history::{FillError, Moved, copy_log};
 pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
 pub use status::{DestinationStatus, StreamStatus};
 pub(crate) use survey::Log;
 pub use trouble::Trouble;
 
 use crate::config::Keep;
-use crate::disk::{Disk, Folder};
+use crate::disk::Folder;
 use crate::key::SessionKey;
 use crate::spool::{Adopted, Place, Spool, SpoolError};
 use crate::store::Store;
@@ -73,10 +74,11 @@ use cursor::Cursors;
 use destination::Destination;
 use event::Announcer;
 use gate::Gate;
-use keep::Keeper;
+use keep::{Keeper, Keeping};
 use lane::Copied;
 use ledger::Ledger;
-use shared::Shared;
+use runner::Runner;
+use shared::{Reach, Shared};
 
 /// Brings streams to destinations. Lives on the tokio runtime that it was started on, which needs its clock.
 #[derive(Debug)]
@@ -94,12 +96,13 @@ impl Mirror {
             Folder::open(&path).map_err(|source| SpoolError::Io { path, source })
         };
         let (cursors, ledger) = (Arc::new(folder("cursors")?), Arc::new(folder("ledger")?));
-        Ok(Self::on(cursors, ledger, Chance::new(), keep))
+        let runner = Runner::Tokio(Handle::current());
+        let shared = Shared::new(Cursors::new(cursors), Ledger::new(ledger), Chance::new(), runner);
+        Ok(Self::on(shared, Keeping::from(keep)))
     }
 
-    fn on(cursors: Arc<dyn Disk>, ledger: Arc<dyn Disk>, chance: Chance, keep: Keep) -> Self {
-        let shared = Shared::new(Cursors::new(cursors), Ledger::new(ledger), chance, Handle::current());
-        let keeper = Keeper::new(shared.clone(), keep);
+    fn on(shared: Arc<Shared>, keeping: Keeping) -> Self {
+        let keeper = Keeper::new(shared.clone(), keeping);
         shared.spawn(keeper.clone().run());
         shared.spawn(tally::run(shared.clone()));
         Self { shared, keeper }
@@ -191,10 +194,14 @@ impl Mirror {
                 continue;
             }
             let keys: Vec<_> = destination.lanes().keys().cloned().collect();
-            for key in keys.iter().filter(|key| !key.is_main() && key.to_main() == main) {
-                self.shared.want_deleted(&destination, key, writer, false)?;
+            let is_part = |key: &SessionKey| !key.is_main() && key.to_main() == main;
+            let parts: Vec<_> = keys.into_iter().filter(is_part).collect();
+            for key in &parts {
+                self.shared.want_deleted(&destination, key, writer, Reach::Stream)?;
             }
-            self.shared.want_deleted(&destination, &main, writer, true)?;
+            let known = parts.iter().filter_map(|key| key.subpath().map(str::to_owned));
+            let session = Reach::Session(known.collect());
+            self.shared.want_deleted(&destination, &main, writer, session)?;
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`compact`],
+//! [`delete`].
 //! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`copy`],
 //! [`compare`], [`check_spools`], [`delete`].
 //!
@@ -16,6 +18,7 @@
 mod balance;
 mod between;
 mod catalog;
+mod compact;
 mod compare;
 mod copy;
 mod delete;
@@ -37,6 +40,7 @@ mod fixture;
 
 pub use between::{Between, BetweenReport, BetweenState, StreamBetween, compare};
 pub use catalog::{SessionRow, find, list};
+pub use compact::{CompactReport, compact};
 pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
 pub use error::{Failure, SessionError, StreamError};

@@ -74,6 +74,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, oneshot, watch};
+use uuid::Uuid;
 
 use crate::block_on::block_on;
 use crate::disk::{Disk, Folder};
@@ -123,7 +124,12 @@ impl Spool {
     }
 
     pub(crate) fn on(disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
-        let writer = Writer::create(disk.clone(), broadcast::Sender::new(ALARMS))?;
+        Self::of_writer(disk, Uuid::new_v4())
+    }
+
+    /// Nobody else may have this identity, ever.
+    pub(crate) fn of_writer(disk: Arc<dyn Disk>, id: Uuid) -> Result<Self, SpoolError> {
+        let writer = Writer::create(disk.clone(), id, broadcast::Sender::new(ALARMS))?;
         let pool = Pool::start().map_err(|source| writer.failed(source))?;
         let inner = Inner {
             writer,

@@ -74,6 +74,6 @@ fn perform(task: Task) -> anyhow::Result<()> {
 
 /// What every command that builds needs first. Does nothing where nothing is missing.
 fn set_up(workspace: &Workspace) -> anyhow::Result<()> {
-    system_packages::ensure(&[system_packages::C_COMPILER])?;
+    system_packages::ensure(&[system_packages::C_COMPILER, system_packages::WASM_C_COMPILER])?;
     wasm_target::ensure(workspace)
 }

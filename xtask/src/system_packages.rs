@@ -23,6 +23,13 @@ pub(crate) const C_COMPILER: Need = Need {
     packages: &["gcc", "libc6-dev"],
 };
 
+/// A C compiler for WebAssembly: the TLS of adapters has a little C of its own.
+pub(crate) const WASM_C_COMPILER: Need = Need {
+    what: "clang",
+    met: compiles_wasm,
+    packages: &["clang", "llvm"],
+};
+
 /// To unpack `.tar.xz`.
 pub(crate) const XZ: Need = Need {
     what: "xz",
@@ -105,6 +112,12 @@ fn install(apt_get: &[&str], packages: &[&str]) -> Result<()> {
     };
     call(&["update", "-qq"])?;
     call(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
+}
+
+fn compiles_wasm() -> bool {
+    let mut command = Command::new("clang");
+    command.args(["--target=wasm32-wasip2", "-x", "c", "-c", "-o", "/dev/null", "-"]);
+    process::feed(&mut command, "int one(void) { return 1; }\n").is_ok()
 }
 
 fn compiles_c() -> bool {

@@ -1,5 +1,6 @@
 mod check;
 mod inspect;
+mod install;
 
 use clap::{Args, Subcommand};
 use mirrorbox::host::{Destination, Destinations};
@@ -8,12 +9,13 @@ use serde::Serialize;
 
 use self::check::Check;
 use self::inspect::Inspect;
+use self::install::Install;
 use super::Context;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{Table, left};
 
-/// List the adapters of the configuration and whether they open; check one, or inspect a component
+/// List the adapters of the configuration and whether they open; check one, inspect a component, install one
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Adapters {
@@ -25,6 +27,7 @@ pub(crate) struct Adapters {
 enum What {
     Check(Check),
     Inspect(Inspect),
+    Install(Install),
 }
 
 impl Adapters {
@@ -32,6 +35,7 @@ impl Adapters {
         match self.what {
             Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
+            Some(What::Install(install)) => install.run(context).await,
             None => list(context).await,
         }
     }
@@ -47,6 +51,7 @@ struct Row {
     adapter: Option<String>,
     can: Vec<&'static str>,
     directories: Vec<String>,
+    network: Vec<String>,
     projects: Vec<String>,
     /// Why it did not open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,13 +89,18 @@ impl Row {
             Ok(store) => (Some(store.info()), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let grants = config.manifest.grants.dirs.iter();
+        let grants = &config.manifest.grants;
         Self {
             name: config.name.clone(),
             component: config.component.display().to_string(),
             can: info.as_ref().map_or_else(Vec::new, |info| names(info.capabilities)),
             adapter: info.map(|info| format!("{} {}", info.name, info.version)),
-            directories: grants.map(|grant| grant.host.display().to_string()).collect(),
+            directories: grants
+                .dirs
+                .iter()
+                .map(|grant| grant.host.display().to_string())
+                .collect(),
+            network: grants.network.iter().map(ToString::to_string).collect(),
             projects: config.manifest.mirror.projects.clone(),
             error,
         }
@@ -114,7 +124,7 @@ fn table(rows: &[Row]) -> Table {
             left(&row.name),
             left(row.adapter.as_deref().unwrap_or("does not open")),
             left(row.can.join(", ")),
-            left(or_nothing(&row.directories)),
+            left(or_nothing(&[&row.directories[..], &row.network[..]].concat())),
             left(row.projects.join(", ")),
         ]);
     }
@@ -144,6 +154,7 @@ mod tests {
                 compaction: false,
             }),
             directories: adapter.map(|_| "/srv".to_owned()).into_iter().collect(),
+            network: Vec::new(),
             projects: vec!["*".into()],
             error: None,
         };

@@ -121,6 +121,16 @@ impl Simulated {
             .collect()
     }
 
+    /// Another disk that holds what this one does now.
+    pub(crate) fn copy(&self) -> Self {
+        let state = Mutex::new(self.any_state().clone());
+        let changed = Condvar::new();
+        Self {
+            shared: Arc::new(Shared { state, changed }),
+            epoch: self.epoch,
+        }
+    }
+
     /// The process is gone, the system is not: everything that was written is there.
     pub(crate) fn kill(&self) -> Self {
         let mut state = self.any_state();

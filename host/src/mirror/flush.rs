@@ -171,13 +171,13 @@ impl Aim {
         let mut all: Vec<_> = progress
             .copies
             .iter()
-            .filter(|(writer, copy)| self.targets.get(*writer).is_some_and(|line| copy.place.line < *line))
+            .filter(|(writer, copy)| self.targets.get(*writer).is_some_and(|line| !copy.has_reached(*line)))
             .map(|(writer, copy)| {
                 let (entries, bytes) = copy.behind();
                 left(Some(writer.clone()), entries, bytes)
             })
             .collect();
-        if progress.deleting {
+        if progress.is_deleting() {
             all.push(left(None, 0, 0));
         }
         all

@@ -22,73 +22,130 @@ pub(crate) enum FillError {
     /// The source does not hold the batch that was to be reached.
     #[error("the source does not hold it")]
     Elsewhere,
+    /// The source was deleted since: what was to be copied is not wanted any more.
+    #[error("it was deleted at the source")]
+    Deleted,
 }
 
-/// What was stored so far, by tries that failed on the way, too.
+/// What a log lacks.
+pub(super) struct Missing {
+    /// Up to here, as the source numbers.
+    pub(super) through: Position,
+    /// This writer's lines only.
+    pub(super) only: Option<String>,
+}
+
+/// Where the target stands while it is filled.
+pub(super) struct Target {
+    log: Log,
+    survey: Survey,
+    summaries: Summaries,
+}
+
+/// What was done.
+pub(super) struct Filled {
+    /// How many batches were stored.
+    pub(super) batches: u64,
+    /// The target as it is now.
+    pub(super) survey: Survey,
+    pub(super) summaries: Summaries,
+}
+
+/// Copies what the target lacks.
+pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> Result<Filled, FillError> {
+    let Missing { through, only } = missing;
+    let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
+    let mut batches = 0;
+    while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
+        let position = batch.position();
+        if batch.kind == Kind::Tombstone && position.number > through.number {
+            return Err(FillError::Deleted);
+        }
+        if only.as_ref().is_none_or(|writer| batch.origin.writer == *writer) {
+            batches += u64::from(target.take(batch).await?.is_some());
+        }
+        if position == *through {
+            let Target { survey, summaries, .. } = target;
+            return Ok(Filled {
+                batches,
+                survey,
+                summaries,
+            });
+        }
+        if position.number >= through.number {
+            return Err(FillError::Elsewhere);
+        }
+    }
+    Err(FillError::Elsewhere)
+}
+
+/// What a copy stored so far, by tries that failed on the way, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filled {
+pub(crate) struct Moved {
     pub(crate) batches: u64,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
 }
 
-/// Where the target stands while it is filled.
-struct Target<'a> {
-    log: &'a Log,
-    survey: Survey,
-    summaries: Summaries,
-}
-
-/// Copies what `to` lacks of `from`, up to `through` or all of it.
-pub(crate) async fn fill(
-    from: &Log,
-    to: &Log,
-    through: Option<Position>,
-    filled: &mut Filled,
-) -> Result<(), FillError> {
+/// Copies all that a log lacks of another, tombstones too.
+pub(crate) async fn copy_log(from: &Log, to: Log, copied: &mut Moved) -> Result<(), FillError> {
     let mut summaries = Summaries::start();
     let survey = to.survey(None, &[], &mut summaries).await.map_err(FillError::Target)?;
-    let mut target = Target {
-        log: to,
-        survey,
-        summaries,
-    };
+    let mut target = Target::new(to, survey, summaries);
     let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
     while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
-        let position = batch.position();
-        target.take(batch, filled).await?;
-        match through {
-            Some(through) if through == position => return Ok(()),
-            Some(through) if through.number <= position.number => return Err(FillError::Elsewhere),
-            _ => {}
+        let stored = match batch.kind {
+            Kind::Tombstone => target.delete(batch).await?,
+            Kind::Entries | Kind::Claim => target.take(batch).await?,
+        };
+        if let Some(batch) = stored {
+            copied.batches += 1;
+            copied.entries += lines(&batch.payload);
+            copied.bytes += batch.payload.len() as u64;
         }
     }
-    match through {
-        Some(_) => Err(FillError::Elsewhere),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-impl Target<'_> {
-    /// Stores what is lacking of a batch.
-    async fn take(&mut self, batch: Batch, filled: &mut Filled) -> Result<(), FillError> {
+impl Target {
+    /// A log that was just looked at, to its end.
+    pub(super) fn new(log: Log, survey: Survey, summaries: Summaries) -> Self {
+        Self { log, survey, summaries }
+    }
+
+    /// Stores what is lacking of a batch, and gives it as it was stored; none where nothing is lacking.
+    async fn take(&mut self, batch: Batch) -> Result<Option<Batch>, FillError> {
         let chain = &self.survey.chain;
         let is_next = batch.number == chain.number() + 1 && chain.follows(&batch);
         let batch = match batch.kind {
-            // It begins the chain anew, at whatever number.
-            Kind::Tombstone if batch.number > chain.number() => batch,
+            // Whoever deletes, deletes at each destination.
+            Kind::Tombstone => return Ok(None),
             _ if is_next => batch,
             Kind::Entries => match self.lacking(&batch) {
                 Some(draft) => chain.number_draft(draft),
-                None => return Ok(()),
+                None => return Ok(None),
             },
-            Kind::Claim | Kind::Tombstone => return Ok(()),
+            Kind::Claim => return Ok(None),
         };
         self.store(&batch).await?;
-        filled.batches += 1;
-        filled.entries += lines(&batch.payload);
-        filled.bytes += batch.payload.len() as u64;
-        Ok(())
+        Ok(Some(batch))
+    }
+
+    /// Deletes what the source deleted, unless the target goes on beyond it.
+    async fn delete(&mut self, tombstone: Batch) -> Result<Option<Batch>, FillError> {
+        if tombstone.number <= self.survey.chain.number() {
+            return Ok(None);
+        }
+        let Log { store, key, .. } = &self.log;
+        let is_there = self.survey.chain.number() > 0;
+        match is_there && store.info().capabilities.deletion {
+            true => self.called(store.delete(key, &tombstone)).await?,
+            false => self.called(store.append(key, &tombstone, None)).await?,
+        }
+        self.summaries.take(&tombstone);
+        self.survey.held.clear();
+        self.survey.chain = Chain::at(key, tombstone.position());
+        Ok(Some(tombstone))
     }
 
     /// The lines of a batch that are not here yet.
@@ -116,33 +173,29 @@ impl Target<'_> {
     }
 
     async fn store(&mut self, batch: &Batch) -> Result<(), FillError> {
-        let Log { store, key, timeout } = self.log;
+        let Log { store, key, .. } = &self.log;
         if key.is_main() {
             self.summaries.take(batch);
         }
         let summary = key.is_main().then(|| self.summaries.to_stored()).flatten();
-        let removes =
-            batch.kind == Kind::Tombstone && self.survey.chain.number() > 0 && store.info().capabilities.deletion;
-        let call = match removes {
-            true => store.delete(key, batch),
-            false => store.append(key, batch, summary.as_ref()),
-        };
-        let stored = tokio::time::timeout(*timeout, call).await;
-        match stored.unwrap_or(Err(StoreError::Timeout(*timeout))) {
-            Ok(()) => {}
-            Err(StoreError::Conflict) => return Err(FillError::Changed),
+        self.called(store.append(key, batch, summary.as_ref())).await?;
+        self.survey.chain.advance(batch);
+        self.survey.note(batch, &[]);
+        Ok(())
+    }
+
+    async fn called(&self, call: impl Future<Output = Result<(), StoreError>>) -> Result<(), FillError> {
+        let Log { key, timeout, .. } = &self.log;
+        match tokio::time::timeout(*timeout, call)
+            .await
+            .unwrap_or(Err(StoreError::Timeout(*timeout)))
+        {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict) => Err(FillError::Changed),
             Err(source) => {
                 let key = key.clone();
-                return Err(FillError::Target(LoadError::Store { key, source }));
+                Err(FillError::Target(LoadError::Store { key, source }))
             }
         }
-        if batch.kind == Kind::Tombstone {
-            self.survey.held.clear();
-            self.survey.chain = Chain::at(key, batch.position());
-        }
-        self.survey.chain.advance(batch);
-        let held = self.survey.held.entry(batch.origin.writer.clone()).or_default();
-        *held = (*held).max(batch.origin.line + lines(&batch.payload));
-        Ok(())
     }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::destination::Destination;
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
@@ -14,19 +15,33 @@ const EVERY: Duration = Duration::from_secs(30);
 /// A stream is pruned once so many bytes can go, and they are half of it: what is left is written anew.
 const WORTH_PRUNING: u64 = 4 << 20;
 
+/// What becomes of a spool, and when that is worth the work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keeping {
+    pub(super) keep: Keep,
+    pub(super) worth_pruning: u64,
+}
+
+impl From<Keep> for Keeping {
+    fn from(keep: Keep) -> Self {
+        let worth_pruning = WORTH_PRUNING;
+        Self { keep, worth_pruning }
+    }
+}
+
 /// Removes what need not be kept.
 #[derive(Debug)]
 pub(super) struct Keeper {
     shared: Arc<Shared>,
-    keep: Keep,
+    keeping: Keeping,
     adopted: Mutex<Vec<Adopted>>,
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, keep: Keep) -> Arc<Self> {
+    pub(super) fn new(shared: Arc<Shared>, keeping: Keeping) -> Arc<Self> {
         Arc::new(Self {
             shared,
-            keep,
+            keeping,
             adopted: Mutex::default(),
         })
     }
@@ -44,7 +59,7 @@ impl Keeper {
 
     /// Removes dead processes' spools, and prunes living streams, as far as that may be.
     pub(super) fn sweep(&self) {
-        if self.keep == Keep::Forever {
+        if self.keeping.keep == Keep::Forever {
             return;
         }
         let done: Vec<_> = {
@@ -57,7 +72,7 @@ impl Keeper {
         for adopted in done {
             self.remove(adopted);
         }
-        if self.keep == Keep::UntilDelivered {
+        if self.keeping.keep == Keep::UntilDelivered {
             self.shared.live_copies().iter().for_each(|stream| self.prune(stream));
         }
     }
@@ -67,12 +82,12 @@ impl Keeper {
             stream.damage().is_none()
                 && self
                     .slowest(stream)
-                    .is_some_and(|slowest| slowest.place.line >= stream.end().line)
+                    .is_some_and(|slowest| slowest.has_reached(stream.end().line))
         };
         if !adopted.is_readable() || !adopted.streams().iter().all(is_whole) {
             return false;
         }
-        match self.keep {
+        match self.keeping.keep {
             Keep::Forever => false,
             Keep::UntilDelivered => true,
             Keep::For(time) => adopted
@@ -106,19 +121,39 @@ impl Keeper {
         let mut slowest: Option<Delivered> = None;
         for destination in taking {
             let lane = destination.lanes().get(stream.key()).cloned()?;
+            if self.is_deleting(&destination, stream) {
+                return None;
+            }
             let delivered = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
-            if slowest.as_ref().is_none_or(|slowest| delivered.place < slowest.place) {
+            let reach = |delivered: &Delivered| (delivered.is_grounded, delivered.place);
+            if slowest
+                .as_ref()
+                .is_none_or(|slowest| reach(&delivered) < reach(slowest))
+            {
                 slowest = Some(delivered);
             }
         }
         slowest
     }
 
+    /// Whether a delete is under way: lines that came after it may have to be delivered again.
+    fn is_deleting(&self, destination: &Destination, stream: &Stream) -> bool {
+        let lanes = destination.lanes();
+        let mut of_session = [stream.key().clone(), stream.key().to_main()].into_iter();
+        of_session.any(|key| {
+            lanes
+                .get(&key)
+                .is_some_and(|lane| lane.progress().borrow().is_deleting())
+        })
+    }
+
     fn prune(&self, stream: &Arc<Stream>) {
-        let Some(delivered) = self.slowest(stream) else { return };
+        let Some(delivered) = self.slowest(stream).filter(|slowest| slowest.is_grounded) else {
+            return;
+        };
         let (start, end) = (stream.start(), stream.end());
         let can_go = delivered.place.offset.saturating_sub(start.offset);
-        if can_go < WORTH_PRUNING || can_go * 2 < end.offset - start.offset {
+        if can_go < self.keeping.worth_pruning || can_go * 2 < end.offset - start.offset {
             return;
         }
         let Some((destination, position)) = self.holder(stream, &delivered) else {

@@ -25,8 +25,10 @@ pub(super) struct Progress {
     /// By writer.
     pub(super) copies: BTreeMap<String, Delivered>,
     pub(super) state: State,
-    /// A delete is not done yet.
-    pub(super) deleting: bool,
+    /// How many deletes were asked for,
+    pub(super) wishes: u64,
+    /// and up to which of them all are done.
+    pub(super) granted: u64,
 }
 
 /// How far one writer's copy is.
@@ -35,6 +37,8 @@ pub(super) struct Delivered {
     pub(super) stream: Arc<Stream>,
     /// Everything before is there, or is not to be delivered.
     pub(super) place: Place,
+    /// What comes before its first line is there.
+    pub(super) is_grounded: bool,
     /// The end of the log when it had got there; none before the first batch.
     pub(super) position: Option<Position>,
 }
@@ -90,6 +94,7 @@ impl Lane {
     pub(super) fn add(&self, copied: Copied) {
         let delivered = Delivered {
             place: copied.stream.start(),
+            is_grounded: copied.stream.base().stored.is_none(),
             stream: copied.stream.clone(),
             position: None,
         };
@@ -101,7 +106,7 @@ impl Lane {
     }
 
     pub(super) fn want_deleted(&self) {
-        self.progress.send_modify(|progress| progress.deleting = true);
+        self.progress.send_modify(|progress| progress.wishes += 1);
         self.tell(|news| news.delete = true);
     }
 
@@ -133,13 +138,18 @@ impl Lane {
 }
 
 impl Progress {
+    /// Whether a delete is not done yet.
+    pub(super) fn is_deleting(&self) -> bool {
+        self.granted < self.wishes
+    }
+
     /// Whether everything before these places, by writer, is done with.
     pub(super) fn has_reached(&self, targets: &BTreeMap<String, u64>) -> bool {
         let reached = |(writer, line): (&String, &u64)| {
             let delivered = self.copies.get(writer);
-            delivered.is_none_or(|delivered| delivered.place.line >= *line)
+            delivered.is_none_or(|delivered| delivered.has_reached(*line))
         };
-        !self.deleting && targets.iter().all(reached)
+        !self.is_deleting() && targets.iter().all(reached)
     }
 
     /// Where every copy ends now.
@@ -159,6 +169,11 @@ impl State {
 }
 
 impl Delivered {
+    /// Whether everything before this line is done with.
+    pub(super) fn has_reached(&self, line: u64) -> bool {
+        self.is_grounded && self.place.line >= line
+    }
+
     /// Entries and bytes that are not there yet.
     pub(super) fn behind(&self) -> (u64, u64) {
         let end = self.stream.end();

@@ -3,7 +3,7 @@
 //! A log whose newest batch we know is a tombstone hides what came before, our own batches too. Without a record of
 //! our own we could not tell lines that were deleted from lines that were never delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,14 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Disk};
 use crate::key::SessionKey;
+use crate::store::Position;
 
 /// What is known of one stream at one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) key: SessionKey,
-    /// The newest tombstone that was reckoned with; 0: none.
+    /// The tombstones that were reckoned with. A destination that was emptied numbers anew, so a number alone says nothing.
     #[serde(default)]
-    pub(super) tombstone: u64,
+    pub(super) tombstones: Vec<Position>,
     /// By writer.
     #[serde(default)]
     pub(super) writers: BTreeMap<String, Share>,
@@ -44,8 +45,10 @@ pub(super) struct Wanted {
     pub(super) writer: String,
     /// and before which line of that writer's.
     pub(super) line: u64,
-    /// Everything else of the session is to be deleted, too.
-    pub(super) session: bool,
+    /// Everything else of the session is to be deleted, too, but for these subpaths: a wish of its own tells of each, and
+    /// of the lines that it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<BTreeSet<String>>,
     /// The number that the tombstone was first tried at. That number was free then: a tombstone there or later, whosever
     /// it is, hides all that this one was to hide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,9 +65,16 @@ impl Entry {
     pub(super) fn new(key: SessionKey) -> Self {
         Self {
             key,
-            tombstone: 0,
+            tombstones: Vec::new(),
             writers: BTreeMap::new(),
             wanted: None,
+        }
+    }
+
+    /// Notes that a tombstone was reckoned with.
+    pub(super) fn meet(&mut self, tombstone: Position) {
+        if !self.tombstones.contains(&tombstone) {
+            self.tombstones.push(tombstone);
         }
     }
 

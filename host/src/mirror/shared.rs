@@ -1,7 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -13,10 +12,22 @@ use super::event::Event;
 use super::lane::{Copied, Lane};
 use super::ledger::{Ledger, Wanted};
 use super::on_disk;
+use super::runner::Runner;
 use super::trouble::{Trouble, records};
 use crate::key::SessionKey;
 use crate::spool::Spool;
 use crate::store::Store;
+
+/// What a delete is to reach.
+#[derive(Debug)]
+pub(super) enum Reach {
+    /// The stream. Lines that are here now are not delivered any more.
+    Stream,
+    /// The stream likewise, and everything that the destination holds of the session but these subpaths.
+    Session(BTreeSet<String>),
+    /// What the destination holds of the stream. Whatever is here of it began after the delete was asked for, and stays.
+    Others,
+}
 
 /// What all of a mirror's tasks share.
 #[derive(Debug)]
@@ -26,7 +37,7 @@ pub(super) struct Shared {
     pub(super) chance: Arc<Chance>,
     pub(super) listeners: broadcast::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
-    pub(super) runtime: Handle,
+    runner: Runner,
     destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
     copies: Mutex<Vec<Copied>>,
     spool: Mutex<Option<Arc<Spool>>>,
@@ -34,14 +45,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(cursors: Cursors, ledger: Ledger, chance: Chance, runtime: Handle) -> Arc<Self> {
+    pub(super) fn new(cursors: Cursors, ledger: Ledger, chance: Chance, runner: Runner) -> Arc<Self> {
         Arc::new(Self {
             cursors,
             ledger,
             chance: Arc::new(chance),
             listeners: super::event::channel(),
             closing: watch::Sender::new(false),
-            runtime,
+            runner,
             destinations: Mutex::default(),
             copies: Mutex::default(),
             spool: Mutex::default(),
@@ -126,21 +137,26 @@ impl Shared {
         lane
     }
 
-    /// Writes down that a stream is to be deleted at a destination, and has it done. Lines that are here now are not
-    /// delivered there any more.
+    /// Writes down that a stream is to be deleted at a destination, and has it done.
     pub(super) fn want_deleted(
         self: &Arc<Self>,
         destination: &Arc<Destination>,
         key: &SessionKey,
         writer: &str,
-        session: bool,
+        reach: Reach,
     ) -> Result<(), Trouble> {
         let lane = self.lane(destination, key);
-        let ends = lane.progress().borrow().ends();
+        let ends = match reach {
+            Reach::Others => BTreeMap::new(),
+            Reach::Stream | Reach::Session(_) => lane.progress().borrow().ends(),
+        };
         let wanted = Wanted {
             writer: writer.to_owned(),
             line: ends.get(writer).copied().unwrap_or(1),
-            session,
+            session: match reach {
+                Reach::Session(known) => Some(known),
+                Reach::Stream | Reach::Others => None,
+            },
             tried: None,
         };
         let write = || {
@@ -180,7 +196,7 @@ impl Shared {
     /// Runs a task until it ends or the mirror is closed. It may be dropped at any await.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut closing = self.closing.subscribe();
-        let task = self.runtime.spawn(async move {
+        let task = self.runner.spawn(async move {
             tokio::select! {
                 biased;
                 () = async { drop(closing.wait_for(|closing| *closing).await) } => {}

@@ -9,7 +9,7 @@ use crate::key::SessionKey;
 use crate::store::{Batch, Chain, Kind, LoadError, Position, Reader, Store, StoreError};
 
 /// What a log says, from where it was looked at to its end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Survey {
     /// Where the log ends.
     pub(super) chain: Chain,
@@ -80,7 +80,8 @@ impl Log {
 }
 
 impl Survey {
-    fn note(&mut self, batch: &Batch, sought: &[Position]) {
+    /// Takes in the next batch.
+    pub(super) fn note(&mut self, batch: &Batch, sought: &[Position]) {
         if sought.contains(&batch.position()) {
             self.contains.insert(batch.number);
         }

@@ -1,5 +1,8 @@
 //! The mirror on stores that fail as they are told, with a clock that runs as fast as it can.
 
 mod basics;
+mod fairness;
 mod fixture;
+mod found;
 mod look;
+pub(super) mod simulation;

@@ -13,7 +13,7 @@ use super::stored::Stored;
 use super::{OnProgress, SIDE_BY_SIDE, SessionError, StreamError};
 use crate::config::MirrorSettings;
 use crate::key::SessionKey;
-use crate::mirror::{FillError, Filled, Log, fill};
+use crate::mirror::{FillError, Log, Moved, copy_log};
 use crate::store::{Kind, LoadError, Position, Store};
 
 pub use report::{CopyReport, CopyState, StreamCopy};
@@ -70,17 +70,17 @@ struct Pair {
 impl Pair {
     /// None where the source holds nothing of the stream.
     async fn row(&self, key: SessionKey) -> Option<StreamCopy> {
-        let mut filled = Filled::default();
-        let done = self.stream(&key, &mut filled).await;
+        let mut copied = Moved::default();
+        let done = self.stream(&key, &mut copied).await;
         self.meter.finished_stream();
         match done {
             Ok(None) => None,
-            Ok(Some(state)) => Some(StreamCopy::done(key, filled, state)),
-            Err(error) => Some(StreamCopy::failed(key, filled, error)),
+            Ok(Some(state)) => Some(StreamCopy::done(key, copied, state)),
+            Err(error) => Some(StreamCopy::failed(key, copied, error)),
         }
     }
 
-    async fn stream(&self, key: &SessionKey, filled: &mut Filled) -> Result<Option<CopyState>, StreamError> {
+    async fn stream(&self, key: &SessionKey, copied: &mut Moved) -> Result<Option<CopyState>, StreamError> {
         let mut retry = Retry::with_tries(TRIES);
         loop {
             let source = end(&*self.from, key).await?;
@@ -90,7 +90,7 @@ impl Pair {
             }
             // The chain's last digest stands for all of it.
             if source == target {
-                return Ok(Some(match filled.batches {
+                return Ok(Some(match copied.batches {
                     0 => CopyState::Present,
                     _ => self.verified(key, source).await?,
                 }));
@@ -98,9 +98,9 @@ impl Pair {
             if let Some(state) = self.deleted(key, target).await? {
                 return Ok(Some(state));
             }
-            let before = filled.bytes;
-            let tried = fill(&self.log(&self.from, key), &self.log(&self.to, key), None, filled).await;
-            self.meter.moved(0, filled.bytes - before);
+            let before = copied.bytes;
+            let tried = copy_log(&self.log(&self.from, key), self.log(&self.to, key), copied).await;
+            self.meter.moved(0, copied.bytes - before);
             match tried {
                 Ok(()) => match self.verified(key, source).await {
                     // Somebody writes to the source meanwhile.
@@ -160,7 +160,10 @@ impl Pair {
     async fn again(&self, error: FillError, retry: &mut Retry) -> Result<(), StreamError> {
         let error = match error {
             FillError::Changed if retry.pause(Duration::ZERO).await => return Ok(()),
-            FillError::Changed | FillError::Elsewhere => return Err(StreamError::Contended { tries: TRIES }),
+            // A whole log is neither elsewhere nor too late.
+            FillError::Changed | FillError::Elsewhere | FillError::Deleted => {
+                return Err(StreamError::Contended { tries: TRIES });
+            }
             FillError::Source(error) => StreamError::Load(error),
             FillError::Target(LoadError::Store { source, .. }) => StreamError::store("write to the target")(source),
             FillError::Target(error) => StreamError::Load(error),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Fault, Random};
 use crate::disk::parent;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) files: Vec<Contents>,
     pub(super) names: Names,
@@ -25,7 +25,7 @@ pub(super) struct State {
 }
 
 /// A file: what programs see, what is on disk, and the steps between.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Contents {
     pub(super) cached: Vec<u8>,
     pub(super) durable: Vec<u8>,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::super::destination::Entered;
 use super::super::event::What;
-use super::super::history::{self, FillError, Filled};
+use super::super::history::{self, FillError, Filled, Missing, Target};
 use super::super::summaries::Summaries;
 use super::super::survey::{Log, Survey};
 use super::super::trouble::Trouble;
 use super::Delivery;
 use super::copy::LocalCopy;
+use crate::spool::Stored;
 use crate::store::{Chain, LoadError, Position, StoreError};
 
 /// From where on the log has to be looked at.
@@ -42,6 +43,7 @@ impl Delivery {
             }
             known => self.look(at, known, end).await?,
         }
+        self.skip_deleted()?;
         self.copies.iter_mut().for_each(|copy| copy.is_met = true);
         self.sum_up(at).await?;
         self.fill_history(at).await?;
@@ -137,8 +139,11 @@ impl Delivery {
             copy.is_stopped = false;
             copy.is_grounded = held.max(from_line) >= copy.stream.start().line
                 || copy
+                    .base_number_at(&self.destination.name)
+                    .is_some_and(|base| base < deleted)
+                || copy
                     .base_position()
-                    .is_none_or(|base| base.number < deleted || survey.contains.contains(&base.number));
+                    .is_none_or(|base| survey.contains.contains(&base.number));
             copy.go_to(held.max(from_line))?;
         }
         self.tombstone = survey.tombstone;
@@ -213,43 +218,85 @@ impl Delivery {
 
     /// Copies what the destination lacks, and this machine does not hold, from another destination.
     async fn fill_history(&mut self, at: &Entered) -> Result<(), Trouble> {
-        while let Some(copy) = self.copies.iter().find(|copy| !copy.is_grounded) {
-            let Some(stored) = copy.stream.base().stored else {
-                return Ok(());
-            };
-            let first = stored.destination;
-            let position = stored.position;
-            let mut cause = format!("destination {first} is not there");
-            let mut filled = None;
-            for (name, source) in self.shared.sources(&first, &self.destination.name) {
-                let log = Log {
-                    store: source,
-                    ..self.log_at(at)
-                };
-                let mut copied = Filled::default();
-                match history::fill(&log, &self.log_at(at), Some(position), &mut copied).await {
-                    Ok(()) => {
-                        filled = Some((name, copied.batches));
-                        break;
-                    }
-                    Err(FillError::Target(error)) => return Err(failed(at, error)),
-                    Err(FillError::Changed) => return Err(StoreError::Unavailable("others write to it".into()).into()),
-                    Err(FillError::Source(error)) => cause = format!("destination {name}: {error}"),
-                    Err(FillError::Elsewhere) => cause = format!("destination {name} does not hold it"),
-                }
-            }
-            let Some((from, batches)) = filled else {
-                return Err(Trouble::History { position, cause });
-            };
-            self.announce(What::Filled { from, batches });
+        while self.ungrounded().is_some() {
             let survey = self.survey_all(at).await?;
-            self.start_over(survey)?;
-            // What the source held is here now, in whichever order.
-            for copy in &mut self.copies {
-                copy.is_grounded |= copy.base_position() == Some(position);
+            if Some(&survey.chain) != self.log.as_ref() {
+                return Err(others_write());
             }
+            self.start_over(survey.clone())?;
+            let Some(index) = self.ungrounded() else { return Ok(()) };
+            if let Some((number, by)) = self.superseded(index).filter(|_| self.takes_over()) {
+                self.stop(index, number, by);
+                continue;
+            }
+            self.fill_from_any(index, survey, at).await?;
         }
         Ok(())
+    }
+
+    fn ungrounded(&self) -> Option<usize> {
+        let waits = |copy: &LocalCopy| !copy.is_grounded && !copy.is_stopped;
+        self.copies.iter().position(waits)
+    }
+
+    /// Fills the log up to where a copy begins, from the first destination that can.
+    async fn fill_from_any(&mut self, index: usize, survey: Survey, at: &Entered) -> Result<(), Trouble> {
+        let Some(copy) = self.copies.get(index) else {
+            return Ok(());
+        };
+        let Some(Stored { destination, position }) = copy.stream.base().stored else {
+            return Ok(());
+        };
+        let missing = Missing {
+            through: position,
+            // What others wrote may be what was deleted here; of its own lines it is known that they were not.
+            only: self.tombstone.is_some().then(|| copy.stream.writer().to_owned()),
+        };
+        let mut cause = format!("destination {destination} is not there");
+        for (name, store) in self.shared.sources(&destination, &self.destination.name) {
+            let from = Log {
+                store,
+                ..self.log_at(at)
+            };
+            let target = Target::new(self.log_at(at), survey.clone(), self.summaries.clone());
+            match history::fill(&from, target, &missing).await {
+                Ok(filled) => return self.filled(index, name, filled),
+                Err(FillError::Deleted) if name == destination => {
+                    self.ground(index);
+                    return Ok(());
+                }
+                Err(FillError::Target(error)) => return Err(failed(at, error)),
+                Err(FillError::Changed) => return Err(others_write()),
+                Err(FillError::Source(error)) => cause = format!("destination {name}: {error}"),
+                Err(FillError::Elsewhere | FillError::Deleted) => {
+                    cause = format!("destination {name} does not hold it");
+                }
+            }
+        }
+        Err(Trouble::History { position, cause })
+    }
+
+    fn filled(&mut self, index: usize, from: String, filled: Filled) -> Result<(), Trouble> {
+        let Filled {
+            batches,
+            survey,
+            summaries,
+        } = filled;
+        if batches > 0 {
+            self.announce(What::Filled { from, batches });
+        }
+        self.summaries = summaries;
+        self.start_over(survey)?;
+        self.ground(index);
+        Ok(())
+    }
+
+    /// What was to come before is here, in whichever order, or was deleted.
+    fn ground(&mut self, index: usize) {
+        let position = self.copies.get(index).and_then(LocalCopy::base_position);
+        for copy in &mut self.copies {
+            copy.is_grounded |= copy.base_position() == position;
+        }
     }
 
     pub(super) fn log_at(&self, at: &Entered) -> Log {
@@ -259,6 +306,10 @@ impl Delivery {
             timeout: self.destination.options.timeout,
         }
     }
+}
+
+fn others_write() -> Trouble {
+    StoreError::Unavailable("others write to it".into()).into()
 }
 
 /// The log is not the one that we knew, or was deleted meanwhile.

@@ -38,6 +38,8 @@ impl LocalCopy {
     fn new(copied: Copied, cursor: Option<&Cursor>) -> Self {
         let Copied { stream, is_live } = copied;
         let (start, end) = (stream.start(), stream.end());
+        // Without a position nobody was there: the ledger says which lines are not to be delivered.
+        let cursor = cursor.filter(|cursor| cursor.position.is_some());
         let position = cursor.and_then(|cursor| cursor.position);
         Self {
             growing: is_live.then(|| stream.follow()),
@@ -53,15 +55,20 @@ impl LocalCopy {
         }
     }
 
-    /// Whether lines wait.
+    /// Whether lines wait, or what comes before them.
     pub(super) fn is_behind(&self) -> bool {
-        !self.is_stopped && self.next.line < self.stream.end().line
+        !self.is_stopped && (!self.is_grounded || self.has_lines())
+    }
+
+    pub(super) fn has_lines(&self) -> bool {
+        self.next.line < self.stream.end().line
     }
 
     /// Whether they wait no longer: somebody asked for it, or they fill a batch.
     pub(super) fn is_due(&self) -> bool {
         let end = self.stream.end();
-        self.next.line < self.due
+        !self.is_grounded
+            || self.next.line < self.due
             || end.line - self.next.line >= BATCH_ENTRIES
             || end.offset.saturating_sub(self.next.offset) >= BATCH_BYTES as u64
     }
@@ -74,6 +81,13 @@ impl LocalCopy {
     /// The batch before its first line, where a destination holds it.
     pub(super) fn base_position(&self) -> Option<Position> {
         self.stream.base().stored.map(|stored| stored.position)
+    }
+
+    /// Its number, where it is this destination that holds it: others number as they go.
+    pub(super) fn base_number_at(&self, destination: &str) -> Option<u64> {
+        let stored = self.stream.base().stored;
+        let here = stored.filter(|stored| stored.destination == destination);
+        here.map(|stored| stored.position.number)
     }
 
     /// Goes to a line, or as near to it as the copy reaches.

@@ -1,12 +1,13 @@
 //! Deletes, ours and other hosts'.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use super::super::destination::Entered;
 use super::super::event::What;
 use super::super::ledger::Wanted;
+use super::super::shared::Reach;
 use super::super::survey::Survey;
 use super::super::trouble::Trouble;
 use super::Delivery;
@@ -19,22 +20,35 @@ const PAGE: u32 = 500;
 impl Delivery {
     /// Does what somebody wanted.
     pub(super) async fn delete(&mut self, at: &Entered) -> Result<(), Trouble> {
-        self.read_ledger()?;
-        let wanted = self.entry.as_ref().and_then(|entry| entry.wanted.clone());
-        let Some(mut wanted) = wanted else {
-            self.lane.update(|progress| progress.deleting = false);
+        // In this order: a wish that comes from now on is one more.
+        let wishes = self.lane.progress().borrow().wishes;
+        self.entry = None;
+        let Some(mut wanted) = self.read_ledger()?.wanted.clone() else {
+            self.lane.update(|progress| progress.granted = wishes);
             return Ok(());
         };
-        if wanted.session {
-            self.want_subpaths_deleted(&wanted, at).await?;
-            wanted.session = false;
+        if let Some(known) = wanted.session.clone() {
+            self.want_subpaths_deleted(&wanted.writer, &known, at).await?;
+            let session = None;
+            let listed = Wanted {
+                session,
+                ..wanted.clone()
+            };
+            return self.replace_wish(&wanted, Some(listed)).map(drop);
         }
         let Some(tombstone) = self.tombstone_for(&wanted) else {
-            return self.deleted(None);
+            return self.deleted(&wanted, wishes, None);
         };
         if wanted.tried.is_none() {
-            wanted.tried = Some(tombstone.number);
-            self.update_ledger(|entry| entry.wanted = Some(wanted))?;
+            let tried = Some(tombstone.number);
+            let trying = Wanted {
+                tried,
+                ..wanted.clone()
+            };
+            if !self.replace_wish(&wanted, Some(trying.clone()))? {
+                return Ok(());
+            }
+            wanted = trying;
         }
         let stored = match at.store.info().capabilities.deletion {
             true => at.call(at.store.delete(&self.lane.key, &tombstone)).await,
@@ -42,7 +56,7 @@ impl Delivery {
             false => at.call(at.store.append(&self.lane.key, &tombstone, None)).await,
         };
         match stored {
-            Ok(()) => self.deleted(Some(tombstone)),
+            Ok(()) => self.deleted(&wanted, wishes, Some(tombstone)),
             Err(StoreError::Conflict) => {
                 self.confirmed = 0;
                 self.in_conflict = true;
@@ -52,25 +66,41 @@ impl Delivery {
         }
     }
 
-    /// Everything that the destination holds of the session: each is a delete of its own from now on.
-    async fn want_subpaths_deleted(&mut self, wanted: &Wanted, at: &Entered) -> Result<(), Trouble> {
+    /// Puts a wish in the place of another; false where a newer one has come meanwhile, which stays.
+    fn replace_wish(&mut self, wanted: &Wanted, by: Option<Wanted>) -> Result<bool, Trouble> {
+        let mut is_same = false;
+        self.update_ledger(|entry| {
+            is_same = entry.wanted.as_ref() == Some(wanted);
+            if is_same {
+                entry.wanted = by;
+            }
+        })?;
+        Ok(is_same)
+    }
+
+    /// Everything else that the destination holds of the session: each is a delete of its own from now on.
+    async fn want_subpaths_deleted(
+        &mut self,
+        writer: &str,
+        known: &BTreeSet<String>,
+        at: &Entered,
+    ) -> Result<(), Trouble> {
         let (project, session) = (self.lane.key.project_key(), self.lane.key.session_id());
         let mut token = None;
         loop {
             let page = at.store.list_subkeys(project, session, token.as_deref(), PAGE);
             let page = at.call(page).await?;
-            for subpath in page.items {
+            for subpath in page.items.into_iter().filter(|subpath| !known.contains(subpath)) {
                 let key = self.lane.key.to_main().with_subpath(subpath);
                 let key = key.map_err(|error| StoreError::Contract(format!("a subpath that cannot be: {error}")))?;
                 self.shared
-                    .want_deleted(&self.destination, &key, &wanted.writer, false)?;
+                    .want_deleted(&self.destination, &key, writer, Reach::Others)?;
             }
             token = page.next;
             if token.is_none() {
-                break;
+                return Ok(());
             }
         }
-        self.update_ledger(|entry| entry.wanted.iter_mut().for_each(|wanted| wanted.session = false))
     }
 
     /// The tombstone to store: the one that is there, where its removal may have been interrupted; none where there is
@@ -94,34 +124,58 @@ impl Delivery {
         }))
     }
 
-    fn deleted(&mut self, tombstone: Option<Batch>) -> Result<(), Trouble> {
-        let number = tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
+    fn deleted(&mut self, wanted: &Wanted, wishes: u64, tombstone: Option<Batch>) -> Result<(), Trouble> {
+        let position = tombstone.as_ref().map(Batch::position);
+        let mut hides_all = false;
         if let (Some(tombstone), Some(log)) = (tombstone, &mut self.log) {
-            if tombstone.number == log.number() + 1 {
+            hides_all = tombstone.number == log.number() + 1;
+            if hides_all {
                 log.advance(&tombstone);
                 self.summaries.take(&tombstone);
             }
             self.tombstone = Some(tombstone);
         }
+        let mut is_done = false;
         self.update_ledger(|entry| {
-            entry.wanted = None;
-            entry.tombstone = entry.tombstone.max(number);
+            // A wish that came meanwhile is another one.
+            is_done = entry.wanted.as_ref() == Some(wanted);
+            entry.wanted.take_if(|_| is_done);
+            position.into_iter().for_each(|position| entry.meet(position));
         })?;
+        if hides_all {
+            self.go_back_to_what_stays()?;
+        }
         self.skip_deleted()?;
-        self.lane.update(|progress| progress.deleting = false);
+        if is_done {
+            self.lane.update(|progress| progress.granted = wishes);
+        }
         self.show_all();
+        Ok(())
+    }
+
+    /// Lines that were appended after the delete was asked for, and stored before it was done, are hidden with the rest:
+    /// they are delivered again.
+    fn go_back_to_what_stays(&mut self) -> Result<(), Trouble> {
+        let Some(entry) = self.entry.clone() else { return Ok(()) };
+        for copy in &mut self.copies {
+            copy.go_to(entry.share(copy.stream.writer()).from_line)?;
+            copy.claim = None;
+        }
+        self.claimed_by = None;
         Ok(())
     }
 
     /// Lines that the ledger says are not to be delivered are passed over.
     pub(super) fn skip_deleted(&mut self) -> Result<(), Trouble> {
         let Some(entry) = self.entry.clone() else { return Ok(()) };
+        let deleted = self.tombstone.as_ref().map_or(0, |tombstone| tombstone.number);
         for copy in &mut self.copies {
             let from_line = entry.share(copy.stream.writer()).from_line;
             if from_line > copy.next.line {
                 copy.go_to(from_line)?;
             }
-            copy.is_grounded |= entry.tombstone > copy.base_position().map_or(0, |base| base.number);
+            let base = copy.base_number_at(&self.destination.name);
+            copy.is_grounded |= from_line >= copy.stream.start().line || base.is_some_and(|base| base < deleted);
         }
         Ok(())
     }
@@ -132,7 +186,7 @@ impl Delivery {
             return Ok(());
         };
         let entry = self.read_ledger()?.clone();
-        if tombstone.number <= entry.tombstone {
+        if entry.tombstones.contains(&tombstone.position()) {
             return Ok(());
         }
         let origin = &tombstone.origin;
@@ -145,17 +199,17 @@ impl Delivery {
         for copy in self
             .copies
             .iter()
-            .filter(|copy| !is_ours && was_deleted(copy, tombstone))
+            .filter(|copy| !is_ours && was_deleted(copy, tombstone, &self.destination.name))
         {
             let writer = copy.stream.writer();
             let held = survey.held.get(writer).copied().unwrap_or_default();
             let (first, end) = (copy.next.line.max(held), copy.stream.end().line);
             kept.insert(writer.to_owned(), (first, end));
         }
-        let number = tombstone.number;
+        let position = tombstone.position();
         let writers: Vec<_> = self.copies.iter().map(|copy| copy.stream.writer().to_owned()).collect();
         self.update_ledger(|entry| {
-            entry.tombstone = number;
+            entry.meet(position);
             // Whoever is here has met it.
             for writer in &writers {
                 entry.share_mut(writer);
@@ -168,6 +222,7 @@ impl Delivery {
         if !is_ours {
             kept.retain(|_, (first, end)| first < end);
             kept.values_mut().for_each(|(_, end)| *end -= 1);
+            let number = position.number;
             self.announce(What::Deleted { number, kept });
         }
         Ok(())
@@ -176,7 +231,7 @@ impl Delivery {
 
 /// Whether the copy was part of what was deleted. One that began behind the tombstone, or never began there, is the
 /// session begun anew.
-fn was_deleted(copy: &LocalCopy, tombstone: &Batch) -> bool {
-    copy.base_position()
-        .map_or(copy.begun, |base| base.number < tombstone.number)
+fn was_deleted(copy: &LocalCopy, tombstone: &Batch, destination: &str) -> bool {
+    copy.base_number_at(destination)
+        .map_or(copy.begun, |base| base < tombstone.number)
 }

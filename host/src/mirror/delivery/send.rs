@@ -107,7 +107,7 @@ impl Delivery {
     }
 
     /// The claim of another host that is newer than this copy's.
-    fn superseded(&self, index: usize) -> Option<(u64, String)> {
+    pub(super) fn superseded(&self, index: usize) -> Option<(u64, String)> {
         if !self.takes_over() {
             return None;
         }
@@ -118,12 +118,12 @@ impl Delivery {
             // Alive, and about to take over.
             (None, Some(_)) => return None,
             // Dead before it could: what it knew of the stream when it began decides.
-            (None, None) => copy.base_position().map_or(0, |base| base.number),
+            (None, None) => copy.base_number_at(&self.destination.name).unwrap_or_default(),
         };
         (number > ours).then_some((number, by))
     }
 
-    fn stop(&mut self, index: usize, number: u64, by: String) {
+    pub(super) fn stop(&mut self, index: usize, number: u64, by: String) {
         if let Some(copy) = self.copies.get_mut(index) {
             copy.is_stopped = true;
         }
@@ -155,6 +155,7 @@ impl Delivery {
         self.lane.update(|progress| {
             if let Some(delivered) = progress.copies.get_mut(copy.stream.writer()) {
                 delivered.place = copy.next;
+                delivered.is_grounded = copy.is_grounded;
                 delivered.position = self.log.as_ref().and_then(Chain::position);
             }
         });

@@ -3,12 +3,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
 use crate::config::{Keep, MirrorSettings};
 use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
 use crate::mirror::chance::Chance;
+use crate::mirror::cursor::Cursors;
+use crate::mirror::ledger::Ledger;
+use crate::mirror::runner::Runner;
+use crate::mirror::shared::Shared;
 use crate::mirror::{DestinationOptions, Event, Mirror};
 use crate::spool::Spool;
 use crate::store::{
@@ -34,6 +39,8 @@ pub(super) struct Moody {
     pub(super) inside: Arc<MemoryStore>,
     fates: Mutex<VecDeque<Fate>>,
     away: watch::Sender<Option<StoreError>>,
+    /// How long every append takes.
+    pace: Mutex<Duration>,
     calls: watch::Sender<u64>,
 }
 
@@ -49,6 +56,10 @@ impl Moody {
     /// From now on every call fails like this.
     pub(super) fn set_away(&self, error: Option<StoreError>) {
         self.away.send_replace(error);
+    }
+
+    pub(super) fn set_pace(&self, pace: Duration) {
+        *self.pace.lock().unwrap() = pace;
     }
 
     /// How many appends were tried.
@@ -73,6 +84,10 @@ impl Moody {
     }
 
     async fn change(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
+        let pace = *self.pace.lock().unwrap();
+        if !pace.is_zero() {
+            tokio::time::sleep(pace).await;
+        }
         self.calls.send_modify(|calls| *calls += 1);
         self.check()?;
         let fate = self.fates.lock().unwrap().pop_front();
@@ -179,10 +194,17 @@ impl Machine {
         }
     }
 
+    /// What a process's tasks share.
+    pub(super) fn shared(&self, chance: Chance, runner: Runner) -> Arc<Shared> {
+        let cursors = Cursors::new(Arc::new(self.cursors.clone()));
+        let ledger = Ledger::new(Arc::new(self.ledger.clone()));
+        Shared::new(cursors, ledger, chance, runner)
+    }
+
     /// Starts a process that delivers to these stores, what dead processes left first.
     pub(super) fn start(&self, stores: &[(&str, Arc<dyn Store>)], settings: &MirrorSettings) -> Process {
-        let (cursors, ledger) = (Arc::new(self.cursors.clone()), Arc::new(self.ledger.clone()));
-        let mirror = Mirror::on(cursors, ledger, Chance::seeded(1), Keep::Forever);
+        let runner = Runner::Tokio(Handle::current());
+        let mirror = Mirror::on(self.shared(Chance::seeded(1), runner), Keep::Forever.into());
         let events = mirror.events();
         for (name, store) in stores {
             let options = DestinationOptions {

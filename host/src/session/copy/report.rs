@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::key::SessionKey;
-use crate::mirror::Filled;
+use crate::mirror::Moved;
 use crate::session::{Counts, Failure, StreamError};
 
 /// What was copied, stream by stream.
@@ -57,31 +57,31 @@ pub enum CopyState {
 }
 
 impl StreamCopy {
-    pub(super) fn done(stream: SessionKey, filled: Filled, state: CopyState) -> Self {
+    pub(super) fn done(stream: SessionKey, copied: Moved, state: CopyState) -> Self {
         Self {
             stream,
             state: Some(state),
-            batches: filled.batches,
-            added: counts(filled),
+            batches: copied.batches,
+            added: counts(copied),
             failure: None,
         }
     }
 
-    pub(super) fn failed(stream: SessionKey, filled: Filled, error: StreamError) -> Self {
+    pub(super) fn failed(stream: SessionKey, copied: Moved, error: StreamError) -> Self {
         Self {
             failure: Some(Failure::new(&stream, error)),
             stream,
             state: None,
-            batches: filled.batches,
-            added: counts(filled),
+            batches: copied.batches,
+            added: counts(copied),
         }
     }
 }
 
-fn counts(filled: Filled) -> Counts {
+fn counts(copied: Moved) -> Counts {
     Counts {
-        entries: filled.entries,
-        bytes: filled.bytes,
+        entries: copied.entries,
+        bytes: copied.bytes,
     }
 }
 

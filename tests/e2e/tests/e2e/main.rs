@@ -16,6 +16,10 @@ mod disk;
 #[cfg(test)]
 mod left_behind;
 #[cfg(test)]
+mod mirror;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod story;
