@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::host::Host;
+use crate::config::Keep;
+use crate::mirror::{DestinationOptions, Mirror};
 use crate::session::fixture::main_key;
 use crate::session::{delete, silent};
 use crate::spool::Spool;
@@ -12,16 +13,18 @@ use crate::store::MemoryStore;
 /// Some lines in a spool that are delivered to `memory`.
 async fn delivered(state: &Path) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::new());
-    let host = Host::builder(state)
-        .store("memory", store.clone())
-        .build()
-        .await
-        .unwrap();
-    let transcript = host.transcript(main_key());
+    let mirror = Mirror::start(state, Keep::Forever).unwrap();
+    mirror.add_destination("memory", DestinationOptions::default()).unwrap();
+    mirror.opened("memory", store.clone());
+    let spool = Arc::new(Spool::open(state).unwrap());
+    mirror.follow(&spool);
     for number in 0..5 {
-        transcript.append(&[format!("{{\"n\":{number}}}")]).await.unwrap();
+        let entry = format!("{{\"n\":{number}}}");
+        spool.append(&main_key(), &[entry]).await.unwrap();
     }
-    assert!(host.close(Duration::from_secs(120)).await.unwrap().is_empty());
+    assert!(mirror.flush(None, Some(Duration::from_secs(120))).await.is_empty());
+    spool.close().await;
+    mirror.close().await;
     store
 }
 
