@@ -33,6 +33,8 @@ mod destinations;
 mod events;
 #[cfg(feature = "wasm")]
 mod opener;
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 use std::fmt;

@@ -16,7 +16,7 @@
 //! | [`spool`] | the local half of the mirror: each stream on local disk, synced, before anybody is answered |
 //! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
-//! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, delete |
+//! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
 //! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 
 #![deny(unsafe_code)]

@@ -4,4 +4,5 @@ mod basics;
 mod fairness;
 mod fixture;
 mod found;
+mod look;
 pub(super) mod simulation;

@@ -148,6 +148,12 @@ impl SpoolLook {
             }
         }
         self.streams.sort_by(|one, other| one.key.cmp(&other.key));
+        let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        if disk.open(&names.identity()).is_err_and(is_gone) {
+            // It was removed meanwhile: what could not be read was on its way out.
+            self.streams.clear();
+            self.problems.clear();
+        }
     }
 
     fn problem(&mut self, disk: &dyn Disk, path: &Path, error: &io::Error) {

@@ -2,6 +2,7 @@ mod adoption;
 mod basics;
 mod faults;
 mod group;
+mod look;
 mod model;
 
 use std::path::PathBuf;

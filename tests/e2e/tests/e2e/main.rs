@@ -14,6 +14,8 @@ mod contract;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod left_behind;
+#[cfg(test)]
 mod mirror;
 #[cfg(test)]
 mod network;

@@ -1,0 +1,7 @@
+mod delivery;
+mod dropped;
+mod events;
+mod executors;
+mod fixture;
+mod keeping;
+mod names;
