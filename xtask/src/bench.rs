@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::build::{self, Profile};
 use crate::workspace::Workspace;
-use crate::{process, set_up};
+use crate::{oracle, process, set_up};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -19,6 +19,7 @@ pub(crate) struct Options {
 /// Builds everything with the release profile and measures.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
+    oracle::ensure(workspace);
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     let mirrorbox = build::binary(workspace, Profile::Release)?;

@@ -11,6 +11,7 @@ mod demo;
 mod oracle;
 mod process;
 mod servers;
+mod soak;
 mod system_packages;
 mod test;
 mod wasm_target;
@@ -39,6 +40,8 @@ enum Task {
     Build(build::Options),
     /// Formatting, lints with warnings denied, then every test
     Ci,
+    /// The tests of the durable mirror in their long forms: hundreds of kills, hundreds of thousands of entries
+    Soak(soak::Options),
     /// Measure, and write docs/benchmarks.md
     Bench(bench::Options),
     /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
@@ -63,6 +66,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Test(options) => test::run(&workspace, &options),
         Task::Build(options) => build::run(&workspace, &options),
         Task::Ci => ci::run(&workspace),
+        Task::Soak(options) => soak::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Setup => {
             set_up(&workspace)?;

@@ -4,6 +4,7 @@
 //! one run, and the median of the rounds' ratios is given with its range.
 
 mod build;
+mod mirror;
 mod pairs;
 mod report;
 mod sandbox;
@@ -42,6 +43,13 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(throughput::measure(
         &built,
         args.mib << 20,
+        args.rounds.min(7),
+        &mut report,
+    ))?;
+    runtime.block_on(mirror::measure(
+        &built,
+        &args.target,
+        args.mib << 18,
         args.rounds.min(7),
         &mut report,
     ))?;

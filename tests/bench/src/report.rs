@@ -33,7 +33,7 @@ impl Report {
              Both sides of a ratio are measured in turns, and the ratio is the median of the rounds' ratios, with the \
              smallest and the largest beside it. Ratios hold from machine to machine; times and rates are those of the \
              machine of this run ({cores} cores) and only say what size the ratio is about. Throughput is measured on \
-             {mib} MiB of made-up transcripts in 7 rounds at most, everything else in {rounds} rounds or more.\n\n\
+             {mib} MiB of made-up transcripts (of the mirror: on a quarter of it) in 7 rounds at most, everything else in {rounds} rounds or more.\n\n\
              A call is handed to the instance's thread and back. Where the scheduler keeps both threads on one core that is \
              a few microseconds; where it wakes another, idle core each time, it is tens of them, and the rows about short \
              calls move with it from run to run (`taskset -c 0` shows the former). A call that syncs hardly notices.\n\n\

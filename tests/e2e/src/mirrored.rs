@@ -55,6 +55,15 @@ impl Mirrored {
         mirrored
     }
 
+    /// At both destinations, the host that took a stream over last is the one that writes.
+    pub fn last_writer_wins(&self) {
+        for name in ["fs", "faulty"] {
+            let manifest = self.config().join("adapters").join(name).with_extension("toml");
+            let text = fs::read_to_string(&manifest).unwrap();
+            fs::write(manifest, text + "writers = \"last\"\n").unwrap();
+        }
+    }
+
     /// Writes the faulty destination's manifest anew, with so many lines more at its top.
     pub fn set_up_faulty(&self, more: &str) {
         self.set_up("faulty", &test_guest("faulty"), more, "[config]\nfolder = \"/data\"\n");

@@ -1,0 +1,143 @@
+//! From an append to the destination: entries synced to local disk and delivered, against the SDK's batcher, which syncs
+//! nothing; and what waited, delivered after an outage.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use futures_util::future::try_join_all;
+use mirrorbox::host::Host;
+use mirrorbox::key::SessionKey;
+use mirrorbox::store::{MemoryStore, Store};
+
+use super::frames::{self, Session};
+use super::sdk::{Sdk, Took};
+use super::{forget_peak, memory, risen};
+use crate::build::Built;
+use crate::pairs::Pairs;
+use crate::report::Report;
+use crate::sandbox::fs_component;
+
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// So many frames of a session are handed over before the first answer is awaited: an agent awaits none.
+const AHEAD: usize = 64;
+
+pub(super) async fn measure(
+    built: &Built,
+    target: &Path,
+    bytes: u64,
+    rounds: usize,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let sessions = Arc::new(frames::make(&dir.path().join("projects"), bytes)?);
+    let file = dir.path().join("frames");
+    frames::write(&sessions, &file)?;
+    let sdk = Sdk::find(target);
+    if sdk.is_none() {
+        eprintln!("The agent SDK is not installed, so nothing is compared with it: `cargo xtask test` installs it.");
+    }
+    for place in ["the store in memory", "the fs adapter"] {
+        let (mut live, mut late, mut peak) = (Pairs::default(), Pairs::default(), 0);
+        forget_peak();
+        let before = memory("VmRSS:");
+        for _ in 0..rounds {
+            let took = sdk.as_ref().map(|sdk| sdk.run(&file)).transpose()?;
+            let round = tempfile::tempdir()?;
+            let delivered = delivered(
+                round.path(),
+                store(built, place, &round.path().join("live")).await?,
+                &sessions,
+            )
+            .await?;
+            let Took { time, peak: most } = took.unwrap_or(Took {
+                time: delivered,
+                peak: 0,
+            });
+            peak = peak.max(most);
+            live.add(time, delivered);
+            let store = store(built, place, &round.path().join("late")).await?;
+            late.add(delivered, caught_up(round.path(), store, &sessions).await?);
+        }
+        let rate = |seconds: f64| frames::count(&sessions) as f64 / seconds;
+        let memory = risen(before);
+        if sdk.is_some() {
+            let sides = format!(
+                "{:.0} entries/s, synced and delivered; the SDK {:.0} entries/s with a peak of {} MiB; {memory}",
+                rate(live.b().median),
+                rate(live.a().median),
+                peak >> 20
+            );
+            let what = format!(
+                "mirrored into {place}: the time of the SDK's batcher on a store that does nothing, for one of ours"
+            );
+            report.pair(&what, "≥ 3", &live, &sides);
+        }
+        let sides = format!(
+            "{:.0} entries/s from the spool of a process that is gone, {:.0} entries/s live; {memory}",
+            rate(late.b().median),
+            rate(late.a().median)
+        );
+        report.pair(
+            &format!("catching up into {place}: the time live for one after an outage"),
+            "> 1",
+            &late,
+            &sides,
+        );
+    }
+    Ok(())
+}
+
+async fn store(built: &Built, place: &str, dir: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    if place == "the store in memory" {
+        return Ok(Arc::new(MemoryStore::new()));
+    }
+    std::fs::create_dir_all(dir)?;
+    fs_component(built, dir).await
+}
+
+/// Appends everything, sessions side by side, and waits until it is delivered.
+async fn delivered(dir: &Path, store: Arc<dyn Store>, sessions: &Arc<Vec<Session>>) -> anyhow::Result<Duration> {
+    let host = Host::builder(&dir.join("state-live"))
+        .store("store", store)
+        .build()
+        .await?;
+    let start = Instant::now();
+    append_all(&host, sessions).await?;
+    let left = host.flush(PATIENCE).await?;
+    let took = start.elapsed();
+    ensure!(left.is_empty(), "{left}");
+    let left = host.close(PATIENCE).await?;
+    ensure!(left.is_empty(), "{left}");
+    Ok(took)
+}
+
+/// Appends everything where no destination is, and measures the next process, which delivers it.
+async fn caught_up(dir: &Path, store: Arc<dyn Store>, sessions: &Arc<Vec<Session>>) -> anyhow::Result<Duration> {
+    let state = dir.join("state-late");
+    let host = Host::builder(&state).build().await?;
+    append_all(&host, sessions).await?;
+    // Nothing is left where there is no destination.
+    let _ = host.close(PATIENCE).await?;
+    let start = Instant::now();
+    let host = Host::builder(&state).store("store", store).build().await?;
+    let left = host.flush(PATIENCE).await?;
+    let took = start.elapsed();
+    ensure!(left.is_empty(), "{left}");
+    let left = host.close(PATIENCE).await?;
+    ensure!(left.is_empty(), "{left}");
+    Ok(took)
+}
+
+async fn append_all(host: &Host, sessions: &Arc<Vec<Session>>) -> anyhow::Result<()> {
+    let appending = sessions.iter().map(async |session| {
+        let transcript = host.transcript(SessionKey::main("project", session.id.as_str())?);
+        for frames in session.frames.chunks(AHEAD) {
+            try_join_all(frames.iter().map(|frame| transcript.append(frame))).await?;
+        }
+        anyhow::Ok(())
+    });
+    try_join_all(appending).await.map(drop)
+}

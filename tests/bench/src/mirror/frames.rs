@@ -1,0 +1,77 @@
+//! Made-up transcripts as an agent gives them: a few entries at a time.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use mirrorbox_transcripts::Projects;
+
+/// One session's entries, a few at a time.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: String,
+    pub(super) frames: Vec<Vec<Vec<u8>>>,
+}
+
+/// The main transcripts of made-up projects.
+pub(super) fn make(dir: &Path, bytes: u64) -> anyhow::Result<Vec<Session>> {
+    let made = Projects {
+        seed: 7,
+        sessions: 24,
+        bytes,
+    };
+    made.write(dir)?;
+    let mut sessions = Vec::new();
+    for project in fs::read_dir(dir)? {
+        for file in fs::read_dir(project?.path())? {
+            let path = file?.path();
+            if path.extension().is_some_and(|extension| extension == "jsonl") {
+                sessions.push(session(&path)?);
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+fn session(path: &Path) -> anyhow::Result<Session> {
+    let text = fs::read(path)?;
+    // Both sides are to take every line.
+    let is_entry = |line: &&[u8]| serde_json::from_slice::<serde_json::Map<_, _>>(line).is_ok();
+    let entries: Vec<_> = text.split(|byte| *byte == b'\n').filter(is_entry).collect();
+    let (mut frames, mut rest) = (Vec::new(), entries.as_slice());
+    while !rest.is_empty() {
+        let (frame, left) = rest.split_at(rest.len().min(1 + frames.len() % 6));
+        frames.push(frame.iter().map(|entry| entry.to_vec()).collect());
+        rest = left;
+    }
+    Ok(Session {
+        id: path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .context("an odd name")?
+            .to_owned(),
+        frames,
+    })
+}
+
+pub(super) fn count(sessions: &[Session]) -> usize {
+    sessions.iter().flat_map(|session| &session.frames).map(Vec::len).sum()
+}
+
+/// Writes them down for the other side, a frame a line: `{"session":…,"entries":[…]}`. Sessions take turns.
+pub(super) fn write(sessions: &[Session], path: &Path) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(fs::File::create(path)?);
+    let longest = sessions.iter().map(|session| session.frames.len()).max().unwrap_or(0);
+    for turn in 0..longest {
+        for session in sessions {
+            let Some(frame) = session.frames.get(turn) else {
+                continue;
+            };
+            write!(out, "{{\"session\":{:?},\"entries\":[", session.id)?;
+            out.write_all(&frame.join(&b','))?;
+            out.write_all(b"]}\n")?;
+        }
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,28 @@
+//! `cargo xtask soak`: the tests of the durable mirror in their long forms, hundreds of kills and hundreds of thousands
+//! of entries.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::workspace::Workspace;
+use crate::{build, process, set_up};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Only tests whose names hold this
+    #[arg(default_value = "mirror::")]
+    filter: String,
+}
+
+/// Builds what the tests need and runs them; each prints its seed and its figures.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    set_up(workspace)?;
+    build::adapters(workspace)?;
+    build::test_guests(workspace)?;
+    build::binary(workspace, build::Profile::Dev)?;
+    let mut cargo = workspace.cargo("test");
+    cargo
+        .args(["--workspace", "--test", "e2e", "--", "--nocapture", &options.filter])
+        .env("MIRRORBOX_SOAK", "1");
+    process::run(&mut cargo)
+}
