@@ -56,9 +56,12 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal.of(what),
             Self::Lost(reason) if reason.contains("HttpRequestDenied") => Error::Misconfigured(format!(
-                "{what} was not let out: grant the address of `endpoint` in the manifest (`network` under [grants])"
+                "{what} was not let out: grant the address of `endpoint`, or without one https://BUCKET.s3.REGION.amazonaws.com \
+                 of `bucket` and `region`, in the manifest (`network` under [grants])"
             )),
-            Self::Lost(reason) => Error::Unavailable(format!("{what} got no answer (is `endpoint` right?): {reason}")),
+            Self::Lost(reason) => Error::Unavailable(format!(
+                "{what} got no answer (are `endpoint` and `region` right?): {reason}"
+            )),
         }
     }
 

@@ -9,6 +9,7 @@
 )]
 
 mod appender;
+mod backend;
 mod entries;
 mod mirrored;
 
@@ -19,7 +20,7 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
-use mirrorbox::config::Manifest;
+use mirrorbox::config::{Config, Manifest};
 use mirrorbox::store::{BatchDraft, Kind, Origin};
 
 pub use appender::{Appender, Memory, Run};
@@ -33,6 +34,7 @@ pub fn amount(short: u64, whole: u64) -> u64 {
         None => short,
     }
 }
+pub use backend::{BUCKET, Backend, ManifestText};
 
 /// The workspace's target directory.
 pub fn target_dir() -> PathBuf {
@@ -42,7 +44,7 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// The component of an adapter that comes with Mirrorbox (`fs`).
+/// The component of an adapter that comes with Mirrorbox.
 pub fn adapter(name: &str) -> PathBuf {
     built(target_dir().join("adapters").join(format!("{name}.wasm")))
 }
@@ -88,6 +90,11 @@ pub fn seed() -> u64 {
     seed
 }
 
+/// Whether tests may take hours: `MIRRORBOX_SOAK=1`.
+pub fn soak() -> bool {
+    std::env::var_os("MIRRORBOX_SOAK").is_some_and(|value| value == "1")
+}
+
 /// The memory that this process has in use.
 pub fn resident_bytes() -> u64 {
     let kib: u64 = status("VmRSS:").trim_end_matches(" kB").parse().unwrap();
@@ -127,6 +134,28 @@ impl Installation {
         let store = installation.store.clone();
         installation.succeeds([OsStr::new("init"), OsStr::new("--store"), store.as_os_str()]);
         installation
+    }
+
+    /// Runs `mirrorbox init`, and lets a backend's adapter take the place of the one that comes with it.
+    pub fn with(dir: &Path, backend: &Backend) -> Self {
+        let installation = Self::at(dir);
+        for file in ["fs.wasm", "fs.toml"] {
+            fs::remove_file(installation.config.join("adapters").join(file)).unwrap();
+        }
+        installation.succeeds(["adapters", "install", backend.adapter()]);
+        installation.set_manifest(backend, &backend.manifest());
+        installation
+    }
+
+    /// Replaces the manifest of a backend's adapter.
+    pub fn set_manifest(&self, backend: &Backend, manifest: &ManifestText) {
+        let path = self.config.join("adapters").join(backend.adapter());
+        fs::write(path.with_extension("toml"), manifest.to_string()).unwrap();
+    }
+
+    /// What the configuration says, for a host of the test's own.
+    pub fn to_config(&self) -> Config {
+        Config::load(&self.config, &self.state).unwrap()
     }
 
     /// The command with these arguments, not started yet.

@@ -1,60 +1,35 @@
 //! Every adapter keeps the contract: the component in its sandbox, before a real backend, with two hosts at work.
 
-use std::any::Any;
-use std::path::Path;
 use std::sync::Arc;
 
-use mirrorbox::adapter::{Adapter, Runtime};
-use mirrorbox::config::Manifest;
 use mirrorbox::store::Store;
 use mirrorbox_conformance::{Options, check};
-use mirrorbox_e2e::{Installation, adapter, seed, test_guest};
-use mirrorbox_servers::{ServerError, if_installed};
+use mirrorbox_e2e::{Backend, Installation, seed, soak, test_guest};
 
-/// Where an adapter's transcripts go, and the manifest that lets it.
-struct Backend {
-    manifest: String,
-    /// Runs while this value is there.
-    _server: Box<dyn Any>,
-}
-
-/// A test for each adapter: `name: what makes its backend, given an empty folder`.
+/// A test for each adapter.
 macro_rules! adapters {
-    ($($name:ident: $backend:expr;)*) => {
+    ($($name:ident)*) => {
         mod keeps_the_contract {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::keeps_the_contract(stringify!($name), $backend).await;
+                super::keeps_the_contract(stringify!($name)).await;
             })*
         }
     };
 }
 
-adapters! {
-    fs: super::folder;
-}
+adapters! { fs s3 redis postgres }
 
-fn folder(dir: &Path) -> Result<Backend, ServerError> {
-    Ok(Backend {
-        manifest: format!("[grants]\ndirs = [{{ host = {dir:?}, guest = \"/data\" }}]"),
-        _server: Box::new(()),
-    })
-}
-
-async fn keeps_the_contract(name: &str, backend: fn(&Path) -> Result<Backend, ServerError>) {
+async fn keeps_the_contract(name: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let Some(backend) = if_installed(backend(dir.path())).unwrap() else {
+    let Some(backend) = Backend::start(name, dir.path()) else {
         return;
     };
-    let manifest = Manifest::parse(&dir.path().join("manifest.toml"), &backend.manifest).unwrap();
-    let runtime = Runtime::shared(None).unwrap();
-    let (path, mut hosts) = (adapter(name), Vec::new());
-    for _ in 0..2 {
-        hosts.push(Arc::new(Adapter::load(&runtime, name, &path, &manifest).await.unwrap()));
-    }
+    let hosts = [backend.open().await, backend.open().await];
     let stores: [Arc<dyn Store>; 2] = [hosts[0].clone(), hosts[1].clone()];
     let options = Options {
         seed: Some(seed()),
+        long: soak(),
         ..Options::default()
     };
     let report = check(stores, &options).await;
