@@ -1,23 +1,32 @@
-//! Puts the fs adapter into the binary, if it has been built: `<target directory>/adapters/fs.wasm`.
+//! Puts the adapters that come with the command into the binary, as far as they have been built:
+//! `<target directory>/adapters/NAME.wasm`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+/// As in `src/built_in.rs`.
+const NAMES: [&str; 4] = ["fs", "postgres", "redis", "s3"];
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    let adapter = target_dir(&out).map(|target| target.join("adapters/fs.wasm"));
-    let bytes = match &adapter {
-        Some(adapter) => {
-            println!("cargo::rerun-if-changed={}", adapter.display());
-            fs::read(adapter).or_else(not_built)?
-        }
-        None => Vec::new(),
-    };
-    fs::write(out.join("fs.wasm"), bytes)
+    let adapters = target_dir(&out).map(|target| target.join("adapters"));
+    for name in NAMES {
+        let file = format!("{name}.wasm");
+        let bytes = match &adapters {
+            Some(adapters) => {
+                let adapter = adapters.join(&file);
+                println!("cargo::rerun-if-changed={}", adapter.display());
+                fs::read(adapter).or_else(not_built)?
+            }
+            None => Vec::new(),
+        };
+        fs::write(out.join(file), bytes)?;
+    }
+    Ok(())
 }
 
-/// Nothing yet: `mirrorbox init` says so.
+/// Nothing yet: the command says so when it is asked for it.
 fn not_built(error: io::Error) -> io::Result<Vec<u8>> {
     match error.kind() {
         io::ErrorKind::NotFound => Ok(Vec::new()),

@@ -1,13 +1,17 @@
 //! One file for each command: its options and what it does.
 
 mod adapters;
+mod compact;
+mod copy;
 mod delete;
+mod drain;
 mod everywhere;
 mod import;
 mod init;
 mod restore;
 mod sessions;
 mod show;
+mod status;
 mod verify;
 
 use clap::Subcommand;
@@ -23,11 +27,15 @@ pub(crate) enum Command {
     Init(init::Init),
     Adapters(adapters::Adapters),
     Import(import::Import),
+    Status(status::Status),
+    Drain(drain::Drain),
     Sessions(sessions::Sessions),
     Show(show::Show),
     Restore(restore::Restore),
     Verify(verify::Verify),
+    Copy(copy::Copy),
     Delete(delete::Delete),
+    Compact(compact::Compact),
 }
 
 /// What every command gets.
@@ -52,11 +60,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Init(init) => init.run(&mut context)?,
         Command::Adapters(adapters) => adapters.run(&mut context).await?,
         Command::Import(import) => import.run(&mut context).await?,
+        Command::Status(status) => status.run(&mut context)?,
+        Command::Drain(drain) => drain.run(&mut context).await?,
         Command::Sessions(sessions) => sessions.run(&mut context).await?,
         Command::Show(show) => show.run(&mut context).await?,
         Command::Restore(restore) => restore.run(&mut context).await?,
         Command::Verify(verify) => verify.run(&mut context).await?,
+        Command::Copy(copy) => copy.run(&mut context).await?,
         Command::Delete(delete) => delete.run(&mut context).await?,
+        Command::Compact(compact) => compact.run(&mut context).await?,
     };
     context.output.flush()?;
     Ok(exit)

@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use mirrorbox::config::Config;
-use mirrorbox::host::{Destination, Host};
+use mirrorbox::host::{self, Destination};
 use mirrorbox::session::SessionError;
 use mirrorbox::store::Store;
 
@@ -12,7 +12,7 @@ use crate::output::say;
 /// The destinations of a configuration, opened: all of them, or the one that was asked for.
 #[derive(Debug)]
 pub(crate) struct Destinations {
-    host: Host,
+    opened: host::Destinations,
 }
 
 /// What a destination answered.
@@ -26,27 +26,42 @@ pub(crate) struct Answer<T> {
 
 impl Destinations {
     pub(crate) async fn open(config: &Config, only: Option<&str>) -> Result<Self, CliError> {
-        let mut config = config.clone();
         if config.destinations.is_empty() {
             let dir = config.dir.join("adapters");
             return Err(CliError::usage(format!("there are no adapters in {}", dir.display()))
                 .advise("put one there as NAME.wasm, with NAME.toml beside it"));
         }
         if let Some(only) = only {
-            let names: Vec<_> = config.destinations.iter().map(|config| config.name.clone()).collect();
-            config.destinations.retain(|destination| destination.name == only);
-            if config.destinations.is_empty() {
-                return Err(CliError::usage(format!("there is no destination `{only}`"))
-                    .advise(format!("there are: {}", names.join(", "))));
-            }
+            return Self::open_these(config, &[only]).await;
         }
-        let host = Host::open(&config).await?;
-        Ok(Self { host })
+        let opened = host::Destinations::open(config).await?;
+        Ok(Self { opened })
+    }
+
+    /// The destinations with these names, each of which there must be.
+    pub(crate) async fn open_these(config: &Config, names: &[&str]) -> Result<Self, CliError> {
+        let mut config = config.clone();
+        let there: Vec<_> = config.destinations.iter().map(|config| config.name.clone()).collect();
+        if let Some(missing) = names.iter().find(|name| !there.iter().any(|there| there == *name)) {
+            return Err(CliError::usage(format!("there is no destination `{missing}`"))
+                .advise(format!("there are: {}", there.join(", "))));
+        }
+        config
+            .destinations
+            .retain(|destination| names.contains(&destination.name.as_str()));
+        let opened = host::Destinations::open(&config).await?;
+        Ok(Self { opened })
+    }
+
+    /// One of them.
+    pub(crate) fn named(&self, name: &str) -> Result<&Destination, CliError> {
+        let found = self.each().iter().find(|destination| destination.name() == name);
+        found.ok_or_else(|| CliError::usage(format!("there is no destination `{name}`")))
     }
 
     /// Each destination; a store may not have opened.
     pub(crate) fn each(&self) -> &[Destination] {
-        self.host.destinations()
+        self.opened.each()
     }
 
     /// Asks one destination after the other until one answers, and says so if it was not the first.
@@ -86,7 +101,7 @@ impl Destinations {
     }
 
     pub(crate) async fn close(&self) {
-        self.host.close().await;
+        self.opened.close().await;
     }
 }
 

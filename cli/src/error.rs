@@ -2,7 +2,9 @@ use std::fmt;
 
 use mirrorbox::adapter::AdapterError;
 use mirrorbox::config::ConfigError;
+use mirrorbox::host::HostError;
 use mirrorbox::session::SessionError;
+use mirrorbox::spool::SpoolError;
 
 use crate::output::say;
 
@@ -94,6 +96,22 @@ impl From<&AdapterError> for CliError {
         // A backend that is away is no matter of configuration.
         let exit = if error.can_retry() { Exit::Failed } else { Exit::Usage };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<SpoolError> for CliError {
+    fn from(error: SpoolError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<HostError> for CliError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Engine(error) => error.into(),
+            HostError::Name(_) => Self::usage(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        }
     }
 }
 

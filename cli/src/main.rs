@@ -1,6 +1,7 @@
 //! `mirrorbox`: keeps the transcripts of AI agents safe in any storage, and brings them back.
 
 mod arguments;
+mod built_in;
 mod command;
 mod destinations;
 mod error;

@@ -8,6 +8,7 @@
 //! | `contract`, `shape` | does it keep the contract, and where does it differ |
 //! | `bindings` | the contract's types and ours |
 //! | `guest`, `limits`, `log` | what an instance may touch, use and say |
+//! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
 //! | `ticker` | the clock that stops a guest |
 //!
@@ -24,6 +25,7 @@ mod guest;
 mod instance;
 mod limits;
 mod log;
+mod network;
 mod pool;
 mod shape;
 mod ticker;
@@ -113,7 +115,7 @@ fn prepare(
     let component = component::load(&runtime, path, manifest.sha256.as_deref())?;
     let linked = runtime.linker().instantiate_pre(&component);
     let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
-    let grants = Grants::new(name, manifest, Arc::new(settings));
+    let grants = Grants::new(name, manifest, Arc::new(settings), runtime.reactor())?;
     Template::new(name, runtime, grants, manifest.timeout, instance)
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 
+mod local;
 mod manifest;
 mod mirror;
+pub mod network;
 mod secret;
 mod text;
 
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};
 pub use secret::{Setting, Settings};
@@ -28,6 +31,10 @@ pub struct Config {
     pub state: PathBuf,
     /// The agent's `projects` directory, if `mirrorbox.toml` names one.
     pub projects_dir: Option<PathBuf>,
+    /// When an append is answered.
+    pub acknowledge: Acknowledge,
+    /// How long the spool keeps what every destination has.
+    pub keep: Keep,
     /// The destinations, by name.
     pub destinations: Vec<DestinationConfig>,
 }
@@ -74,6 +81,10 @@ pub enum ConfigError {
 struct MainFile {
     state: Option<PathBuf>,
     projects_dir: Option<PathBuf>,
+    #[serde(default)]
+    acknowledge: Acknowledge,
+    #[serde(default)]
+    keep: Keep,
 }
 
 impl Config {
@@ -88,6 +99,8 @@ impl Config {
             dir: dir.to_owned(),
             state: main.state.map_or_else(|| state.to_owned(), |path| dir.join(path)),
             projects_dir: main.projects_dir.map(|path| dir.join(path)),
+            acknowledge: main.acknowledge,
+            keep: main.keep,
             destinations: destinations(&dir.join("adapters"))?,
         })
     }

@@ -1,110 +1,229 @@
-//! The composition root: opens what the configuration names and closes it again.
+//! The composition root: a spool, a mirror and destinations, on threads of their own.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use mirrorbox::host::Host;
+//! use mirrorbox::key::SessionKey;
+//! use mirrorbox::store::MemoryStore;
+//!
+//! # let state = tempfile::tempdir()?;
+//! let host = Host::builder(state.path())
+//!     .store("memory", Arc::new(MemoryStore::new()))
+//!     .build_blocking()?;
+//! let transcript = host.transcript(SessionKey::main("-srv-app", "session")?);
+//! transcript.append_blocking(&[br#"{"type":"user"}"#])?;
+//! let left = transcript.flush_blocking(Duration::from_secs(60))?;
+//! assert!(left.is_empty(), "{left}");
+//! host.close_blocking(Duration::from_secs(60))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Executors
+//!
+//! A host brings its own threads. Every future that it gives can be awaited under any executor; those whose names end in
+//! `_blocking` are for callers without one. A future that is dropped has been accepted or not, and what was accepted is
+//! done.
 
+mod background;
+mod builder;
+#[cfg(feature = "wasm")]
+mod destinations;
+mod events;
+#[cfg(feature = "wasm")]
+mod opener;
+mod transcript;
+
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::join_all;
+pub use builder::HostBuilder;
+#[cfg(feature = "wasm")]
+pub use destinations::{Destination, Destinations};
+pub use events::{Events, HostEvent};
+pub use transcript::{AppendFailed, Transcript};
 
-use crate::adapter::{Adapter, AdapterError, Runtime};
-use crate::config::{Config, DestinationConfig};
+use crate::block_on::block_on;
+use crate::config::Acknowledge;
+use crate::key::SessionKey;
+use crate::mirror::{DestinationStatus, Mirror, Trouble, Undelivered};
+use crate::session::{self, SessionError, SessionRow};
+use crate::spool::{Spool, SpoolError};
 use crate::store::Store;
+use background::Background;
 
-/// Every destination of a configuration, opened as far as it could be.
-///
-/// ```no_run
-/// use std::path::Path;
-///
-/// use mirrorbox::config::Config;
-/// use mirrorbox::host::Host;
-/// use mirrorbox::session;
-///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let config = Config::load(Path::new("/etc/mirrorbox"), Path::new("/var/lib/mirrorbox"))?;
-/// let host = Host::open(&config).await?;
-/// for destination in host.destinations() {
-///     match destination.store() {
-///         Ok(store) => println!("{}: {} sessions", destination.name(), session::list(store, None).await?.len()),
-///         Err(error) => println!("{}: {error}", destination.name()),
-///     }
-/// }
-/// host.close().await;
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-pub struct Host {
-    destinations: Vec<Destination>,
+/// Why a host could not be built, or does nothing any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The spool, or the mirror's records, could not be opened.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// No threads could be started.
+    #[error("cannot start the host's threads: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The engine for adapters could not be started.
+    #[cfg(feature = "wasm")]
+    #[error(transparent)]
+    Engine(#[from] crate::adapter::AdapterError),
+    /// The mirror's records cannot be used.
+    #[error(transparent)]
+    Mirror(Trouble),
+    /// Two destinations have one name, or a name cannot be a directory's.
+    #[error(
+        "a destination cannot be called {0:?}: names are unique, and have no `/`, no leading dot and at most 200 bytes"
+    )]
+    Name(String),
+    /// The host is closed.
+    #[error("the host is closed")]
+    Closed,
 }
 
-/// An adapter with its manifest.
-#[derive(Debug)]
-pub struct Destination {
-    config: DestinationConfig,
-    adapter: Result<Arc<Adapter>, AdapterError>,
+/// Keeps transcripts on local disk and mirrors them.
+///
+/// Dropped without [`Host::close`], it stops: what was accepted is on disk, and the next host that uses the state
+/// directory delivers it.
+pub struct Host {
+    core: Arc<Core>,
+}
+
+/// What the host, its transcripts and its tasks share.
+struct Core {
+    spool: Arc<Spool>,
+    mirror: Arc<Mirror>,
+    acknowledge: Acknowledge,
+    background: Background,
 }
 
 impl Host {
-    /// Loads and opens every destination, side by side. One that cannot be opened does not stop the others:
-    /// [`Destination::store`] says why. Fails only where the engine itself cannot be started.
-    ///
-    /// Compiled code is kept in `cache` under [`Config::state`].
-    pub async fn open(config: &Config) -> Result<Self, AdapterError> {
-        let cache = config.state.join("cache");
-        let runtime = Runtime::shared(Some(&cache))?;
-        let opening = config
-            .destinations
-            .iter()
-            .map(|config| Destination::open(&runtime, config));
-        Ok(Self {
-            destinations: join_all(opening).await,
-        })
+    /// A host that keeps its own files under `state`. Several processes may share one; each delivers what it appended,
+    /// and what those left that are gone.
+    pub fn builder(state: &Path) -> HostBuilder {
+        HostBuilder::new(state)
     }
 
-    /// The destinations, by name.
-    pub fn destinations(&self) -> &[Destination] {
-        &self.destinations
+    /// This process's identity, which goes into the origin of its batches.
+    pub fn writer(&self) -> &str {
+        self.core.spool.writer()
     }
 
-    /// Lets calls under way finish and ends every adapter.
-    pub async fn close(&self) {
-        let adapters = self
-            .destinations
-            .iter()
-            .filter_map(|destination| destination.adapter.as_ref().ok());
-        join_all(adapters.map(|adapter| adapter.close())).await;
+    /// A transcript to append to.
+    pub fn transcript(&self, key: SessionKey) -> Transcript {
+        Transcript::new(self.core.clone(), key)
+    }
+
+    /// Delivers everything that is there now, until the deadline. What remains is named, and goes on being delivered.
+    pub fn flush(&self, deadline: Duration) -> impl Future<Output = Result<Undelivered, HostError>> + Send + use<> {
+        self.core.flush(None, deadline)
+    }
+
+    /// [`Host::flush`] for callers without async.
+    pub fn flush_blocking(&self, deadline: Duration) -> Result<Undelivered, HostError> {
+        block_on(self.flush(deadline))
+    }
+
+    /// Deletes a session at every destination that takes it, now or as soon as each can be reached, however often this
+    /// machine is started again meanwhile. What is appended from now on begins it anew.
+    pub fn delete(&self, session: &SessionKey) -> impl Future<Output = Result<(), HostError>> + Send + use<> {
+        let (mirror, spool, session) = (self.core.mirror.clone(), self.core.spool.clone(), session.clone());
+        let deleted = self
+            .core
+            .background
+            .run(async move { mirror.delete(&session, spool.writer()).map_err(HostError::Mirror) });
+        async move { deleted.await? }
+    }
+
+    /// [`Host::delete`] for callers without async.
+    pub fn delete_blocking(&self, session: &SessionKey) -> Result<(), HostError> {
+        block_on(self.delete(session))
+    }
+
+    /// The stored sessions of a project, newest first, as the first destination that answers has them; with its name.
+    /// Fails with the last destination's error where none does.
+    pub fn sessions(
+        &self,
+        project_key: &str,
+    ) -> impl Future<Output = Result<(String, Vec<SessionRow>), SessionError>> + Send + use<> {
+        let (stores, project) = (self.core.mirror.stores(), project_key.to_owned());
+        let listed = self.core.background.run_local(async move || {
+            let mut last = SessionError::NoDestination;
+            for (name, store) in stores {
+                match session::list(store, Some(&project)).await {
+                    Ok(rows) => return Ok((name, rows)),
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        });
+        async move { listed.await.unwrap_or(Err(SessionError::NoDestination)) }
+    }
+
+    /// The destinations that are open, by name: for everything in [`crate::session`]. Calls of adapters need a tokio
+    /// runtime with time around them.
+    pub fn stores(&self) -> Vec<(String, Arc<dyn Store>)> {
+        self.core.mirror.stores()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> Events {
+        Events::new(self.core.mirror.events(), self.core.spool.alarms())
+    }
+
+    /// How every stream is doing at every destination.
+    pub fn status(&self) -> Vec<DestinationStatus> {
+        self.core.mirror.status()
+    }
+
+    /// Whoever waits for better times tries again now: a password was changed, a server is back.
+    pub fn retry(&self) {
+        self.core.mirror.retry();
+    }
+
+    /// Accepts nothing more, delivers until the deadline, and ends every task and thread. What remains is named; the next
+    /// host that uses the state directory goes on with it. Goes on if it is dropped.
+    pub fn close(self, deadline: Duration) -> impl Future<Output = Result<Undelivered, HostError>> + Send + use<> {
+        let core = self.core.clone();
+        let work = {
+            let core = core.clone();
+            async move {
+                core.spool.close().await;
+                let left = core.mirror.flush(None, Some(deadline)).await;
+                core.mirror.close().await;
+                left
+            }
+        };
+        let closed = core.background.run(work);
+        async move {
+            let left = closed.await?;
+            core.background.end().await;
+            Ok(left)
+        }
+    }
+
+    /// [`Host::close`] for callers without async.
+    pub fn close_blocking(self, deadline: Duration) -> Result<Undelivered, HostError> {
+        block_on(self.close(deadline))
     }
 }
 
-impl Destination {
-    async fn open(runtime: &Arc<Runtime>, config: &DestinationConfig) -> Self {
-        let adapter = Adapter::load(runtime, &config.name, &config.component, &config.manifest).await;
-        if let Err(error) = &adapter {
-            tracing::warn!(destination = config.name, "not opened: {error}");
-        }
-        Self {
-            config: config.clone(),
-            adapter: adapter.map(Arc::new),
-        }
+impl Core {
+    fn flush(
+        self: &Arc<Self>,
+        session: Option<SessionKey>,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<Undelivered, HostError>> + Send + use<> {
+        let flush = self.mirror.flush(session.as_ref(), Some(deadline));
+        self.background.run(flush)
     }
+}
 
-    /// Its name: the file name of its component without `.wasm`.
-    pub fn name(&self) -> &str {
-        &self.config.name
-    }
-
-    /// Where its component lies and what its manifest says.
-    pub fn config(&self) -> &DestinationConfig {
-        &self.config
-    }
-
-    /// The store, or why it could not be opened.
-    pub fn store(&self) -> Result<Arc<dyn Store>, &AdapterError> {
-        match &self.adapter {
-            Ok(adapter) => Ok(adapter.clone()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether a project's transcripts come here ([`crate::config::MirrorSettings::takes`]).
-    pub fn takes(&self, project_key: &str) -> bool {
-        self.config.manifest.mirror.takes(project_key)
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("writer", &self.writer())
+            .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@
 //! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, delete |
-//! | `host` | the composition root: opens what the configuration names |
+//! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 
 #![deny(unsafe_code)]
 
@@ -26,7 +26,6 @@ pub mod adapter;
 mod block_on;
 pub mod config;
 mod disk;
-#[cfg(feature = "wasm")]
 pub mod host;
 pub mod key;
 pub mod mirror;

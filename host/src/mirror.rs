@@ -22,6 +22,7 @@
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+//! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
 mod backoff;
 mod chance;
@@ -35,11 +36,13 @@ mod history;
 mod keep;
 mod lane;
 mod ledger;
+mod look;
 mod runner;
 mod shared;
 mod status;
 mod summaries;
 mod survey;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -55,13 +58,16 @@ use tokio::sync::{broadcast, watch};
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
-pub use keep::Keep;
+pub(crate) use history::{FillError, Moved, copy_log};
+pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
 pub use status::{DestinationStatus, StreamStatus};
+pub(crate) use survey::Log;
 pub use trouble::Trouble;
 
+use crate::config::Keep;
 use crate::disk::Folder;
 use crate::key::SessionKey;
-use crate::spool::{Adopted, Spool, SpoolError};
+use crate::spool::{Adopted, Place, Spool, SpoolError};
 use crate::store::Store;
 use chance::Chance;
 use cursor::Cursors;
@@ -98,6 +104,7 @@ impl Mirror {
     fn on(shared: Arc<Shared>, keeping: Keeping) -> Self {
         let keeper = Keeper::new(shared.clone(), keeping);
         shared.spawn(keeper.clone().run());
+        shared.spawn(tally::run(shared.clone()));
         Self { shared, keeper }
     }
 
@@ -123,10 +130,10 @@ impl Mirror {
         }
     }
 
-    /// A destination's store could not be opened, or is gone.
-    pub fn not_opened(&self, destination: &str, cause: String) {
+    /// A destination's store could not be opened, or is gone; and whether that may pass by itself.
+    pub fn not_opened(&self, destination: &str, cause: String, can_retry: bool) {
         if let Some(destination) = self.shared.destination(destination) {
-            destination.set_trouble(cause.clone());
+            destination.set_trouble(cause.clone(), can_retry);
             destination.announcer.announce(None, What::NotOpened { cause });
         }
     }
@@ -156,6 +163,12 @@ impl Mirror {
         deadline: Option<Duration>,
     ) -> impl Future<Output = Undelivered> + Send + use<> {
         flush::flush(self.shared.clone(), session.cloned(), deadline)
+    }
+
+    /// Waits until every destination that takes a stream has a writer's lines before a place; false if the mirror ends
+    /// before. Under any executor.
+    pub fn delivered(&self, key: &SessionKey, writer: &str, place: Place) -> impl Future<Output = bool> + Send + use<> {
+        flush::delivered(&self.shared, key, writer, place)
     }
 
     /// The end of a turn: what waits for more is delivered now. Does not wait.
@@ -203,6 +216,17 @@ impl Mirror {
         status::status(&self.shared)
     }
 
+    /// The destinations that are open, by name.
+    pub fn stores(&self) -> Vec<(String, Arc<dyn Store>)> {
+        self.shared.sources("", "")
+    }
+
+    /// Runs a task until it ends or the mirror is closed. It may be dropped at any await.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.spawn(task);
+    }
+
     /// What was counted so far, by destination.
     pub fn counts(&self) -> BTreeMap<String, Counts> {
         let count = |destination: Arc<Destination>| (destination.name.clone(), destination.announcer.counts());
@@ -213,6 +237,7 @@ impl Mirror {
     /// given up; it may still land, which the next process finds out.
     pub async fn close(&self) {
         self.keeper.sweep();
+        tally::write(&self.shared);
         self.shared.end().await;
     }
 }

@@ -1,4 +1,7 @@
-//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`delete`].
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`compact`],
+//! [`delete`].
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`copy`],
+//! [`compare`], [`check_spools`], [`delete`].
 //!
 //! Each takes a [`Store`](crate::store::Store), streams what it moves (memory does not grow with a session) and gives a
 //! typed report. A failing stream is a row of the report and lets the others go on; a [`SessionError`] ends the whole
@@ -9,10 +12,15 @@
 //! | `local` | the agent's own files: which transcripts and sidecars lie in a projects directory |
 //! | `stored` | a stream as verified batches, read with retries, handed to a blocking thread |
 //! | `compare` | local lines against stored ones |
+//! | `between`, `balance` | stored lines against another destination's, or a spool's, writer by writer |
 //! | `retry` | what to do about a store that is away for a moment |
 
+mod balance;
+mod between;
 mod catalog;
+mod compact;
 mod compare;
+mod copy;
 mod delete;
 mod error;
 mod import;
@@ -21,6 +29,7 @@ mod progress;
 mod restore;
 mod retry;
 mod show;
+mod spools;
 mod stored;
 mod verify;
 
@@ -29,13 +38,17 @@ mod faults;
 #[cfg(test)]
 mod fixture;
 
+pub use between::{Between, BetweenReport, BetweenState, StreamBetween, compare};
 pub use catalog::{SessionRow, find, list};
+pub use compact::{CompactReport, compact};
+pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
 pub use error::{Failure, SessionError, StreamError};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};
 pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
+pub use spools::{SpoolCheck, SpoolsReport, check_spools};
 pub use verify::{LocalState, StoredState, StreamCheck, Verify, VerifyReport, VerifyTotals, verify};
 
 /// How many streams, or sessions, are worked on side by side.

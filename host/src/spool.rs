@@ -55,6 +55,7 @@ mod alarm;
 mod error;
 mod lane;
 mod layout;
+mod look;
 mod mark;
 mod place;
 mod pool;
@@ -85,6 +86,7 @@ use writer::Writer;
 pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Trouble};
 pub use error::{AppendError, Damage, ReadError, SpoolError};
+pub use look::{SpoolLook, StreamLook};
 pub use place::{Base, Chunk, Place, Stored};
 pub use stream::{CHUNK_BYTES, CHUNK_LINES, Stream};
 
@@ -150,6 +152,13 @@ impl Spool {
     /// Adopts the spools of processes that are gone: at the start, and later for those that die meanwhile. Blocks.
     pub fn adopt(&self) -> Result<Adoption, SpoolError> {
         adopt::adopt(&self.disk, &self.inner.writer.alarms)
+    }
+
+    /// Every writer's spool under `state` as it lies on disk, by writer; none where there is no such directory. Works
+    /// whether or not their processes live, makes nothing and changes nothing; a lock is held for as long as it takes to
+    /// see that it is free. Blocks.
+    pub fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
+        look::look(state)
     }
 
     /// Appends entries, given without their LF, and returns the place behind them once they are on disk.

@@ -14,6 +14,11 @@ use entry::Entry;
 /// The most bytes that one text of a summary holds; longer ones are cut. Whatever an entry says, a listing stays small.
 const MAX_TEXT: usize = 16 << 10;
 
+/// When an entry was written, in Unix milliseconds, if it says so.
+pub(crate) fn time_of(entry: &[u8]) -> Option<u64> {
+    Entry::read(entry)?.created_at()
+}
+
 /// What is known of a session after the entries so far.
 ///
 /// Folding entry by entry, with the state stored and read in between or not, gives the same as folding all at once.

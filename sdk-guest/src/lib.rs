@@ -125,6 +125,8 @@ mod error;
 pub mod export;
 pub mod log;
 mod settings;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod types;
 
 pub use adapter::{Adapter, Info};

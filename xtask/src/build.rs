@@ -1,4 +1,4 @@
-//! `cargo xtask build`: guests first, then the binary, which carries the fs adapter inside.
+//! `cargo xtask build`: guests first, then the binary, which carries the adapters inside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,11 +69,11 @@ pub(crate) fn test_guests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     guests(workspace, "tests/guests", &workspace.target.join("test-guests"))
 }
 
-/// Builds the binary, makes sure that the fs adapter in it is the one built last, and returns its path.
+/// Builds the binary, makes sure that the adapters in it are those built last, and returns its path.
 pub(crate) fn binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     process::run(cargo_build(workspace, profile).args(["--bin", "mirrorbox"]))?;
     let binary = workspace.target.join(profile.folder()).join("mirrorbox");
-    carries_adapter(&binary, &workspace.target.join("adapters/fs.wasm"))?;
+    carries_adapters(&binary, &workspace.target.join("adapters"))?;
     Ok(binary)
 }
 
@@ -119,26 +119,40 @@ fn publish(built: &Path, place: &Path) -> Result<()> {
     fs::rename(&new, place).with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Lets the binary set up a configuration and compares the adapter that it puts there.
-fn carries_adapter(binary: &Path, adapter: &Path) -> Result<()> {
+/// Lets the binary set up a configuration and compares the adapters that it puts there.
+fn carries_adapters(binary: &Path, adapters: &Path) -> Result<()> {
     let folder = binary.with_file_name(format!("init-{}", std::process::id()));
     let config = folder.join("config");
-    let mut init = Command::new(binary);
-    init.arg("--config")
-        .arg(&config)
-        .arg("init")
-        .arg("--store")
-        .arg(folder.join("store"));
-    let put = process::output(&mut init).and_then(|_| Ok(fs::read(config.join("adapters/fs.wasm"))?));
+    let put = put_adapters(binary, adapters, &folder, &config);
     // It may have failed before it made the folder.
     let _ = fs::remove_dir_all(&folder);
-    let put = put.with_context(|| format!("{} cannot set up a configuration", binary.display()))?;
-    ensure!(
-        put == fs::read(adapter)?,
-        "{} does not carry {}: its build script should watch that file",
-        binary.display(),
-        adapter.display()
-    );
+    put.with_context(|| {
+        format!(
+            "{} does not carry the adapters: its build script should watch them",
+            binary.display()
+        )
+    })
+}
+
+fn put_adapters(binary: &Path, adapters: &Path, folder: &Path, config: &Path) -> Result<()> {
+    let mirrorbox = || {
+        let mut command = Command::new(binary);
+        command.arg("--config").arg(config);
+        command
+    };
+    process::output(mirrorbox().arg("init").arg("--store").arg(folder.join("store")))?;
+    for adapter in fs::read_dir(adapters)? {
+        let adapter = adapter?.path();
+        let Some(name) = adapter
+            .file_stem()
+            .filter(|_| adapter.extension().is_some_and(|end| end == "wasm"))
+        else {
+            continue;
+        };
+        process::output(mirrorbox().args(["adapters", "install"]).arg(name))?;
+        let put = fs::read(config.join("adapters").join(name).with_extension("wasm"))?;
+        ensure!(put == fs::read(&adapter)?, "{} is another one there", adapter.display());
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod ci;
 mod demo;
 mod oracle;
 mod process;
+mod servers;
 mod system_packages;
 mod test;
 mod wasm_target;
@@ -40,7 +41,7 @@ enum Task {
     Ci,
     /// Measure, and write docs/benchmarks.md
     Bench(bench::Options),
-    /// Only what the other commands do first: system packages and the wasm32-wasip2 standard library
+    /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
     Setup,
 }
 
@@ -63,12 +64,16 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Build(options) => build::run(&workspace, &options),
         Task::Ci => ci::run(&workspace),
         Task::Bench(options) => bench::run(&workspace, &options),
-        Task::Setup => set_up(&workspace),
+        Task::Setup => {
+            set_up(&workspace)?;
+            servers::ensure(&workspace);
+            Ok(())
+        }
     }
 }
 
 /// What every command that builds needs first. Does nothing where nothing is missing.
 fn set_up(workspace: &Workspace) -> anyhow::Result<()> {
-    system_packages::ensure(&[system_packages::C_COMPILER])?;
+    system_packages::ensure(&[system_packages::C_COMPILER, system_packages::WASM_C_COMPILER])?;
     wasm_target::ensure(workspace)
 }

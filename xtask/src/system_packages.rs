@@ -1,6 +1,7 @@
 //! Programs that the builds call and that a fresh machine may lack.
 
 use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -22,11 +23,32 @@ pub(crate) const C_COMPILER: Need = Need {
     packages: &["gcc", "libc6-dev"],
 };
 
+/// A C compiler for WebAssembly: the TLS of adapters has a little C of its own.
+pub(crate) const WASM_C_COMPILER: Need = Need {
+    what: "clang",
+    met: compiles_wasm,
+    packages: &["clang", "llvm"],
+};
+
 /// To unpack `.tar.xz`.
 pub(crate) const XZ: Need = Need {
     what: "xz",
     met: || process::exists("xz"),
     packages: &["xz-utils"],
+};
+
+/// A server that tests start for themselves.
+pub(crate) const REDIS: Need = Need {
+    what: "a Redis server",
+    met: || process::exists("redis-server") && process::exists("redis-cli"),
+    packages: &["redis-server"],
+};
+
+/// A server that tests start for themselves. Debian keeps its programs off the path.
+pub(crate) const POSTGRES: Need = Need {
+    what: "a PostgreSQL server",
+    met: || Path::new("/usr/lib/postgresql").is_dir() || process::exists("postgres"),
+    packages: &["postgresql"],
 };
 
 /// Sees to it that all needs are met: installs what is missing where it may, else says what to install.
@@ -78,18 +100,24 @@ fn apt_get() -> Option<Vec<&'static str>> {
 
 fn install(apt_get: &[&str], packages: &[&str]) -> Result<()> {
     let call = |arguments: &[&str]| {
-        // `env` carries the variable through sudo, which would drop it.
+        // `env` carries the variables through sudo, which would drop them. In runlevel 1 no package starts its service.
         let words = apt_get
             .split_last()
             .map_or(&[][..], |(_, before)| before)
             .iter()
             .copied();
-        let mut words = words.chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        let mut words = words.chain(["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get"]);
         let mut command = Command::new(words.next().unwrap_or("env"));
         process::output(command.args(words).args(arguments)).map(drop)
     };
     call(&["update", "-qq"])?;
     call(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
+}
+
+fn compiles_wasm() -> bool {
+    let mut command = Command::new("clang");
+    command.args(["--target=wasm32-wasip2", "-x", "c", "-c", "-o", "/dev/null", "-"]);
+    process::feed(&mut command, "int one(void) { return 1; }\n").is_ok()
 }
 
 fn compiles_c() -> bool {

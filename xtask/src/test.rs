@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, oracle, process, set_up};
+use crate::{build, oracle, process, servers, set_up};
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
@@ -23,6 +23,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     oracle::ensure(workspace);
+    servers::ensure(workspace);
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::binary(workspace, build::Profile::Dev)?;

@@ -157,6 +157,7 @@ impl Adapter for Fs {
     }
 }
 
+#[cfg(feature = "component")]
 mirrorbox_adapter::export!(Fs);
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
+mod check;
 mod inspect;
+mod install;
 
 use clap::{Args, Subcommand};
-use mirrorbox::host::{Destination, Host};
+use mirrorbox::host::{Destination, Destinations};
 use mirrorbox::store::Capabilities;
 use serde::Serialize;
 
+use self::check::Check;
 use self::inspect::Inspect;
+use self::install::Install;
 use super::Context;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{Table, left};
 
-/// List the adapters of the configuration and whether they open, or inspect a component
+/// List the adapters of the configuration and whether they open; check one, inspect a component, install one
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Adapters {
@@ -21,13 +25,17 @@ pub(crate) struct Adapters {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Check(Check),
     Inspect(Inspect),
+    Install(Install),
 }
 
 impl Adapters {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         match self.what {
+            Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
+            Some(What::Install(install)) => install.run(context).await,
             None => list(context).await,
         }
     }
@@ -43,6 +51,7 @@ struct Row {
     adapter: Option<String>,
     can: Vec<&'static str>,
     directories: Vec<String>,
+    network: Vec<String>,
     projects: Vec<String>,
     /// Why it did not open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,9 +66,9 @@ struct Document<'a> {
 
 async fn list(context: &mut Context) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let host = Host::open(&config).await?;
-    let rows: Vec<_> = host.destinations().iter().map(Row::of).collect();
-    host.close().await;
+    let destinations = Destinations::open(&config).await?;
+    let rows: Vec<_> = destinations.each().iter().map(Row::of).collect();
+    destinations.close().await;
     if context.output.is_json() {
         context.output.json(&Document { adapters: &rows })?;
     } else if rows.is_empty() {
@@ -80,13 +89,18 @@ impl Row {
             Ok(store) => (Some(store.info()), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let grants = config.manifest.grants.dirs.iter();
+        let grants = &config.manifest.grants;
         Self {
             name: config.name.clone(),
             component: config.component.display().to_string(),
             can: info.as_ref().map_or_else(Vec::new, |info| names(info.capabilities)),
             adapter: info.map(|info| format!("{} {}", info.name, info.version)),
-            directories: grants.map(|grant| grant.host.display().to_string()).collect(),
+            directories: grants
+                .dirs
+                .iter()
+                .map(|grant| grant.host.display().to_string())
+                .collect(),
+            network: grants.network.iter().map(ToString::to_string).collect(),
             projects: config.manifest.mirror.projects.clone(),
             error,
         }
@@ -110,7 +124,7 @@ fn table(rows: &[Row]) -> Table {
             left(&row.name),
             left(row.adapter.as_deref().unwrap_or("does not open")),
             left(row.can.join(", ")),
-            left(or_nothing(&row.directories)),
+            left(or_nothing(&[&row.directories[..], &row.network[..]].concat())),
             left(row.projects.join(", ")),
         ]);
     }
@@ -140,6 +154,7 @@ mod tests {
                 compaction: false,
             }),
             directories: adapter.map(|_| "/srv".to_owned()).into_iter().collect(),
+            network: Vec::new(),
             projects: vec!["*".into()],
             error: None,
         };

@@ -7,11 +7,9 @@ use serde::Serialize;
 
 use self::files::NewFiles;
 use super::Context;
+use crate::built_in;
 use crate::error::{CliError, Exit};
 use crate::paths;
-
-/// The fs adapter; empty where it had not been built when this binary was.
-const FS_ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fs.wasm"));
 
 /// Make a configuration directory with the fs adapter, which keeps transcripts in a folder
 #[derive(Debug, Args)]
@@ -31,16 +29,13 @@ struct Document<'a> {
 
 impl Init {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        if FS_ADAPTER.is_empty() {
-            return Err(CliError::failed("this binary was built without the fs adapter")
-                .advise("build it with `cargo xtask build`, which builds the adapter first"));
-        }
+        let component = built_in::FS.component()?;
         let config = absolute(&paths::config_dir(&context.global)?)?;
         let store = absolute(&match self.store {
             Some(store) => store,
             None => paths::store_dir()?,
         })?;
-        let files = make(&config, &store)?;
+        let files = make(&config, &store, component)?;
         if context.output.is_json() {
             let document = Document {
                 config: &text(&config)?,
@@ -62,12 +57,12 @@ impl Init {
 }
 
 /// Makes the directories and files, all or none of the files.
-fn make(config: &Path, store: &Path) -> Result<Vec<PathBuf>, CliError> {
+fn make(config: &Path, store: &Path, component: &[u8]) -> Result<Vec<PathBuf>, CliError> {
     let manifest = manifest(&text(store)?);
     let adapters = config.join("adapters");
     let contents = [
         (config.join("mirrorbox.toml"), MAIN_FILE.as_bytes()),
-        (adapters.join("fs.wasm"), FS_ADAPTER),
+        (adapters.join("fs.wasm"), component),
         (adapters.join("fs.toml"), manifest.as_bytes()),
     ];
     if let Some((there, _)) = contents.iter().find(|(file, _)| file.symlink_metadata().is_ok()) {
@@ -92,6 +87,12 @@ const MAIN_FILE: &str = "\
 
 # The agent's transcripts, for commands that are not told with --projects-dir.
 # projects_dir = \"/home/me/.claude/projects\"
+
+# When an append is answered: once it is on local disk, or once every destination has it.
+# acknowledge = \"local\"    # or \"remote\"
+
+# How long the local copy of what every destination has is kept: \"forever\", \"until-delivered\", or a time.
+# keep = \"7d\"
 ";
 
 /// The manifest of the fs adapter.
@@ -110,6 +111,8 @@ fn manifest(store: &str) -> String {
 dirs = [{{ host = {store}, guest = \"/data\" }}]
 
 [mirror]
+# flush = \"batched\"       # at the end of a turn, with 500 entries or 1 MiB, after 5 s; or \"eager\": at once
+# writers = \"merge\"       # keep every host's lines; or \"last\": the host that took a stream over last writes
 # projects = [\"*\"]        # which project keys come here; * stands for any text
 "
     )
@@ -167,7 +170,7 @@ mod tests {
         let (config, store) = (dir.path().join("config"), dir.path().join("store"));
         std::fs::create_dir_all(config.join("adapters")).unwrap();
         std::fs::write(config.join("adapters/fs.toml"), "mine").unwrap();
-        let error = make(&config, &store).unwrap_err().to_string();
+        let error = make(&config, &store, b"component").unwrap_err().to_string();
         assert!(error.contains("adapters/fs.toml is there already"), "{error}");
         assert_eq!(std::fs::read(config.join("adapters/fs.toml")).unwrap(), b"mine");
         assert!(!config.join("mirrorbox.toml").exists() && !store.exists());
@@ -180,12 +183,12 @@ mod tests {
 
         let dir = tempfile::tempdir().unwrap();
         let (config, store) = (dir.path().join("a/config"), dir.path().join("store"));
-        make(&config, &store).unwrap();
+        make(&config, &store, b"component").unwrap();
         for made in [&config, &config.join("adapters"), &store] {
             assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700, "{made:?}");
         }
         let mode = config.join("adapters/fs.toml").metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(std::fs::read(config.join("adapters/fs.wasm")).unwrap(), FS_ADAPTER);
+        assert_eq!(std::fs::read(config.join("adapters/fs.wasm")).unwrap(), b"component");
     }
 }

@@ -1,3 +1,5 @@
+mod across;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -26,6 +28,12 @@ pub(crate) struct Verify {
     /// Only this destination
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
+    /// Compare two destinations with each other, or every one with every other: each writer's lines must be the same
+    #[arg(long, value_name = "NAME", num_args = 0..=2, conflicts_with_all = ["projects_dir", "from"])]
+    between: Option<Vec<String>>,
+    /// Look for what the spools on this disk hold and count as delivered
+    #[arg(long, conflicts_with_all = ["projects_dir", "between", "id"])]
+    spools: bool,
     /// Print every stream, not only those with a problem
     #[arg(long)]
     all: bool,
@@ -34,6 +42,12 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         let config = context.config()?;
+        if let Some(names) = &self.between {
+            return across::between(&self, names, &config, context).await;
+        }
+        if self.spools {
+            return across::spools(&self, &config, context).await;
+        }
         let projects = match &self.projects_dir {
             Some(dir) => Some(local_projects(dir, None)?),
             None => None,

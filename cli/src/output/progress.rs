@@ -33,6 +33,11 @@ impl Bar {
         let bar = self.bar.clone();
         Arc::new(move |progress| show(&bar, progress))
     }
+
+    /// Shows the newest figures.
+    pub(crate) fn show(&self, progress: Progress) {
+        show(&self.bar, progress);
+    }
 }
 
 impl Drop for Bar {

@@ -12,6 +12,7 @@ use super::AdapterError;
 use super::code_cache::CodeCache;
 use super::guest::Guest;
 use super::log;
+use super::network::{self, Reactor};
 use super::ticker::Ticker;
 
 /// The most instances that the pooling allocator has room for; it reserves addresses, not memory.
@@ -24,6 +25,7 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,
     ticker: Ticker,
+    reactor: Reactor,
     cache: Option<CodeCache>,
 }
 
@@ -69,11 +71,13 @@ impl Runtime {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&guest.settings))?;
         log::add_to_linker(&mut linker)?;
+        network::add_to_linker(&mut linker)?;
         let ticker = Ticker::start(engine.clone())?;
         Ok(Self {
             engine,
             linker,
             ticker,
+            reactor: Reactor::start()?,
             cache,
         })
     }
@@ -97,6 +101,10 @@ impl Runtime {
 
     pub(super) fn ticker(&self) -> &Ticker {
         &self.ticker
+    }
+
+    pub(super) fn reactor(&self) -> &Reactor {
+        &self.reactor
     }
 }
 

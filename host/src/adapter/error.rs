@@ -62,6 +62,14 @@ pub enum AdapterError {
         /// Why.
         reason: String,
     },
+    /// A granted file of certificates could not be used.
+    #[error("cannot use the certificates in {path}: {reason}; it must be PEM, as grants.network names it with `ca`")]
+    Certificates {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The component could not be started.
     #[error("the component cannot be started: {0}")]
     Start(String),

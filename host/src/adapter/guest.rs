@@ -5,35 +5,43 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::AdapterError;
 use super::limits::{self, Limits};
 use super::log::{Level, Log};
+use super::network::{Lookups, Network, Reactor, Requests};
 use crate::config::{DirGrant, DirMode, Manifest, Settings};
 
 /// What every instance of one adapter is made from.
 #[derive(Clone, Debug)]
 pub(super) struct Grants {
     dirs: Vec<DirGrant>,
+    network: Arc<Network>,
     settings: Arc<Settings>,
     memory: u64,
     log: Log,
 }
 
 impl Grants {
-    pub(super) fn new(adapter: &str, manifest: &Manifest, settings: Arc<Settings>) -> Self {
-        Self {
+    /// Fails where a granted file of certificates cannot be used.
+    pub(super) fn new(
+        adapter: &str,
+        manifest: &Manifest,
+        settings: Arc<Settings>,
+        reactor: &Reactor,
+    ) -> Result<Self, AdapterError> {
+        let log = Log::new(adapter, settings.clone());
+        Ok(Self {
             dirs: manifest.grants.dirs.clone(),
+            network: Network::new(manifest, reactor, log.clone())?,
             memory: manifest.memory(),
-            log: Log::new(adapter, settings.clone()),
+            log,
             settings,
-        }
+        })
     }
 
     /// What a guest says, for people: without secrets, and its own paths as the host's.
@@ -56,10 +64,12 @@ impl Grants {
         table.set_max_capacity(limits::MAX_HANDLES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits::MAX_HEADERS);
+        let (wasi, lookups) = self.wasi()?;
         Ok(Guest {
-            wasi: self.wasi()?,
+            wasi,
             http,
-            no_http: NoHttp { log: self.log.clone() },
+            requests: Requests::new(self.network.clone()),
+            lookups,
             table,
             settings: WasiConfigVariables::from_iter(self.settings.pairs()),
             limits: Limits::new(self.memory),
@@ -68,15 +78,16 @@ impl Grants {
         })
     }
 
-    /// No environment, no arguments, no standard input; clocks and random numbers always; directories as granted.
-    fn wasi(&self) -> Result<WasiCtx, AdapterError> {
+    /// No environment, no arguments, no standard input; clocks and random numbers always; directories and
+    /// the network as granted.
+    fn wasi(&self) -> Result<(WasiCtx, Lookups), AdapterError> {
         let mut wasi = WasiCtxBuilder::new();
         // An instance has a thread of its own: a file call may block it.
         wasi.allow_blocking_current_thread(true)
             .max_random_size(limits::MAX_RANDOM)
             .stdout(self.log.stream(Level::Info, "stdout"))
             .stderr(self.log.stream(Level::Warn, "stderr"));
-        self.refuse_network(&mut wasi);
+        let lookups = self.network.sockets(&mut wasi);
         for grant in &self.dirs {
             let perms = match grant.mode {
                 DirMode::ReadOnly => FsPerms::ReadOnly,
@@ -88,24 +99,7 @@ impl Grants {
                     reason: error.root_cause().to_string(),
                 })?;
         }
-        Ok(wasi.build())
-    }
-
-    /// Sockets are let up to the address check, so that the refusal can say which address it was.
-    fn refuse_network(&self, wasi: &mut WasiCtxBuilder) {
-        let log = self.log.clone();
-        wasi.allow_tcp(true)
-            .allow_udp(true)
-            .socket_addr_check(move |address, purpose| {
-                // What every connect begins with. Nothing can be reached, or reach it, through a port that is only bound.
-                let is_wildcard = address.ip().is_unspecified() && address.port() == 0;
-                let begins = is_wildcard && matches!(purpose, SocketAddrUse::TcpBind);
-                if !begins {
-                    let what = format!("a socket for {address} ({purpose:?})");
-                    log.refused(&what, "the manifest grants no network");
-                }
-                Box::pin(async move { begins })
-            });
+        Ok((wasi.build(), lookups))
     }
 }
 
@@ -129,13 +123,25 @@ fn replace_path(text: &str, guest: &str, host: &str) -> String {
 pub(super) struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    no_http: NoHttp,
+    requests: Requests,
+    lookups: Lookups,
     table: ResourceTable,
     pub(super) settings: WasiConfigVariables,
     pub(super) limits: Limits,
     pub(super) log: Log,
     /// When the call that is under way must be over.
     pub(super) deadline: Instant,
+}
+
+impl Guest {
+    /// The sockets, and which names the guest has looked up for them.
+    pub(super) fn lookups(&mut self) -> (WasiSocketsCtxView<'_>, &mut Lookups) {
+        let sockets = WasiSocketsCtxView {
+            ctx: self.wasi.sockets(),
+            table: &mut self.table,
+        };
+        (sockets, &mut self.lookups)
+    }
 }
 
 impl fmt::Debug for Guest {
@@ -158,40 +164,10 @@ impl WasiView for Guest {
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
-            hooks: &mut self.no_http,
+            hooks: &mut self.requests,
             table: &mut self.table,
             ctx: &mut self.http,
         }
-    }
-}
-
-/// `wasi:http` is linked, because clients import it whether or not they use it; every request is refused.
-struct NoHttp {
-    log: Log,
-}
-
-type Sent = Result<
-    (
-        http::Response<WasiBody>,
-        Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ),
-    HttpError,
->;
-
-impl WasiHttpHooks for NoHttp {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _processed: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        let to = request
-            .uri()
-            .authority()
-            .map_or("nowhere", |authority| authority.as_str());
-        self.log
-            .refused(&format!("an HTTP request to {to}"), "the manifest grants no network");
-        Box::new(async { Err(HttpError::HttpRequestDenied) })
     }
 }
 

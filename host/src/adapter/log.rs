@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::guest::Guest;
 use crate::config::Settings;
+use crate::config::network::Refusal;
 
 /// The longest line that is logged, in bytes; the rest of it is cut.
 const MAX_LINE: usize = 8 << 10;
@@ -95,8 +96,8 @@ impl Log {
     }
 
     /// Says that a call of the guest was refused, and what would allow it.
-    pub(super) fn refused(&self, what: &str, remedy: &str) {
-        self.line(Level::Warn, "sandbox", &format!("refused: {what}; {remedy}"));
+    pub(super) fn refused(&self, refusal: &Refusal) {
+        self.line(Level::Warn, "sandbox", &format!("refused: {refusal}"));
     }
 
     /// A standard stream whose lines are logged at `level`.

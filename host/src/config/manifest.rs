@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::network::NetworkGrant;
 use super::{ConfigError, MirrorSettings, Place, Setting, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
@@ -15,11 +16,13 @@ use super::{ConfigError, MirrorSettings, Place, Setting, text};
 /// instances = 4           # at most; each serves one call at a time
 /// memory = "512MiB"       # the most that one instance may reach
 /// timeout = "30s"         # per call
+/// idle_connections = 32   # kept open to each HTTP server while nobody uses them; 0 keeps none
 /// [config]
 /// bucket = "transcripts"
 /// secret_access_key = { env = "AWS_SECRET_ACCESS_KEY" }
 /// [grants]
 /// dirs = [{ host = "/var/lib/transcripts", guest = "/data" }]
+/// network = ["https://s3.eu-central-1.amazonaws.com", { to = "redis://redis.internal", private = true }]
 /// [mirror]
 /// flush = "batched"       # or "eager"
 /// writers = "merge"       # or "last"
@@ -37,6 +40,8 @@ pub struct Manifest {
     /// The most time that one call may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// How many connections to each HTTP server are kept open, at most, while no request uses them.
+    pub idle_connections: u16,
     /// What the adapter reads through `wasi:config`.
     #[serde(rename = "config")]
     settings: BTreeMap<String, Spanned<Setting>>,
@@ -61,8 +66,8 @@ struct Origin {
 pub struct Grants {
     /// Directories of the host that the adapter sees.
     pub dirs: Vec<DirGrant>,
-    /// Network addresses, as `scheme://host:port`. This version refuses a manifest that names any.
-    pub network: Vec<String>,
+    /// Where the adapter may connect to.
+    pub network: Vec<NetworkGrant>,
 }
 
 /// A directory of the host under a path of the guest.
@@ -97,6 +102,7 @@ impl Default for Manifest {
             instances: 4,
             memory: ByteSize::mib(512),
             timeout: Duration::from_secs(30),
+            idle_connections: 32,
             settings: BTreeMap::new(),
             grants: Grants::default(),
             mirror: MirrorSettings::default(),
@@ -125,6 +131,9 @@ impl Manifest {
             for grant in &mut manifest.grants.dirs {
                 grant.host = base.join(&grant.host);
             }
+        }
+        for grant in &mut manifest.grants.network {
+            grant.locate(path, content);
         }
         let line = |setting: &Spanned<Setting>| Place::span(path, content, Some(setting.span()));
         manifest.origin = Some(Origin {
@@ -169,11 +178,6 @@ impl Manifest {
         if self.timeout.is_zero() {
             return Err("timeout must be longer than nothing".to_owned());
         }
-        if let Some(grant) = self.grants.network.first() {
-            return Err(format!(
-                "this version has no network grants yet; remove \"{grant}\" from grants.network"
-            ));
-        }
         match &self.sha256 {
             Some(digest) if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                 Err("sha256 is not 64 hex digits".to_owned())
@@ -198,6 +202,7 @@ mod tests {
             instances = 2
             memory = "64MiB"
             timeout = "1m 30s"
+            idle_connections = 0
             [config]
             bucket = "b"
             path_style = true
@@ -205,6 +210,10 @@ mod tests {
             key = { env = "KEY" }
             [grants]
             dirs = [{ host = "/srv", guest = "/data", mode = "ro" }, { host = "near", guest = "/near" }]
+            network = [
+                "https://a.example",
+                { to = "https://b.example:8443", private = true, ca = "ca.pem" },
+            ]
             [mirror]
             projects = ["-srv-*"]
             "#,
@@ -216,6 +225,16 @@ mod tests {
         assert_eq!(manifest.settings()["parts"], Setting::Plain("256".into()));
         assert_eq!(manifest.grants.dirs[0].mode, DirMode::ReadOnly);
         assert_eq!(manifest.grants.dirs[1].host, Path::new("/etc/adapters/near"));
+        assert_eq!(manifest.idle_connections, 0);
+        let [plain, table] = &manifest.grants.network[..] else {
+            panic!("{:?}", manifest.grants.network);
+        };
+        assert_eq!((plain.port, plain.private, &plain.ca), (443, false, &None));
+        assert_eq!(table.ca.as_deref(), Some(Path::new("/etc/adapters/ca.pem")));
+        assert_eq!(
+            (table.port, table.private, table.place().unwrap().line),
+            (8443, true, Some(15))
+        );
         assert!(!manifest.mirror.takes("-home-app"));
     }
 
@@ -226,7 +245,10 @@ mod tests {
             ("memory = \"1KiB\"", "between 1MiB and 4GiB"),
             ("timeout = \"0s\"", "timeout"),
             ("sha256 = \"abc\"", "64 hex digits"),
-            ("[grants]\nnetwork = [\"https://example.com\"]", "no network grants yet"),
+            (
+                "[grants]\nnetwork = [\n\"https://a\", \"ftp://b\"]",
+                "line 3: \"ftp\" is none of",
+            ),
             ("[grants]\ndirs = [{ host = \"/a\" }]", "guest"),
             ("[config]\nkey = { vault = \"x\" }", "env"),
             ("[confg]", "line 1"),

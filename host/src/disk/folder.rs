@@ -23,6 +23,12 @@ impl Folder {
         for dir in missing.into_iter().rev() {
             make_outside(dir)?;
         }
+        Self::open_existing(&path)
+    }
+
+    /// Opens a directory that is there; fails with `NotFound` where it is not.
+    pub(crate) fn open_existing(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
         Ok(Self {
             dir: Dir::open_ambient_dir(&path, ambient_authority())?,
             path,

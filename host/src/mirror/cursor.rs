@@ -1,6 +1,6 @@
 //! How far a destination has a writer's copy of a stream: a hint that saves reads, never what is relied on.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,8 @@ pub(super) struct Cursor {
     pub(super) trouble: Option<String>,
 }
 
-/// Cursors, one file each: `<destination>/<writer>/<hash of the key>.json`. Replaced whole, and not synced.
+/// Cursors, one file each: `<destination>/<writer>/<hash of the key>.json`. Replaced whole, and not synced. Beside them
+/// lies `events.json`: what the writer's process had to tell of the destination, counted.
 #[derive(Debug)]
 pub(super) struct Cursors {
     disk: Arc<dyn Disk>,
@@ -56,15 +57,39 @@ impl Cursors {
     }
 
     fn try_save(&self, destination: &str, writer: &str, cursor: &Cursor) -> io::Result<()> {
-        let path = name(destination, writer, &cursor.key);
-        let bytes = serde_json::to_vec(cursor)?;
-        self.make_dirs(disk::parent(&path))?;
-        match disk::replace_hint(&*self.disk, &path, &bytes) {
+        self.put(&name(destination, writer, &cursor.key), &serde_json::to_vec(cursor)?)
+    }
+
+    /// Writes down what a writer's process counted. A failure costs a number in a report.
+    pub(super) fn save_events(&self, destination: &str, writer: &str, events: &BTreeMap<&'static str, u64>) {
+        let bytes = serde_json::to_vec(events).map_err(io::Error::from);
+        if let Err(error) = bytes.and_then(|bytes| self.put(&events_of(destination, writer), &bytes)) {
+            tracing::warn!(destination, "cannot write the counts of events: {error}");
+        }
+    }
+
+    /// What all writers' processes counted, those whose spools are gone left out.
+    pub(super) fn events(&self, destination: &str) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for writer in self.disk.list(Path::new(destination)).unwrap_or_default() {
+            let file = self.disk.open(&events_of(destination, &writer));
+            let bytes = file.and_then(|file| disk::read_small(&*file)).unwrap_or_default();
+            let counted: BTreeMap<String, u64> = serde_json::from_slice(&bytes).unwrap_or_default();
+            for (event, count) in counted {
+                *sums.entry(event).or_default() += count;
+            }
+        }
+        sums
+    }
+
+    fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.make_dirs(disk::parent(path))?;
+        match disk::replace_hint(&*self.disk, path, bytes) {
             // Somebody removed the directories.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.made().clear();
-                self.make_dirs(disk::parent(&path))?;
-                disk::replace_hint(&*self.disk, &path, &bytes)
+                self.make_dirs(disk::parent(path))?;
+                disk::replace_hint(&*self.disk, path, bytes)
             }
             replaced => replaced,
         }
@@ -100,4 +125,9 @@ impl Cursors {
 fn name(destination: &str, writer: &str, key: &SessionKey) -> PathBuf {
     let file = format!("{}.json", key.fingerprint());
     [destination, writer, &file].iter().collect()
+}
+
+/// No key's hash is called that.
+fn events_of(destination: &str, writer: &str) -> PathBuf {
+    [destination, writer, "events.json"].iter().collect()
 }

@@ -3,6 +3,7 @@
 //! What it knows can be lost at any moment, and the task be dropped at any await: what was acknowledged is in the spool,
 //! what was delivered is in the destination's log, and what neither can tell is in the ledger.
 
+mod compact;
 mod confirm;
 mod copy;
 mod delete;
@@ -26,6 +27,7 @@ use super::trouble::{Remedy, Trouble, records};
 use crate::config::{Flush, Writers};
 use crate::spool::Place;
 use crate::store::{Batch, Chain};
+use compact::Compaction;
 use copy::LocalCopy;
 
 /// Lines that do not fill a batch wait this long for more.
@@ -63,6 +65,7 @@ pub(super) struct Delivery {
     told: bool,
     /// Since when lines wait that do not fill a batch.
     waiting_since: Option<Instant>,
+    compaction: Compaction,
 }
 
 impl Delivery {
@@ -82,6 +85,7 @@ impl Delivery {
             backoff: Backoff::default(),
             told: false,
             waiting_since: None,
+            compaction: Compaction::default(),
         }
     }
 
@@ -121,11 +125,11 @@ impl Delivery {
         }
     }
 
-    /// When the lines that wait are due; none where none wait.
+    /// When there is something to do; none while there is nothing.
     fn due(&mut self) -> Option<Instant> {
         let Some(copy) = self.copies.iter().find(|copy| copy.is_behind()) else {
             self.waiting_since = None;
-            return None;
+            return self.compaction_due();
         };
         let now = Instant::now();
         let since = *self.waiting_since.get_or_insert(now);
@@ -147,8 +151,12 @@ impl Delivery {
             return self.delete(&at).await;
         }
         match self.copies.iter().position(LocalCopy::is_behind) {
-            Some(index) => self.deliver(index, &at).await,
-            None => Ok(()),
+            Some(index) => self.deliver(index, &at).await?,
+            None => return self.compact(&at).await,
+        }
+        match self.copies.iter().any(LocalCopy::is_behind) {
+            true => Ok(()),
+            false => self.compact(&at).await,
         }
     }
 
@@ -252,7 +260,7 @@ impl Delivery {
             });
         }
         let cause = trouble.clone();
-        self.set_state(State::Retrying { tries, cause });
+        self.set_state(State::Retrying { cause });
     }
 
     fn tell_parked(&mut self, trouble: &Trouble) {

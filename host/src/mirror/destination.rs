@@ -51,6 +51,8 @@ pub(super) struct Opened {
     pub(super) store: Option<Arc<dyn Store>>,
     /// Why it is not open.
     pub(super) trouble: Option<String>,
+    /// It will not open until somebody does something about it.
+    pub(super) is_parked: bool,
 }
 
 /// Leave to call a store that is open.
@@ -84,15 +86,17 @@ impl Destination {
             opened.generation += 1;
             opened.store = Some(store);
             opened.trouble = None;
+            opened.is_parked = false;
         });
         self.gate.reset();
     }
 
     /// There is no store now.
-    pub(super) fn set_trouble(&self, cause: String) {
+    pub(super) fn set_trouble(&self, cause: String, can_retry: bool) {
         self.opened.send_modify(|opened| {
             opened.store = None;
             opened.trouble = Some(cause);
+            opened.is_parked = !can_retry;
         });
     }
 

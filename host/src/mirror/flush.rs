@@ -7,9 +7,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::destination::Destination;
-use super::lane::Lane;
+use super::lane::{Lane, State};
 use super::shared::Shared;
 use crate::key::SessionKey;
+use crate::spool::Place;
 
 /// What a flush left undelivered; empty: everything is in every destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,6 +35,8 @@ pub struct Left {
     pub bytes: u64,
     /// Why, where that is known.
     pub cause: Option<String>,
+    /// Whether it may be delivered without anybody doing something about it.
+    pub can_retry: bool,
 }
 
 impl Undelivered {
@@ -69,6 +72,34 @@ struct Aim {
 pub(super) fn hurry(shared: &Arc<Shared>, session: Option<&SessionKey>) {
     for (_, lane) in lanes(shared, session) {
         lane.tell(|news| news.hurry = true);
+    }
+}
+
+pub(super) fn delivered(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    writer: &str,
+    place: Place,
+) -> impl Future<Output = bool> + Send + use<> {
+    let targets = BTreeMap::from([(writer.to_owned(), place.line)]);
+    let lanes: Vec<_> = lanes(shared, Some(key))
+        .into_iter()
+        .map(|(_, lane)| lane)
+        .filter(|lane| lane.key == *key)
+        .collect();
+    lanes.iter().for_each(|lane| lane.tell(|news| news.hurry = true));
+    let mut closing = shared.closing.subscribe();
+    async move {
+        for lane in lanes {
+            let mut progress = lane.progress();
+            let reached = progress.wait_for(|progress| progress.has_reached(&targets));
+            tokio::select! {
+                biased;
+                reached = reached => drop(reached),
+                () = async { drop(closing.wait_for(|closing| *closing).await) } => return false,
+            }
+        }
+        true
     }
 }
 
@@ -122,6 +153,11 @@ impl Aim {
     fn left(&self) -> Vec<Left> {
         let progress = self.lane.progress().borrow().clone();
         let opened = self.destination.opened().borrow().clone();
+        let can_retry = match &progress.state {
+            State::Following => !opened.is_parked,
+            State::Retrying { .. } => true,
+            State::Parked { .. } | State::Stopped { .. } => false,
+        };
         let cause = progress.state.cause().map(ToString::to_string).or(opened.trouble);
         let left = |writer: Option<String>, entries, bytes| Left {
             destination: self.destination.name.clone(),
@@ -130,6 +166,7 @@ impl Aim {
             entries,
             bytes,
             cause: cause.clone(),
+            can_retry,
         };
         let mut all: Vec<_> = progress
             .copies

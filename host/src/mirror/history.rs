@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::summaries::Summaries;
 use super::survey::{Log, Survey, lines};
-use crate::store::{Batch, BatchDraft, Kind, LoadError, Origin, Position, Reader, StoreError};
+use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, StoreError};
 
 /// Why a log could not be filled.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum FillError {
+pub(crate) enum FillError {
     /// The source cannot be read.
     #[error("reading from the source: {0}")]
     Source(LoadError),
@@ -62,7 +62,7 @@ pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> R
             return Err(FillError::Deleted);
         }
         if only.as_ref().is_none_or(|writer| batch.origin.writer == *writer) {
-            batches += u64::from(target.take(batch).await?);
+            batches += u64::from(target.take(batch).await?.is_some());
         }
         if position == *through {
             let Target { survey, summaries, .. } = target;
@@ -79,28 +79,73 @@ pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> R
     Err(FillError::Elsewhere)
 }
 
+/// What a copy stored so far, by tries that failed on the way, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) batches: u64,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Copies all that a log lacks of another, tombstones too.
+pub(crate) async fn copy_log(from: &Log, to: Log, copied: &mut Moved) -> Result<(), FillError> {
+    let mut summaries = Summaries::start();
+    let survey = to.survey(None, &[], &mut summaries).await.map_err(FillError::Target)?;
+    let mut target = Target::new(to, survey, summaries);
+    let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
+    while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
+        let stored = match batch.kind {
+            Kind::Tombstone => target.delete(batch).await?,
+            Kind::Entries | Kind::Claim => target.take(batch).await?,
+        };
+        if let Some(batch) = stored {
+            copied.batches += 1;
+            copied.entries += lines(&batch.payload);
+            copied.bytes += batch.payload.len() as u64;
+        }
+    }
+    Ok(())
+}
+
 impl Target {
     /// A log that was just looked at, to its end.
     pub(super) fn new(log: Log, survey: Survey, summaries: Summaries) -> Self {
         Self { log, survey, summaries }
     }
 
-    /// Stores what is lacking of a batch; false where nothing is.
-    async fn take(&mut self, batch: Batch) -> Result<bool, FillError> {
+    /// Stores what is lacking of a batch, and gives it as it was stored; none where nothing is lacking.
+    async fn take(&mut self, batch: Batch) -> Result<Option<Batch>, FillError> {
         let chain = &self.survey.chain;
         let is_next = batch.number == chain.number() + 1 && chain.follows(&batch);
         let batch = match batch.kind {
             // Whoever deletes, deletes at each destination.
-            Kind::Tombstone => return Ok(false),
+            Kind::Tombstone => return Ok(None),
             _ if is_next => batch,
             Kind::Entries => match self.lacking(&batch) {
                 Some(draft) => chain.number_draft(draft),
-                None => return Ok(false),
+                None => return Ok(None),
             },
-            Kind::Claim => return Ok(false),
+            Kind::Claim => return Ok(None),
         };
         self.store(&batch).await?;
-        Ok(true)
+        Ok(Some(batch))
+    }
+
+    /// Deletes what the source deleted, unless the target goes on beyond it.
+    async fn delete(&mut self, tombstone: Batch) -> Result<Option<Batch>, FillError> {
+        if tombstone.number <= self.survey.chain.number() {
+            return Ok(None);
+        }
+        let Log { store, key, .. } = &self.log;
+        let is_there = self.survey.chain.number() > 0;
+        match is_there && store.info().capabilities.deletion {
+            true => self.called(store.delete(key, &tombstone)).await?,
+            false => self.called(store.append(key, &tombstone, None)).await?,
+        }
+        self.summaries.take(&tombstone);
+        self.survey.held.clear();
+        self.survey.chain = Chain::at(key, tombstone.position());
+        Ok(Some(tombstone))
     }
 
     /// The lines of a batch that are not here yet.
@@ -128,22 +173,29 @@ impl Target {
     }
 
     async fn store(&mut self, batch: &Batch) -> Result<(), FillError> {
-        let Log { store, key, timeout } = &self.log;
+        let Log { store, key, .. } = &self.log;
         if key.is_main() {
             self.summaries.take(batch);
         }
         let summary = key.is_main().then(|| self.summaries.to_stored()).flatten();
-        let stored = tokio::time::timeout(*timeout, store.append(key, batch, summary.as_ref())).await;
-        match stored.unwrap_or(Err(StoreError::Timeout(*timeout))) {
-            Ok(()) => {}
-            Err(StoreError::Conflict) => return Err(FillError::Changed),
-            Err(source) => {
-                let key = key.clone();
-                return Err(FillError::Target(LoadError::Store { key, source }));
-            }
-        }
+        self.called(store.append(key, batch, summary.as_ref())).await?;
         self.survey.chain.advance(batch);
         self.survey.note(batch, &[]);
         Ok(())
+    }
+
+    async fn called(&self, call: impl Future<Output = Result<(), StoreError>>) -> Result<(), FillError> {
+        let Log { key, timeout, .. } = &self.log;
+        match tokio::time::timeout(*timeout, call)
+            .await
+            .unwrap_or(Err(StoreError::Timeout(*timeout)))
+        {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict) => Err(FillError::Changed),
+            Err(source) => {
+                let key = key.clone();
+                Err(FillError::Target(LoadError::Store { key, source }))
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::destination::Destination;
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
+use crate::config::Keep;
 use crate::spool::{Adopted, Base, Stored, Stream};
 
 /// How often it is looked for what need not be kept any longer.
@@ -25,24 +26,6 @@ impl From<Keep> for Keeping {
     fn from(keep: Keep) -> Self {
         let worth_pruning = WORTH_PRUNING;
         Self { keep, worth_pruning }
-    }
-}
-
-/// How long the spool keeps what every destination has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// For good.
-    Forever,
-    /// Until it is delivered.
-    UntilDelivered,
-    /// For so long after it was delivered, by the wall clock. Streams of a living process are kept whole.
-    For(Duration),
-}
-
-impl Default for Keep {
-    /// A week: a destination that is found empty can be delivered again.
-    fn default() -> Self {
-        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
     }
 }
 

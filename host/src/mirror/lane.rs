@@ -50,7 +50,7 @@ pub(super) enum State {
     #[default]
     Following,
     /// It failed, and is tried again.
-    Retrying { tries: u32, cause: Trouble },
+    Retrying { cause: Trouble },
     /// It is tried again rarely.
     Parked { cause: Trouble },
     /// Nothing more goes there.
@@ -163,7 +163,7 @@ impl State {
     pub(super) fn cause(&self) -> Option<&Trouble> {
         match self {
             State::Following => None,
-            State::Retrying { cause, .. } | State::Parked { cause } | State::Stopped { cause } => Some(cause),
+            State::Retrying { cause } | State::Parked { cause } | State::Stopped { cause } => Some(cause),
         }
     }
 }

@@ -89,6 +89,11 @@ impl Shared {
         *self.spool() = Some(spool);
     }
 
+    /// This process's writer; none where it has no spool.
+    pub(super) fn writer(&self) -> Option<String> {
+        self.spool().as_ref().map(|spool| spool.writer().to_owned())
+    }
+
     /// Takes in every stream that has begun in this process's spool.
     pub(super) fn catch_up(self: &Arc<Self>) {
         let streams = self.spool().as_ref().map(|spool| spool.streams());

@@ -27,10 +27,10 @@ pub(super) struct Survey {
 
 /// A log that is read in one go, each call under a deadline.
 #[derive(Debug)]
-pub(super) struct Log {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) key: SessionKey,
-    pub(super) timeout: Duration,
+pub(crate) struct Log {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) key: SessionKey,
+    pub(crate) timeout: Duration,
 }
 
 impl Log {

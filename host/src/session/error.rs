@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use crate::key::{KeyError, SessionKey};
+use crate::spool::ReadError;
 use crate::store::{LoadError, StoreError};
 use crate::transcript::{EntryError, LineError};
 
@@ -11,6 +12,9 @@ use crate::transcript::{EntryError, LineError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
+    /// No destination is open.
+    #[error("no destination is open")]
+    NoDestination,
     /// The store refused or failed.
     #[error("cannot {doing}: {source}")]
     Store {
@@ -119,6 +123,31 @@ pub enum StreamError {
         /// How often it was tried.
         tries: u32,
     },
+    /// It was deleted at the source, and the target has gone on differently.
+    #[error(
+        "deleted at the source (tombstone {number}), but the target goes on differently, to batch {end}: nothing was \
+         changed there; delete it there, too, if that is what you want"
+    )]
+    DeletedAtSource {
+        /// The tombstone's number.
+        number: u64,
+        /// The number of the target's last batch.
+        end: u64,
+    },
+    /// What was copied does not read back as what it was copied from.
+    #[error(
+        "the target does not give back what the source holds: {missing} entries are missing, and line {line:?} of a \
+         writer may differ; look at both with `verify`"
+    )]
+    NotCopied {
+        /// Entries that are not there.
+        missing: u64,
+        /// The first line that differs, if one does.
+        line: Option<u64>,
+    },
+    /// The spool cannot be read.
+    #[error(transparent)]
+    Spool(#[from] ReadError),
     /// A local file cannot be opened or read.
     #[error("cannot read {file}: {source}")]
     Read {
@@ -181,6 +210,8 @@ impl StreamError {
             Self::Store { source, .. } => source.can_retry(),
             Self::Listing(error) => error.can_retry(),
             Self::Contended { .. } => true,
+            Self::Spool(error) => error.can_retry(),
+            Self::DeletedAtSource { .. } | Self::NotCopied { .. } => false,
             Self::Line { source, .. } => source.can_retry(),
             Self::Read { .. } | Self::Sidecar { .. } | Self::UnsafeKey { .. } | Self::Write { .. } => false,
         }

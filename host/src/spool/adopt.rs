@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 /// What dead processes left.
 #[derive(Debug, Default)]
 pub struct Adoption {
-    /// Their spools, locked from now on.
+    /// Their spools, locked from now on, in the order in which their processes began.
     pub spools: Vec<Adopted>,
     /// Spools that cannot be adopted, and why; they are kept as they are.
     pub refused: Vec<SpoolError>,
@@ -145,5 +145,7 @@ fn lock_dead(
             Err(error) => refused.push(error),
         }
     }
-    Ok(writers)
+    // Names are random, and what was appended first comes first.
+    writers.sort_by_key(|(turn, _)| *turn);
+    Ok(writers.into_iter().map(|(_, writer)| writer).collect())
 }

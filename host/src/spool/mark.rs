@@ -66,6 +66,13 @@ impl Mark {
     }
 }
 
+/// The farthest place that is marked, without touching anything.
+pub(super) fn look(disk: &dyn Disk, path: &Path) -> Option<Place> {
+    let file = disk.open(path).ok()?;
+    let [first, second] = SLOTS.map(|slot| read_slot(&*file, slot));
+    first.max(second)
+}
+
 fn encode(place: Place) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     let (numbers, check) = bytes.split_at_mut(NUMBERS);

@@ -127,24 +127,34 @@ impl Tail {
     }
 
     fn lines_while(&self, from: Place, size: u64, good: impl Fn(&[u8]) -> bool) -> io::Result<Place> {
-        let start = self.record.start.offset;
-        let section = Section::new(self.file.clone(), from.offset - start, size - start);
-        let mut lines = Lines::new(BufReader::with_capacity(BUFFER, section));
-        let mut line = Vec::new();
-        let mut end = from;
-        loop {
-            line.clear();
-            match lines.next_line(&mut line) {
-                Ok(Next::Line) if good(line.strip_suffix(b"\n").unwrap_or(&line)) => {
-                    end = from.after(lines.line(), lines.offset())
-                }
-                Err(LineError::Io { source, .. }) => return Err(source),
-                _ => return Ok(end),
-            }
-        }
+        lines_while(&self.file, self.record.start, from, size, good)
     }
 
     fn note(&self, trouble: Trouble, alarms: &mut Vec<Alarm>) {
         alarms.push(self.writer.raise(Some(&self.record.key), &self.record.file, trouble));
+    }
+}
+
+/// The end of the good lines in a row from a place on, in a file that begins at `start` and ends at the offset `size`.
+pub(super) fn lines_while(
+    file: &Arc<dyn disk::DiskFile>,
+    start: Place,
+    from: Place,
+    size: u64,
+    good: impl Fn(&[u8]) -> bool,
+) -> io::Result<Place> {
+    let section = Section::new(file.clone(), from.offset - start.offset, size - start.offset);
+    let mut lines = Lines::new(BufReader::with_capacity(BUFFER, section));
+    let mut line = Vec::new();
+    let mut end = from;
+    loop {
+        line.clear();
+        match lines.next_line(&mut line) {
+            Ok(Next::Line) if good(line.strip_suffix(b"\n").unwrap_or(&line)) => {
+                end = from.after(lines.line(), lines.offset())
+            }
+            Err(LineError::Io { source, .. }) => return Err(source),
+            _ => return Ok(end),
+        }
     }
 }

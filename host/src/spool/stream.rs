@@ -45,11 +45,11 @@ struct Writing {
 
 /// A file that readers may use, and where it begins. Pruning puts another in its place; who has this one reads on.
 #[derive(Clone, Debug)]
-struct View {
-    file: Option<Arc<dyn DiskFile>>,
-    path: PathBuf,
-    start: Place,
-    base: Base,
+pub(super) struct View {
+    pub(super) file: Option<Arc<dyn DiskFile>>,
+    pub(super) path: PathBuf,
+    pub(super) start: Place,
+    pub(super) base: Base,
 }
 
 impl Stream {
@@ -122,13 +122,7 @@ impl Stream {
     pub fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
         // In this order: what is pruned meanwhile is an error, never other lines.
         let end = self.end();
-        let view = self.view();
-        if from == end {
-            return Ok(None);
-        }
-        view.check(from, end)?;
-        let chunk = view.read_chunk(from, end);
-        chunk.map(Some).map_err(|source| view.failed(source))
+        self.view().read(from, end)
     }
 
     /// The place of a line. Reads from the beginning up to it.
@@ -214,6 +208,16 @@ impl fmt::Debug for Stream {
 }
 
 impl View {
+    /// The lines from a place on, as far as they fit a chunk; none at the end.
+    pub(super) fn read(&self, from: Place, end: Place) -> Result<Option<Chunk>, ReadError> {
+        if from == end {
+            return Ok(None);
+        }
+        self.check(from, end)?;
+        let chunk = self.read_chunk(from, end);
+        chunk.map(Some).map_err(|source| self.failed(source))
+    }
+
     fn check(&self, from: Place, end: Place) -> Result<(), ReadError> {
         if from.line < self.start.line || from.offset < self.start.offset {
             return Err(self.pruned(from.line));
@@ -272,7 +276,7 @@ impl View {
         })
     }
 
-    fn find(&self, line: u64, end: Place) -> Result<Place, ReadError> {
+    pub(super) fn find(&self, line: u64, end: Place) -> Result<Place, ReadError> {
         if line < self.start.line {
             return Err(self.pruned(line));
         }

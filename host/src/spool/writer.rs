@@ -32,6 +32,9 @@ pub(super) struct Writer {
 struct Identity {
     version: u32,
     writer: String,
+    /// Above those of all writers that were there when this one began: their lines come first. A clock may be set back.
+    #[serde(default)]
+    turn: u64,
 }
 
 impl Writer {
@@ -51,6 +54,7 @@ impl Writer {
         let identity = Identity {
             version: VERSION,
             writer: id.clone(),
+            turn: last_turn(&*disk).map_err(failed)? + 1,
         };
         let written = serde_json::to_vec(&identity).map_err(io::Error::from);
         let synced = written
@@ -60,12 +64,12 @@ impl Writer {
         Ok(Arc::new(Self::locked(disk.clone(), id, lock, alarms)))
     }
 
-    /// A dead process's writer; none if it lives, or if its directory holds nothing.
+    /// A dead process's writer, and its turn among all; none if it lives, or if its directory holds nothing.
     pub(super) fn adopt(
         disk: &Arc<dyn Disk>,
         id: &str,
         alarms: &broadcast::Sender<Alarm>,
-    ) -> Result<Option<Arc<Self>>, SpoolError> {
+    ) -> Result<Option<(u64, Arc<Self>)>, SpoolError> {
         let names = WriterNames::new(id);
         let failed = |source| failed(&**disk, names.dir(), source);
         let Some(lock) = disk.try_lock(&names.lock()).map_err(failed)? else {
@@ -76,8 +80,8 @@ impl Writer {
             disk.remove_tree(names.dir()).map_err(failed)?;
             return Ok(None);
         }
-        writer.check_identity()?;
-        Ok(Some(writer))
+        let turn = writer.check_identity()?;
+        Ok(Some((turn, writer)))
     }
 
     fn locked(disk: Arc<dyn Disk>, id: String, lock: Lock, alarms: broadcast::Sender<Alarm>) -> Self {
@@ -101,12 +105,9 @@ impl Writer {
         }
     }
 
-    fn check_identity(&self) -> Result<(), SpoolError> {
-        let file = self.disk.open(&self.names.identity());
-        let identity = file
-            .and_then(|file| disk::read_small(&*file))
-            .and_then(|bytes| Ok(serde_json::from_slice::<Identity>(&bytes)?));
-        let identity = identity.map_err(|source| self.failed(source))?;
+    /// Gives the turn.
+    fn check_identity(&self) -> Result<u64, SpoolError> {
+        let identity = read_identity(&*self.disk, &self.names).map_err(|source| self.failed(source))?;
         let path = self.disk.name_of(self.names.dir());
         if identity.version > VERSION {
             return Err(SpoolError::Newer {
@@ -121,7 +122,7 @@ impl Writer {
                 writer: identity.writer,
             });
         }
-        Ok(())
+        Ok(identity.turn)
     }
 
     pub(super) fn failed(&self, source: io::Error) -> SpoolError {
@@ -173,6 +174,19 @@ impl fmt::Debug for Writer {
 /// Whether a name in the spool is a writer's.
 pub(super) fn is_writer(name: &str) -> bool {
     name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn read_identity(disk: &dyn Disk, names: &WriterNames) -> io::Result<Identity> {
+    let file = disk.open(&names.identity())?;
+    Ok(serde_json::from_slice(&disk::read_small(&*file)?)?)
+}
+
+/// The last turn that anybody has. Who has no identity that can be read has no turn.
+fn last_turn(disk: &dyn Disk) -> io::Result<u64> {
+    let names = disk.list(Path::new(""))?;
+    let writers = names.iter().filter(|name| is_writer(name));
+    let turns = writers.filter_map(|name| Some(read_identity(disk, &WriterNames::new(name)).ok()?.turn));
+    Ok(turns.max().unwrap_or(0))
 }
 
 fn taken(lock: Option<Lock>) -> io::Result<Lock> {

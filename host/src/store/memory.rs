@@ -29,7 +29,9 @@ impl Stream {
                 Err(StoreError::Conflict)
             };
         }
-        if self.batches.last().is_some_and(|last| last.number > batch.number) {
+        let end = self.batches.last().map_or(0, |last| last.number);
+        let is_gap = batch.number.saturating_sub(1) > end && batch.kind != Kind::Tombstone;
+        if batch.number <= end || is_gap {
             return Err(StoreError::Conflict);
         }
         self.batches.push(batch.clone());

@@ -8,6 +8,10 @@
     reason = "used by tests only"
 )]
 
+mod appender;
+mod entries;
+mod mirrored;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +21,18 @@ use bytes::Bytes;
 use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
 use mirrorbox::config::Manifest;
 use mirrorbox::store::{BatchDraft, Kind, Origin};
+
+pub use appender::{Appender, Memory, Run};
+pub use entries::{PROJECT, calls, entry, lines};
+pub use mirrored::{Call, Faulty, Mirrored, acked_lines, check, lines_of, stored};
+
+/// How often or how much: the short form, or with `MIRRORBOX_SOAK` the whole one (`cargo xtask soak`).
+pub fn amount(short: u64, whole: u64) -> u64 {
+    match std::env::var_os("MIRRORBOX_SOAK") {
+        Some(_) => whole,
+        None => short,
+    }
+}
 
 /// The workspace's target directory.
 pub fn target_dir() -> PathBuf {

@@ -49,7 +49,7 @@ impl Inspect {
 }
 
 /// Compiles it, on a thread that may block. Nothing is kept in a cache: it may be a file that nobody trusts yet.
-async fn inspect(file: PathBuf) -> Result<Inspection, CliError> {
+pub(super) async fn inspect(file: PathBuf) -> Result<Inspection, CliError> {
     let inspected = tokio::task::spawn_blocking(move || look(&file)).await;
     let inspected = inspected.map_err(|error| CliError::failed(format!("the inspection was stopped: {error}")))?;
     inspected.map_err(|error| CliError::failed(error.to_string()))

@@ -17,11 +17,9 @@ use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, StoreError};
 impl Delivery {
     /// Delivers the next lines of a copy, or what has to come before them.
     pub(super) async fn deliver(&mut self, index: usize, at: &Entered) -> Result<(), Trouble> {
-        if self.takes_over() {
-            if let Some((number, by)) = self.superseded(index) {
-                self.stop(index, number, by);
-                return Ok(());
-            }
+        if let Some((number, by)) = self.superseded(index) {
+            self.stop(index, number, by);
+            return Ok(());
         }
         self.begin(index)?;
         let needs_claim = self.takes_over() && self.copies.get(index).is_some_and(|copy| copy.claim.is_none());
@@ -110,6 +108,9 @@ impl Delivery {
 
     /// The claim of another host that is newer than this copy's.
     pub(super) fn superseded(&self, index: usize) -> Option<(u64, String)> {
+        if !self.takes_over() {
+            return None;
+        }
         let copy = self.copies.get(index)?;
         let (number, by) = self.claimed_by.clone()?;
         let ours = match (copy.claim, &copy.growing) {

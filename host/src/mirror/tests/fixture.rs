@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
-use crate::config::MirrorSettings;
+use crate::config::{Keep, MirrorSettings};
 use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
 use crate::mirror::chance::Chance;
@@ -14,7 +14,7 @@ use crate::mirror::cursor::Cursors;
 use crate::mirror::ledger::Ledger;
 use crate::mirror::runner::Runner;
 use crate::mirror::shared::Shared;
-use crate::mirror::{DestinationOptions, Event, Keep, Mirror};
+use crate::mirror::{DestinationOptions, Event, Mirror};
 use crate::spool::Spool;
 use crate::store::{
     Batch, Kind, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary,

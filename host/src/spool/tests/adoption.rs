@@ -15,6 +15,7 @@ fn a_living_writer_is_left_alone() {
     let writer = first.writer().to_owned();
     let stream = first.stream(&key("a")).unwrap();
     first.close_blocking();
+    drop(first);
     // Who has a stream in hand holds the lock.
     assert!(second.adopt().unwrap().spools.is_empty());
     drop(stream);
@@ -26,6 +27,22 @@ fn a_living_writer_is_left_alone() {
     assert!(third.adopt().unwrap().spools.is_empty());
 }
 
+/// Names are random: ten of them stand in the right order by chance once in millions.
+#[test]
+fn spools_are_adopted_in_the_order_in_which_their_processes_began() {
+    let state = tempfile::tempdir().unwrap();
+    let writers = (0..10).map(|n| {
+        let spool = Spool::open(state.path()).unwrap();
+        spool.append_blocking(&key("a"), &entries(n, 1)).unwrap();
+        spool.close_blocking();
+        spool.writer().to_owned()
+    });
+    let writers: Vec<_> = writers.collect();
+    let adoption = Spool::open(state.path()).unwrap().adopt().unwrap();
+    let adopted: Vec<_> = adoption.spools.iter().map(Adopted::writer).collect();
+    assert_eq!(adopted, writers);
+}
+
 #[test]
 fn an_adopted_spool_is_removed_when_told_to() {
     let state = tempfile::tempdir().unwrap();
@@ -33,6 +50,7 @@ fn an_adopted_spool_is_removed_when_told_to() {
     first.append_blocking(&key("a"), &entries(0, 1)).unwrap();
     let dir = state.path().join("spool").join(first.writer());
     first.close_blocking();
+    drop(first);
     let second = Spool::open(state.path()).unwrap();
     let adopted = second.adopt().unwrap().spools.pop().unwrap();
     assert!(dir.exists());
@@ -48,6 +66,7 @@ fn a_spool_without_streams_goes_by_itself() {
     let dir = state.path().join("spool").join(first.writer());
     assert!(dir.exists());
     first.close_blocking();
+    drop(first);
     assert!(Spool::open(state.path()).unwrap().adopt().unwrap().spools.is_empty());
     assert!(!dir.exists());
 }
@@ -58,6 +77,7 @@ fn rewrite_identity(change: impl Fn(String) -> String) -> Vec<SpoolError> {
     first.append_blocking(&key("a"), &entries(0, 1)).unwrap();
     let identity = state.path().join("spool").join(first.writer()).join("writer.json");
     first.close_blocking();
+    drop(first);
     let text = std::fs::read_to_string(&identity).unwrap();
     std::fs::write(&identity, change(text)).unwrap();
     let adoption = Spool::open(state.path()).unwrap().adopt().unwrap();
@@ -89,6 +109,7 @@ fn one_unreadable_record_hides_no_other_stream() {
     }
     let dir = state.path().join("spool").join(first.writer());
     first.close_blocking();
+    drop(first);
     let is_record = |path: &PathBuf| path.ends_with("stream.json");
     let record = walk(&dir).into_iter().find(is_record).unwrap();
     std::fs::write(record, "{").unwrap();

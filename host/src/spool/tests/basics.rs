@@ -251,6 +251,7 @@ fn keys_that_cannot_be_names_or_meet_have_files_of_their_own() {
     }
     assert_eq!(spool.streams().len(), keys.len());
     spool.close_blocking();
+    drop(spool);
     let adoption = Spool::open(state.path()).unwrap().adopt().unwrap();
     let streams = adoption.spools[0].streams();
     for (n, key) in keys.iter().enumerate() {
@@ -276,5 +277,6 @@ fn after_closing_nothing_is_accepted_and_everything_is_there() {
     block_on(closed);
     assert_eq!(accepted.join().unwrap().unwrap().line, 3);
     assert!(matches!(block_on(late), Err(AppendError::Closed)));
+    drop(spool);
     assert_eq!(read(&adopt_one(&disk).1), lines(&entries(0, 2)));
 }

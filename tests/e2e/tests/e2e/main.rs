@@ -8,9 +8,15 @@ mod bytes;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod disk;
+#[cfg(test)]
+mod mirror;
+#[cfg(test)]
+mod network;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]

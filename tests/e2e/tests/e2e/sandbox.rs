@@ -255,8 +255,8 @@ fn what_a_component_says_is_in_the_log() {
         (
             "net",
             &[
-                "refused: a socket for 127.0.0.1:9 (TcpConnect)",
-                "the manifest grants no network",
+                "refused: a TCP connection to 127.0.0.1:9; ",
+                "the manifest would allow it with network = [\"tcp://127.0.0.1:9\"]",
             ],
         ),
     ] {

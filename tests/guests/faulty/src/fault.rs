@@ -68,6 +68,11 @@ faults! {
     /// `load` and `end` give a digest that is none.
     BadDigest "bad-digest"
 
+    /// `end` tells a batch more than there is. Of a folder.
+    Ahead "ahead"
+    /// `end` and `load` tell that there is nothing. Of a folder.
+    Empty "empty"
+
     /// `unavailable`.
     Unavailable "unavailable"
     /// `throttled`, for 250 ms.
@@ -104,9 +109,14 @@ impl Fault {
     pub(crate) fn commit(self) -> Result<()> {
         let reason = || "on command".to_owned();
         match self {
-            Self::Ok | Self::Remember | Self::HundredMegabytes | Self::Many | Self::Disorder | Self::BadDigest => {
-                Ok(())
-            }
+            Self::Ok
+            | Self::Remember
+            | Self::HundredMegabytes
+            | Self::Many
+            | Self::Disorder
+            | Self::BadDigest
+            | Self::Ahead
+            | Self::Empty => Ok(()),
             Self::Trap => process::abort(),
             Self::Exit => process::exit(1),
             Self::Sleep => {

@@ -4,18 +4,27 @@
 //! session id of the key names it, so that one instance can be told to fail now and to work then; an id that names no
 //! fault works. [`Fault`] says what each one does.
 //!
-//! A call that works stores nothing: `append` succeeds, `load` and listings are empty, `end` tells the number of calls
+//! The setting `folder` names a granted folder. There it stores what it gets, and what goes wrong is ordered by a file that
+//! may change at any time ([`Folder`]).
+//!
+//! Without that setting, a call that works stores nothing: `append` succeeds, `load` and listings are empty, `end` tells the number of calls
 //! that this instance has had, `open` not included (`1` is a fresh instance).
 
 mod fault;
+mod folder;
 mod hunger;
+mod journal;
+mod orders;
 mod sandbox;
+
+use std::path::PathBuf;
 
 use mirrorbox_adapter::{
     Adapter, Batch, Capabilities, Info, Kind, Page, Position, Result, Session, SessionKey, Settings, Summary,
 };
 
 pub use fault::Fault;
+pub use folder::Folder;
 
 /// How large the payload of [`Fault::HundredMegabytes`] is.
 const LARGE: usize = 100_000_000;
@@ -27,6 +36,7 @@ const MANY: u64 = 1_000_000;
 pub struct Faulty {
     fault: Option<Fault>,
     calls: u64,
+    folder: Option<Folder>,
 }
 
 impl Faulty {
@@ -53,18 +63,30 @@ impl Adapter for Faulty {
     fn open(settings: &Settings) -> Result<Self> {
         let fault = settings.optional("fault")?;
         let open = settings.or("open", Fault::default())?;
+        let folder = settings.optional::<PathBuf>("folder")?;
         settings.finish()?;
         open.commit()?;
-        Ok(Self { fault, calls: 0 })
+        Ok(Self {
+            fault,
+            calls: 0,
+            folder: folder.map(Folder::at).transpose()?,
+        })
     }
 
-    fn append(&mut self, key: &SessionKey, _batch: Batch, _summary: Option<Summary>) -> Result<()> {
+    fn append(&mut self, key: &SessionKey, batch: Batch, summary: Option<Summary>) -> Result<()> {
         self.call(&key.session_id)?;
-        Ok(())
+        match &mut self.folder {
+            Some(folder) => folder.append(key, batch, summary),
+            None => Ok(()),
+        }
     }
 
-    fn load(&mut self, key: &SessionKey, after: u64, _max_bytes: u32) -> Result<Vec<Batch>> {
-        Ok(match self.call(&key.session_id)? {
+    fn load(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
+        let fault = self.call(&key.session_id)?;
+        if let Some(folder) = &mut self.folder {
+            return folder.load(key, after, max_bytes);
+        }
+        Ok(match fault {
             Fault::HundredMegabytes if after == 0 => vec![batch(1, vec![b'x'; LARGE])],
             Fault::Many => (after + 1..=after + MANY)
                 .map(|number| batch(number, Vec::new()))
@@ -80,6 +102,9 @@ impl Adapter for Faulty {
 
     fn end(&mut self, key: &SessionKey) -> Result<Option<Position>> {
         let fault = self.call(&key.session_id)?;
+        if let Some(folder) = &mut self.folder {
+            return folder.end(key);
+        }
         let end = batch(self.calls, Vec::new()).position();
         Ok(Some(match fault {
             Fault::BadDigest => Position {

@@ -239,7 +239,7 @@ impl World {
         if let Some(Process { mirror, caller, .. }) = self.process(machine) {
             self.note(format_args!("m{machine} opens d{index} anew"));
             if self.dice.percent(30) {
-                mirror.not_opened(&storage.name(), "a new adapter".to_owned());
+                mirror.not_opened(&storage.name(), "a new adapter".to_owned(), true);
             }
             mirror.opened(&storage.name(), std::sync::Arc::new(storage.connect(*caller)));
         }

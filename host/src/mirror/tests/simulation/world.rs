@@ -10,6 +10,7 @@ use super::conductor::{Conductor, Troupe};
 use super::dice::Dice;
 use super::storage::Storage;
 use super::truth::{Caller, Copy, Truth};
+use crate::config::Keep;
 use crate::config::{Flush, MirrorSettings, Writers};
 use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
@@ -17,7 +18,7 @@ use crate::mirror::chance::Chance;
 use crate::mirror::keep::Keeping;
 use crate::mirror::runner::Runner;
 use crate::mirror::tests::fixture;
-use crate::mirror::{DestinationOptions, Keep, Mirror};
+use crate::mirror::{DestinationOptions, Mirror};
 use crate::spool::Spool;
 
 /// The backends' troupe: what was sent goes on when processes end.

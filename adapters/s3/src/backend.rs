@@ -1,0 +1,61 @@
+//! What the calls of one instance share.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use mirrorbox_adapter::SessionKey;
+
+use crate::bucket::Bucket;
+use crate::layout;
+use crate::stream::Stream;
+
+/// Forgotten all at once when there are more.
+const STREAMS_SEEN: usize = 1024;
+
+/// The bucket, and what was seen in it.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) bucket: Bucket,
+    seen: RefCell<HashMap<String, u64>>,
+}
+
+impl Backend {
+    pub(crate) fn new(bucket: Bucket) -> Self {
+        Self {
+            bucket,
+            seen: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.bucket.config().prefix
+    }
+
+    /// Requests at once.
+    pub(crate) fn parallel(&self) -> usize {
+        self.bucket.config().parallel
+    }
+
+    pub(crate) fn stream<'a>(&'a self, key: &'a SessionKey) -> Stream<'a> {
+        Stream {
+            backend: self,
+            bucket: &self.bucket,
+            key,
+            folder: layout::stream(self.prefix(), key),
+        }
+    }
+
+    /// A number that was in use when this instance looked last: where to begin to look for the end.
+    pub(crate) fn last_seen(&self, folder: &str) -> u64 {
+        self.seen.borrow().get(folder).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn saw(&self, folder: &str, number: u64) {
+        let mut seen = self.seen.borrow_mut();
+        if seen.len() >= STREAMS_SEEN && !seen.contains_key(folder) {
+            seen.clear();
+        }
+        let last = seen.entry(folder.to_owned()).or_default();
+        *last = number.max(*last);
+    }
+}

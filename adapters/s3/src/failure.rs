@@ -1,0 +1,155 @@
+//! What went wrong with a request, and what that means to the host.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use mirrorbox_adapter::Error;
+
+/// How long to wait where the server asks for less and does not say how long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A request without a good answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server answered.
+    Refused(Refusal),
+    /// No answer, or none that can be read.
+    Lost(String),
+}
+
+/// An answer that is an error.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: u16,
+    /// Empty where the answer has no body, as to a HEAD.
+    code: String,
+    message: String,
+    retry_after: Option<Duration>,
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for Failure
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        match error {
+            SdkError::ServiceError(refused) => {
+                let answer = refused.raw();
+                let seconds = answer.headers().get("retry-after").and_then(|value| value.parse().ok());
+                Self::Refused(Refusal {
+                    status: answer.status().as_u16(),
+                    code: refused.err().code().unwrap_or_default().to_owned(),
+                    message: refused.err().message().unwrap_or_default().to_owned(),
+                    retry_after: seconds.map(Duration::from_secs),
+                })
+            }
+            lost => Self::Lost(chain(&lost)),
+        }
+    }
+}
+
+impl Failure {
+    /// The failure of `what`, a request in words.
+    pub(crate) fn of(self, what: &str) -> Error {
+        match self {
+            Self::Refused(refusal) => refusal.of(what),
+            Self::Lost(reason) if reason.contains("HttpRequestDenied") => Error::Misconfigured(format!(
+                "{what} was not let out: grant the address of `endpoint` in the manifest (`network` under [grants])"
+            )),
+            Self::Lost(reason) => Error::Unavailable(format!("{what} got no answer (is `endpoint` right?): {reason}")),
+        }
+    }
+
+    /// There is no such object.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == 404 && refusal.code != "NoSuchBucket")
+    }
+
+    /// The name that was to be created is taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == 412)
+    }
+
+    /// Another request on this name is under way: whether it is taken cannot be told yet.
+    pub(crate) fn is_race(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == 409)
+    }
+
+    /// The server does not know what it was asked for.
+    pub(crate) fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::Refused(refusal)
+            if refusal.status == 501 || refusal.status == 405 || refusal.code == "NotImplemented")
+    }
+}
+
+impl Refusal {
+    fn of(&self, what: &str) -> Error {
+        let text = format!("{what}: {}", self.said());
+        match self.code.as_str() {
+            "NoSuchBucket" | "InvalidBucketName" => misconfigured(&text, "check `bucket`"),
+            "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException" => misconfigured(&text, "check `region` and `endpoint`"),
+            "SlowDown" | "TooManyRequests" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => {
+                Error::Throttled(self.retry_after.unwrap_or(PAUSE))
+            }
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+                Error::Denied(format!("{text}: renew `session_token`"))
+            }
+            "EntityTooLarge" => Error::Rejected(text),
+            "RequestTimeout" | "ConditionalRequestConflict" | "OperationAborted" => Error::Unavailable(text),
+            code if code.starts_with("KMS.") => misconfigured(&text, "check `kms_key_id`"),
+            _ => self.by_status(text),
+        }
+    }
+
+    fn by_status(&self, text: String) -> Error {
+        match self.status {
+            301 | 307 | 308 => misconfigured(&text, "check `region` and `endpoint`"),
+            401 | 403 => Error::Denied(format!(
+                "{text}: check `access_key_id` and `secret_access_key`, and what they may do in `bucket`"
+            )),
+            408 | 409 => Error::Unavailable(text),
+            413 => Error::Rejected(text),
+            429 => Error::Throttled(self.retry_after.unwrap_or(PAUSE)),
+            501 => misconfigured(
+                &text,
+                "check `endpoint`: the server must speak S3 with conditional writes",
+            ),
+            500..=599 => match self.retry_after {
+                Some(pause) => Error::Throttled(pause),
+                None => Error::Unavailable(text),
+            },
+            _ => Error::Other(text),
+        }
+    }
+
+    fn said(&self) -> String {
+        let Self {
+            status, code, message, ..
+        } = self;
+        match (code.as_str(), message.as_str()) {
+            ("", _) => format!("the server said {status}"),
+            (code, "") => format!("the server said {status} {code}"),
+            (code, message) => format!("the server said {status} {code} ({message})"),
+        }
+    }
+}
+
+fn misconfigured(text: &str, remedy: &str) -> Error {
+    Error::Misconfigured(format!("{text}: {remedy}"))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

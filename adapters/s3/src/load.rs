@@ -1,0 +1,190 @@
+//! Reading a page of batches: from covers where there are any, else from their own objects, several at once.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join;
+use futures_util::stream::{self, StreamExt};
+use mirrorbox_adapter::{Batch, Error, Result};
+
+use crate::side::Side;
+use crate::slots::{Slot, Slots};
+use crate::stream::{LOOKS, Stream};
+
+/// A gap that is still there when looked at again is no race.
+const LOOKS_AT_A_GAP: usize = 3;
+
+/// Why a page ended early.
+#[derive(Debug)]
+enum Stop {
+    /// What was listed was gone when it was read: a delete or a compaction is at work.
+    Gone,
+    /// Nothing holds these numbers, although a later one is held.
+    Gap {
+        first: u64,
+        last: u64,
+    },
+    Failed(Error),
+}
+
+/// What the listings showed.
+#[derive(Debug)]
+struct Shelf {
+    side: Side,
+    slots: BTreeMap<u64, Slot>,
+}
+
+/// The pages's batches, as far as they go.
+#[derive(Debug, Default)]
+struct Pile {
+    batches: Vec<Batch>,
+    bytes: u64,
+}
+
+impl Stream<'_> {
+    /// A page of batches after that number: no more than one listing shows, so that a page of tiny ones ends, too.
+    pub(crate) async fn load(&self, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
+        let mut gaps = 0;
+        for _ in 0..LOOKS {
+            let mut pile = Pile::default();
+            let stop = self.pile_up(&mut pile, after, max_bytes.into()).await?;
+            // What was read is good; the next page tells what is not.
+            if !pile.batches.is_empty() {
+                return Ok(pile.batches);
+            }
+            match stop {
+                None => return Ok(pile.batches),
+                Some(Stop::Failed(error)) => return Err(error),
+                Some(Stop::Gap { first, last }) if gaps + 1 == LOOKS_AT_A_GAP => return Err(self.missing(first, last)),
+                Some(Stop::Gap { .. }) => gaps += 1,
+                Some(Stop::Gone) => {}
+            }
+        }
+        Err(self.restless())
+    }
+
+    async fn pile_up(&self, pile: &mut Pile, after: u64, max_bytes: u64) -> Result<Option<Stop>> {
+        let (side, mut slots) = try_join(self.side(), self.slots_after(after)).await?;
+        let tombstone = side.tombstone;
+        if tombstone > after.saturating_add(1) {
+            slots = self.slots_after(tombstone - 1).await?;
+        }
+        slots.check(self)?;
+        let Some(wanted) = after.checked_add(1) else {
+            return Ok(None);
+        };
+        let shelf = Shelf::new(side, slots);
+        let mut next = wanted.max(tombstone);
+        if after == 0 && tombstone == 0 {
+            // From the oldest kept. Whoever reads knows whether that should be 1.
+            next = shelf.at_or_behind(next).unwrap_or(next);
+        }
+        self.read_on(pile, &shelf, next, max_bytes).await
+    }
+
+    async fn read_on(&self, pile: &mut Pile, shelf: &Shelf, mut next: u64, max_bytes: u64) -> Result<Option<Stop>> {
+        while pile.batches.is_empty() || pile.bytes < max_bytes {
+            let room = max_bytes.saturating_sub(pile.bytes);
+            let stop = if shelf.side.cover_of(next).is_some() {
+                self.read_cover(pile, shelf, next, room).await
+            } else if shelf.slots.contains_key(&next) {
+                self.read_slots(pile, shelf.run(next, room)).await
+            } else {
+                let later = shelf.at_or_behind(next);
+                return Ok(later.map(|later| Stop::Gap {
+                    first: next,
+                    last: later - 1,
+                }));
+            };
+            if stop.is_some() {
+                return Ok(stop);
+            }
+            match pile.batches.last().and_then(|batch| batch.number.checked_add(1)) {
+                Some(number) => next = number,
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn read_cover(&self, pile: &mut Pile, shelf: &Shelf, next: u64, room: u64) -> Option<Stop> {
+        let cover = shelf.side.cover_of(next)?;
+        let read = async {
+            match cover.open(self.bucket, self.key).await? {
+                Some(open) => open.read(next, room).await,
+                None => Ok(None),
+            }
+        };
+        match read.await {
+            Ok(Some(batches)) => {
+                batches.into_iter().for_each(|batch| pile.push(batch));
+                None
+            }
+            Ok(None) => Some(Stop::Gone),
+            Err(error) => Some(Stop::Failed(error)),
+        }
+    }
+
+    async fn read_slots(&self, pile: &mut Pile, numbers: Vec<u64>) -> Option<Stop> {
+        let reads = numbers.into_iter().map(|number| self.read(number));
+        let mut reads = stream::iter(reads).buffered(self.backend.parallel());
+        while let Some(read) = reads.next().await {
+            match read {
+                Ok(Some(batch)) => pile.push(batch),
+                Ok(None) => return Some(Stop::Gone),
+                Err(error) => return Some(Stop::Failed(error)),
+            }
+        }
+        None
+    }
+
+    fn missing(&self, first: u64, last: u64) -> Error {
+        let url = self.bucket.url(&self.folder);
+        Error::corrupt(
+            first,
+            last,
+            format!("missing in {url}, although later batches are there"),
+        )
+    }
+}
+
+impl Shelf {
+    fn new(side: Side, slots: Slots) -> Self {
+        Self {
+            side,
+            slots: slots.all.into_iter().map(|slot| (slot.number, slot)).collect(),
+        }
+    }
+
+    /// The first number from there on that anything holds.
+    fn at_or_behind(&self, number: u64) -> Option<u64> {
+        let covers = self.side.covers.iter().filter(|cover| *cover.numbers.end() >= number);
+        let covered = covers.map(|cover| *cover.numbers.start().max(&number)).min();
+        let slot = self.slots.range(number..).next().map(|(number, _)| *number);
+        covered.into_iter().chain(slot).min()
+    }
+
+    /// The numbers from there on that have their own objects and no cover, until they have that many bytes.
+    fn run(&self, from: u64, bytes: u64) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        let mut sum = 0;
+        for (number, slot) in self.slots.range(from..) {
+            let follows = numbers
+                .last()
+                .is_none_or(|last: &u64| last.checked_add(1) == Some(*number));
+            let enough = !numbers.is_empty() && sum >= bytes;
+            if enough || !follows || self.side.cover_of(*number).is_some() {
+                break;
+            }
+            numbers.push(*number);
+            sum += slot.size;
+        }
+        numbers
+    }
+}
+
+impl Pile {
+    fn push(&mut self, batch: Batch) {
+        self.bytes += batch.payload.len() as u64;
+        self.batches.push(batch);
+    }
+}

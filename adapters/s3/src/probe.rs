@@ -1,0 +1,40 @@
+//! Whether the bucket is there and creates an object only if its name is free.
+
+use bytes::Bytes;
+use mirrorbox_adapter::{Error, Result};
+use uuid::Uuid;
+
+use crate::bucket::{Bucket, Metadata};
+use crate::layout::SIDE;
+
+/// Creates an object twice, under a name that nobody else uses, and removes it.
+pub(crate) async fn run(bucket: &Bucket) -> Result<()> {
+    let key = format!("{}{SIDE}probe/{}", bucket.config().prefix, Uuid::new_v4());
+    let what = format!("PUT {} with `If-None-Match`", bucket.url(&key));
+    match bucket.try_create(&key, Metadata::new(), Bytes::new()).await {
+        Ok(true) => {}
+        Ok(false) => return Err(cannot(bucket, "takes a name that nobody has used for taken")),
+        Err(failure) if failure.is_not_implemented() => return Err(cannot(bucket, "does not know `If-None-Match`")),
+        Err(failure) => return Err(failure.of(&what)),
+    }
+    let again = bucket.try_create(&key, Metadata::new(), Bytes::new()).await;
+    bucket.remove(&[key]).await?;
+    match again {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(cannot(
+            bucket,
+            "ignores `If-None-Match` and lets one object replace another",
+        )),
+        Err(failure) => Err(failure.of(&what)),
+    }
+}
+
+fn cannot(bucket: &Bucket, what: &str) -> Error {
+    let config = bucket.config();
+    let server = config.endpoint.as_deref().unwrap_or("the server");
+    Error::Misconfigured(format!(
+        "{server} {what}: two hosts would overwrite each other in `bucket` {}; set `endpoint` to a server with \
+         conditional writes",
+        config.bucket
+    ))
+}

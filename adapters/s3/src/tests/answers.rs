@@ -1,0 +1,105 @@
+//! What the answers of a server mean to the host.
+
+use std::time::Duration;
+
+use super::wire::{Turn, refusal};
+use super::*;
+
+/// What an append and a load come to if every request is answered like this.
+fn answered(status: u16, code: &'static str, headers: &'static [(&'static str, &'static str)]) -> [Error; 2] {
+    let (mut s3, wire) = Backend::new().wired();
+    wire.act(move |_| refusal(status, code, headers));
+    [
+        s3.append(&key(), entries(1), None).unwrap_err(),
+        s3.load(&key(), 0, 1).unwrap_err(),
+    ]
+}
+
+#[test]
+fn a_refusal_says_whose_turn_it_is() {
+    type Is = fn(&Error) -> bool;
+    let denied: Is = |error| matches!(error, Error::Denied(_));
+    let misconfigured: Is = |error| matches!(error, Error::Misconfigured(_));
+    let unavailable: Is = |error| matches!(error, Error::Unavailable(_));
+    let rejected: Is = |error| matches!(error, Error::Rejected(_));
+    for (status, code, is) in [
+        (403, "AccessDenied", denied),
+        (400, "ExpiredToken", denied),
+        (403, "InvalidAccessKeyId", denied),
+        (403, "SignatureDoesNotMatch", denied),
+        (403, "RequestTimeTooSkewed", denied),
+        (403, "", denied),
+        (404, "NoSuchBucket", misconfigured),
+        (301, "PermanentRedirect", misconfigured),
+        (301, "", misconfigured),
+        (400, "AuthorizationHeaderMalformed", misconfigured),
+        (400, "IllegalLocationConstraintException", misconfigured),
+        (400, "KMS.NotFoundException", misconfigured),
+        (500, "InternalError", unavailable),
+        (502, "", unavailable),
+        (503, "ServiceUnavailable", unavailable),
+        (400, "RequestTimeout", unavailable),
+        (409, "ConditionalRequestConflict", unavailable),
+        (400, "EntityTooLarge", rejected),
+    ] {
+        for error in answered(status, code, &[]) {
+            assert!(is(&error), "{status} {code}: {error:?}");
+            assert!(error.to_string().contains(&status.to_string()), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_less_is_given_time() {
+    for (status, code) in [(503, "SlowDown"), (429, ""), (429, "TooManyRequests")] {
+        let errors = answered(status, code, &[]);
+        assert_eq!(errors, [const { Error::Throttled(Duration::from_secs(1)) }; 2]);
+    }
+    for (status, code) in [(503, "SlowDown"), (503, ""), (429, "")] {
+        let errors = answered(status, code, &[("retry-after", "7")]);
+        assert_eq!(errors, [const { Error::Throttled(Duration::from_secs(7)) }; 2]);
+    }
+}
+
+#[test]
+fn a_race_that_the_server_leaves_open_is_tried_again() {
+    let (mut s3, wire) = Backend::new().wired();
+    wire.rest();
+    let mut races = 2;
+    wire.act(move |request| {
+        if request.method == "PUT" && races > 0 {
+            races -= 1;
+            return refusal(409, "ConditionalRequestConflict", &[]);
+        }
+        Turn::Pass
+    });
+    s3.append(&key(), entries(1), None).unwrap();
+    assert_eq!(wire.rest().iter().filter(|request| request.method == "PUT").count(), 3);
+    assert_eq!(numbers(&mut s3), [1]);
+}
+
+#[test]
+fn an_answer_that_does_not_come_means_unavailable() {
+    for lost in [|| Turn::Lost, || Turn::Unanswered] {
+        let (mut s3, wire) = Backend::new().wired();
+        wire.act(move |_| lost());
+        let error = s3.append(&key(), entries(1), None).unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        wire.rest();
+        s3.append(&key(), entries(1), None).unwrap();
+        assert_eq!(numbers(&mut s3), [1]);
+    }
+}
+
+#[test]
+fn an_append_and_a_load_take_few_requests() {
+    let (backend, _) = Backend::with(5);
+    let (mut s3, wire) = backend.wired();
+    wire.rest();
+    s3.append(&key(), entries(6), Some(summary(6))).unwrap();
+    assert_eq!(wire.rest().len(), 3, "the batch, the summary, a look");
+    load(&mut s3, &key()).unwrap();
+    assert_eq!(wire.rest().len(), 2 + 6 + 2, "two listings a page, each batch");
+    end(&mut s3);
+    assert_eq!(wire.rest().len(), 2);
+}

@@ -1,0 +1,153 @@
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Context;
+use super::inspect::inspect;
+use crate::built_in::BuiltIn;
+use crate::error::{CliError, Exit};
+use crate::paths;
+
+/// Put an adapter into the configuration, or a newer one in place of an older one
+///
+/// The component is checked first, then written beside its place, synced and renamed: nobody ever sees half of it. A
+/// manifest that is there stays as it is.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// fs, postgres, redis or s3, which come with this command; or a component's file
+    #[arg(value_name = "NAME|FILE")]
+    what: PathBuf,
+    /// What to call it [default: the name, or the file's]
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// What was done, for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    name: &'a str,
+    component: &'a Path,
+    manifest: &'a Path,
+    manifest_made: bool,
+    replaced: bool,
+}
+
+impl Install {
+    pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
+        let built_in = self.what.to_str().and_then(BuiltIn::named);
+        let component = match &built_in {
+            Some(built_in) => built_in.component()?.to_owned(),
+            None => fs::read(&self.what).map_err(|error| {
+                CliError::usage(format!("cannot read {}: {error}", self.what.display()))
+                    .advise("fs, postgres, redis and s3 come with this command; anything else is a file")
+            })?,
+        };
+        if built_in.is_none() {
+            keeps_contract(&self.what).await?;
+        }
+        let name = self.name()?;
+        let config = paths::config_dir(&context.global)?;
+        let adapters = config.join("adapters");
+        if !adapters.is_dir() {
+            return Err(CliError::failed(format!("there is no {}", adapters.display()))
+                .advise("`mirrorbox init` makes a configuration"));
+        }
+        let place = adapters.join(format!("{name}.wasm"));
+        let replaced = place.exists();
+        let fresh = Fresh::write(&adapters.join(format!(".{name}.wasm.new")), &component)?;
+        let manifest = adapters.join(format!("{name}.toml"));
+        let template = built_in.and_then(|built_in| built_in.manifest);
+        let manifest_made = template.is_some_and(|_| !manifest.exists());
+        if let Some(template) = template.filter(|_| manifest_made) {
+            Fresh::write(&adapters.join(format!(".{name}.toml.new")), template.as_bytes())?.put(&manifest)?;
+        }
+        fresh.put(&place)?;
+        let document = Document {
+            name: &name,
+            component: &place,
+            manifest: &manifest,
+            manifest_made,
+            replaced,
+        };
+        document.print(context)?;
+        Ok(Exit::Done)
+    }
+
+    fn name(&self) -> Result<String, CliError> {
+        let stem = self.what.file_stem().and_then(|stem| stem.to_str());
+        let name = self.name.as_deref().or(stem).unwrap_or_default();
+        let is_plain = |name: &str| !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        match !name.is_empty() && is_plain(name) {
+            true => Ok(name.to_owned()),
+            false => Err(CliError::usage(format!("an adapter cannot be called {name:?}")).advise("name it with --as")),
+        }
+    }
+}
+
+impl Document<'_> {
+    fn print(&self, context: &mut Context) -> Result<(), CliError> {
+        if context.output.is_json() {
+            return context.output.json(self);
+        }
+        let did = if self.replaced { "replaced" } else { "installed" };
+        context
+            .output
+            .line(format_args!("{did} {}", self.component.display()))?;
+        let manifest = self.manifest.display();
+        if self.manifest_made {
+            context
+                .output
+                .line(format_args!("fill in {manifest}, then see `mirrorbox adapters`"))
+        } else if !self.manifest.exists() {
+            let advice = format_args!("it is granted nothing until there is {manifest}");
+            context.output.line(advice)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+async fn keeps_contract(file: &Path) -> Result<(), CliError> {
+    let kept = inspect(file.to_owned()).await?.contract;
+    kept.map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
+}
+
+/// A file under a name that nobody looks at, on its way to its place. Dropped, it goes away.
+struct Fresh {
+    path: PathBuf,
+}
+
+impl Fresh {
+    fn write(path: &Path, bytes: &[u8]) -> Result<Self, CliError> {
+        let fresh = Self { path: path.to_owned() };
+        let write = || {
+            let mut file = File::create(path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(|error| cannot_write(path, &error))?;
+        Ok(fresh)
+    }
+
+    fn put(self, place: &Path) -> Result<(), CliError> {
+        let put = fs::rename(&self.path, place).and_then(|()| match place.parent() {
+            Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),
+            _ => Ok(()),
+        });
+        put.map_err(|error| cannot_write(place, &error))
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // It has moved, or there is an error on its way to the user already.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> CliError {
+    CliError::failed(format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,96 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::{Sender, Target};
+
+/// How long a connection is kept unused. Servers give up on theirs after a minute, mostly.
+const KEPT: Duration = Duration::from_secs(50);
+
+/// Connections that wait for a request.
+#[derive(Debug)]
+pub(super) struct Idle {
+    /// To one server, at most.
+    most: usize,
+    waiting: Arc<Mutex<Waiting>>,
+    reactor: Handle,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The one that was used last stands last.
+    by_target: HashMap<Target, Vec<Connection>>,
+    /// Whether a task looks after those that wait for too long.
+    is_swept: bool,
+}
+
+#[derive(Debug)]
+struct Connection {
+    sender: Sender,
+    since: Instant,
+}
+
+impl Connection {
+    fn is_usable(&self) -> bool {
+        self.sender.is_ready() && self.since.elapsed() < KEPT
+    }
+}
+
+impl Idle {
+    pub(super) fn new(most: usize, reactor: Handle) -> Self {
+        Self {
+            most,
+            waiting: Arc::default(),
+            reactor,
+        }
+    }
+
+    /// The connection to a server that was used last: the others may be let go the sooner.
+    pub(super) fn take(&self, target: &Target) -> Option<Sender> {
+        let mut waiting = lock(&self.waiting);
+        let connections = waiting.by_target.get_mut(target)?;
+        let found = std::iter::from_fn(|| connections.pop()).find(Connection::is_usable);
+        found.map(|connection| connection.sender)
+    }
+
+    /// Keeps a connection. The one that has waited for the longest goes where there are too many.
+    pub(super) fn put(&self, target: Target, sender: Sender) {
+        let mut waiting = lock(&self.waiting);
+        let connections = waiting.by_target.entry(target).or_default();
+        connections.push(Connection {
+            sender,
+            since: Instant::now(),
+        });
+        if connections.len() > self.most {
+            connections.remove(0);
+        }
+        if !std::mem::replace(&mut waiting.is_swept, true) {
+            self.reactor.spawn(sweep(Arc::downgrade(&self.waiting)));
+        }
+    }
+}
+
+/// Lets go of what waits for too long, until nothing waits any more or the adapter is gone.
+async fn sweep(waiting: Weak<Mutex<Waiting>>) {
+    loop {
+        tokio::time::sleep(KEPT).await;
+        let Some(waiting) = waiting.upgrade() else {
+            return;
+        };
+        let mut waiting = lock(&waiting);
+        waiting.by_target.retain(|_, connections| {
+            connections.retain(Connection::is_usable);
+            !connections.is_empty()
+        });
+        if waiting.by_target.is_empty() {
+            waiting.is_swept = false;
+            return;
+        }
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,18 @@
+//! `grants.network`: where an adapter may connect to, and the decisions that follow. Nothing here does any I/O.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `grant` | one entry: scheme, host, port |
+//! | `host` | a host: a name, an address, or a pattern of either |
+//! | `address` | addresses that no name may lead to unless somebody said so |
+//! | `policy` | may this request, lookup or connection go out |
+
+mod address;
+mod grant;
+mod host;
+mod policy;
+
+pub use address::Special;
+pub use grant::{GrantError, NetworkGrant, Transport};
+pub use host::{Host, HostError, HostPattern};
+pub use policy::{NetworkPolicy, Refusal};

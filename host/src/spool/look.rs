@@ -1,0 +1,204 @@
+//! Spools seen from outside: whose they are, whether their processes live, how far their streams reach.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{Damage, ReadError, SpoolError};
+use super::layout::{DOOR, StreamNames, WriterNames};
+use super::place::{Chunk, Place};
+use super::record::Record;
+use super::stream::View;
+use super::writer::is_writer;
+use super::{mark, recover};
+use crate::disk::{Disk, DiskFile, Folder};
+use crate::key::SessionKey;
+use crate::transcript::check_entry;
+
+/// One writer's spool as it lay on disk when it was looked at.
+#[derive(Clone, Debug)]
+pub struct SpoolLook {
+    /// The writer's identity.
+    pub writer: String,
+    /// Its process lives, or another one has adopted the spool.
+    pub is_alive: bool,
+    /// Its streams, by key.
+    pub streams: Vec<StreamLook>,
+    /// What cannot be read, and why, for people.
+    pub problems: Vec<String>,
+}
+
+/// One writer's copy of a stream as it lay on disk when it was looked at. Its lines may be pruned meanwhile.
+#[derive(Clone)]
+pub struct StreamLook {
+    key: SessionKey,
+    view: View,
+    end: Place,
+    damage: Option<Damage>,
+}
+
+impl StreamLook {
+    /// Which stream.
+    pub fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    /// The place of the first line that is here.
+    pub fn start(&self) -> Place {
+        self.view.start
+    }
+
+    /// The place behind the last line: of those that are synced while the process lives, and behind the last whole line
+    /// that it left otherwise.
+    pub fn end(&self) -> Place {
+        self.end
+    }
+
+    /// How a dead process's stream is damaged, if it is.
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
+    /// The lines from a place on, as [`super::Stream::read`] gives them.
+    pub fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
+        self.view.read(from, self.end)
+    }
+
+    /// The lines from a place on and before another one.
+    pub(crate) fn read_before(&self, from: Place, end: Place) -> Result<Option<Chunk>, ReadError> {
+        self.view.read(from, end)
+    }
+
+    /// The place of a line. Reads from the beginning up to it.
+    pub fn find(&self, line: u64) -> Result<Place, ReadError> {
+        self.view.find(line, self.end)
+    }
+}
+
+impl fmt::Debug for StreamLook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamLook")
+            .field("key", &self.key)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
+    let path = state.join("spool");
+    let failed = |source| SpoolError::Io {
+        path: path.clone(),
+        source,
+    };
+    let disk = match Folder::open_existing(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened.map_err(failed)?,
+    };
+    let mut spools = writers(&disk).map_err(failed)?;
+    spools.iter_mut().for_each(|spool| spool.look(&disk));
+    Ok(spools)
+}
+
+/// Who is there, and who lives. Behind the door: nobody takes a dead spool for a living one because we try its lock.
+fn writers(disk: &dyn Disk) -> io::Result<Vec<SpoolLook>> {
+    let _door = match disk.open(Path::new(DOOR)) {
+        Ok(_) => Some(disk.lock(Path::new(DOOR))?),
+        Err(_) => None,
+    };
+    let mut names = disk.list(Path::new(""))?;
+    names.retain(|name| is_writer(name));
+    names.sort();
+    let spool = |writer: String| {
+        Ok(SpoolLook {
+            is_alive: is_locked(disk, &WriterNames::new(&writer).lock())?,
+            writer,
+            streams: Vec::new(),
+            problems: Vec::new(),
+        })
+    };
+    names.into_iter().map(spool).collect()
+}
+
+fn is_locked(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    match disk.open(path) {
+        // Trying a lock makes its file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+        Ok(_) => Ok(disk.try_lock(path)?.is_none()),
+    }
+}
+
+impl SpoolLook {
+    fn look(&mut self, disk: &dyn Disk) {
+        let names = WriterNames::new(&self.writer);
+        let mut hashes = match disk.list(&names.streams()) {
+            Ok(hashes) => hashes,
+            // Nothing has begun, or it was removed just now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.problem(disk, &names.streams(), &error),
+        };
+        hashes.sort();
+        for hash in hashes {
+            let stream = names.stream_of_hash(&hash);
+            match look_at_stream(disk, &stream, self.is_alive) {
+                Ok(stream) => self.streams.push(stream),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.problem(disk, stream.dir(), &error),
+            }
+        }
+        self.streams.sort_by(|one, other| one.key.cmp(&other.key));
+    }
+
+    fn problem(&mut self, disk: &dyn Disk, path: &Path, error: &io::Error) {
+        let path = disk.name_of(path);
+        self.problems.push(format!("cannot read {}: {error}", path.display()));
+    }
+}
+
+/// Fails with `NotFound` where no stream was begun.
+fn look_at_stream(disk: &dyn Disk, names: &StreamNames, is_alive: bool) -> io::Result<StreamLook> {
+    let record = Record::read(disk, &names.record())?;
+    let (path, file) = lines_of(disk, names, &record)?;
+    let marked = mark::look(disk, &names.mark());
+    let marked = marked.unwrap_or(record.start).max(record.start);
+    let (end, damage) = match is_alive {
+        true => (marked, None),
+        false => left_behind(&file, record.start, marked)?,
+    };
+    Ok(StreamLook {
+        key: record.key,
+        view: View {
+            file: Some(file),
+            path: disk.name_of(&path),
+            start: record.start,
+            base: record.base,
+        },
+        end,
+        damage,
+    })
+}
+
+/// The file with the lines: a pruned copy that is complete but has not got its name yet is what counts.
+fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
+    if record.pruning
+        && let Ok(file) = disk.open(&names.pruned())
+    {
+        return Ok((names.pruned(), file));
+    }
+    match disk.open(&record.file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::other("its file is gone")),
+        opened => Ok((record.file.clone(), opened?)),
+    }
+}
+
+/// Where a dead process's stream ends: whoever adopts it takes every whole entry behind the mark, too.
+fn left_behind(file: &Arc<dyn DiskFile>, start: Place, recorded: Place) -> io::Result<(Place, Option<Damage>)> {
+    let size = start.offset + file.size()?;
+    if size >= recorded.offset {
+        let end = recover::lines_while(file, start, recorded, size, |line| check_entry(line).is_ok())?;
+        return Ok((end, None));
+    }
+    let found = recover::lines_while(file, start, start, size, |_| true)?;
+    Ok((found, Some(Damage { recorded, found })))
+}

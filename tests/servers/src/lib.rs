@@ -1,0 +1,30 @@
+//! Real servers for tests, each on a free port of 127.0.0.1 with a folder of its own, and a proxy that breaks connections.
+//!
+//! [`Redis`], [`Postgres`], [`Moto`] and [`Rclone`] are values: a server is there while its value is. Its [`Server`] can
+//! be killed, restarted on the same port and data, and paused. Between it and a client, [`Proxy`] delays, throttles,
+//! stalls, cuts, refuses, and loses the reply to a request that has landed.
+//!
+//! `cargo xtask setup` installs the programs. Starting one that is not there is a [`ServerError::NotInstalled`]; a test that
+//! asks [`if_installed`] is passed over then.
+
+#![deny(unsafe_code)]
+
+mod certificates;
+mod error;
+mod moto;
+mod postgres;
+mod process_tree;
+mod program;
+mod proxy;
+mod rclone;
+mod redis;
+mod server;
+
+pub use certificates::Certificates;
+pub use error::{ServerError, if_installed};
+pub use moto::Moto;
+pub use postgres::{Postgres, PostgresOptions};
+pub use proxy::{Counts, Direction, Faults, Proxy};
+pub use rclone::Rclone;
+pub use redis::{Redis, RedisOptions};
+pub use server::Server;
