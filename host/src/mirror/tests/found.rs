@@ -59,7 +59,7 @@ async fn deleted_lines_that_never_arrived_stay_away_from_the_next_process_too() 
     machine.cursors = Simulated::new();
     let process = machine.start(&[("a", store.clone())], &eager());
     process.flush().await;
-    assert_eq!(stored(&store.inside, &key()).await, numbered(1..=0));
+    assert_eq!(stored(&store.inside, &key()).await, Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn a_tombstone_of_an_emptied_destination_is_not_the_one_before() {
     one_process.append(&key(), 8..=8);
     one_process.flush().await;
     assert!(one_process.events().contains(&"deleted"));
-    assert_eq!(stored(&second.inside, &key()).await, numbered(1..=0));
+    assert_eq!(stored(&second.inside, &key()).await, Vec::<String>::new());
 }
 
 #[test]

@@ -273,7 +273,6 @@ impl World {
         let id = (process.spool.writer().to_owned(), key);
         let copy = Copy {
             base: lines,
-            stored: Some(position),
             lines: Vec::new(),
             refused: BTreeSet::new(),
         };

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::log::Log;
 use crate::key::SessionKey;
 use crate::mirror::{Event, What};
-use crate::store::{Batch, Kind, Position, Summary};
+use crate::store::{Batch, Kind, Summary};
 
 /// A backend, and how often it was swapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,6 @@ pub(super) struct Caller {
 pub(super) struct Copy {
     /// So many lines come before.
     pub(super) base: u64,
-    pub(super) stored: Option<Position>,
     /// What was acknowledged.
     pub(super) lines: Vec<String>,
     /// What was refused, and may turn up after a crash all the same.

@@ -88,8 +88,30 @@ impl World {
         Some(stream.start().line)
     }
 
+    /// Whether a machine's copy begins behind a batch that nobody holds any more.
+    async fn is_without_history(&self, machine: usize, key: &SessionKey) -> bool {
+        let Some(process) = self.process(machine) else {
+            return false;
+        };
+        let copies = process.mirror.shared.all_copies().into_iter();
+        let bases = copies.filter(|copied| copied.stream.key() == key);
+        let bases: Vec<_> = bases.filter_map(|copied| copied.stream.base().stored).collect();
+        let mut held = BTreeSet::new();
+        for storage in &self.storages {
+            let batches = storage.inside().load(key, 0, u32::MAX).await.unwrap();
+            held.extend(batches.iter().map(|batch| batch.digest.to_string()));
+        }
+        bases
+            .iter()
+            .any(|base| !held.contains(&base.position.digest.to_string()))
+    }
+
     async fn check(&self, storage: &Arc<Storage>, key: &SessionKey) {
         let batches = read(storage, key).await;
+        let mut without_history = Vec::new();
+        for machine in 0..self.machines.len() {
+            without_history.push(self.is_without_history(machine, key).await);
+        }
         let truth = self.truth.lock().unwrap();
         let mut there = BTreeSet::new();
         for batch in &batches {
@@ -110,7 +132,7 @@ impl World {
         for ((writer, of), copy) in truth.copies.iter().filter(|((_, of), _)| of == key) {
             let machine = truth.machine(writer);
             let share = (storage.index, of.clone(), machine);
-            if truth.superseded.contains(&share) || truth.is_without_history(storage.index, key, machine) {
+            if truth.superseded.contains(&share) || truth.waiting.contains(&share) && without_history[machine] {
                 continue;
             }
             let kept_from = self.kept_from(machine, writer, key);
@@ -136,13 +158,6 @@ impl World {
         }
         drop(truth);
         check_summary(storage, key, &batches).await;
-    }
-}
-
-impl Truth {
-    /// Whether a stream waits for what nobody holds.
-    fn is_without_history(&self, at: usize, key: &SessionKey, machine: usize) -> bool {
-        self.waiting.contains(&(at, key.clone(), machine))
     }
 }
 
