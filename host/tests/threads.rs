@@ -1,6 +1,7 @@
 //! Nothing is left of a host that was closed. Alone in its process: others' threads would count, too.
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::sync::Arc;

@@ -112,9 +112,14 @@ impl World {
         for machine in 0..self.machines.len() {
             without_history.push(self.is_without_history(machine, key).await);
         }
+        self.check_lines(storage, key, &batches, &without_history);
+        check_summary(storage, key, &batches).await;
+    }
+
+    fn check_lines(&self, storage: &Arc<Storage>, key: &SessionKey, batches: &[Batch], without_history: &[bool]) {
         let truth = self.truth.lock().unwrap();
         let mut there = BTreeSet::new();
-        for batch in &batches {
+        for batch in batches {
             for (line, _) in (batch.origin.line..).zip(lines(batch)) {
                 there.insert((batch.origin.writer.as_str(), line));
             }
@@ -156,8 +161,6 @@ impl World {
                 );
             }
         }
-        drop(truth);
-        check_summary(storage, key, &batches).await;
     }
 }
 
