@@ -1,54 +1,68 @@
 //! Appends that are on disk when they are answered, against writing and syncing the same bytes.
+//!
+//! Disks have moods: a sync takes ten times as long while somebody else's is under way. So the two sides take turns, one
+//! append of every stream, then one lone sync, and a round's figures are the medians.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mirrorbox::host::Host;
+use futures_util::future::try_join_all;
+use mirrorbox::host::{Host, Transcript};
 use mirrorbox::key::SessionKey;
-use tokio::task::JoinSet;
 
 use super::{forget_peak, memory, risen};
 use crate::pairs::Pairs;
 use crate::report::Report;
 
 const STREAMS: [usize; 4] = [1, 10, 100, 1_000];
-/// In all, in a round, at least.
-const APPENDS: usize = 400;
+/// Of each side, in a round.
+const TURNS: usize = 40;
 const ENTRY: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What one round showed.
+#[derive(Debug, Default)]
+struct Round {
+    /// One append of every stream at once.
+    waves: Vec<Duration>,
+    /// Of each append, how long its answer took.
+    answers: Vec<Duration>,
+    /// One lone write and sync.
+    lone: Vec<Duration>,
+}
+
 pub(super) async fn measure(rounds: usize, report: &mut Report) -> anyhow::Result<()> {
     for streams in STREAMS {
-        let each = (APPENDS / streams).max(4);
         let (mut pairs, mut answers) = (Pairs::default(), Vec::new());
         forget_peak();
         let before = memory("VmRSS:");
         for _ in 0..rounds {
             let dir = tempfile::tempdir()?;
-            let took = appended(dir.path(), streams, each, &mut answers).await?;
-            pairs.add(took, synced(&dir.path().join("raw"), streams * each)?);
+            let mut round = round(dir.path(), streams).await?;
+            let wave = at(&mut round.waves, 50).div_f64(streams as f64);
+            pairs.add(wave, at(&mut round.lone, 50));
+            answers.append(&mut round.answers);
         }
-        answers.sort();
-        let at = |part: usize| {
-            let answer = answers.get(answers.len() * part / 100);
-            answer.map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
-        };
-        let rate = |seconds: f64| (streams * each) as f64 / seconds;
         let sides = format!(
             "{:.0} appends/s, answered in {:.2} ms (99 of 100 within {:.2} ms); lone syncs {:.0}/s; {}",
-            rate(pairs.a().median),
-            at(50),
-            at(99),
-            rate(pairs.b().median),
+            1.0 / pairs.a().median,
+            at(&mut answers, 50).as_secs_f64() * 1e3,
+            at(&mut answers, 99).as_secs_f64() * 1e3,
+            1.0 / pairs.b().median,
             risen(before)
         );
         let plural = if streams == 1 { "stream" } else { "streams at once" };
-        let what = format!("durable append of 1 kB, {streams} {plural}: time for one of as many lone writes and syncs");
+        let what = format!("durable append of 1 kB, {streams} {plural}: time of each for one lone write and sync");
         report.pair(&what, if streams == 1 { "≤ 1.2" } else { "falling" }, &pairs, &sides);
     }
     Ok(())
+}
+
+fn at(times: &mut [Duration], part: usize) -> Duration {
+    times.sort();
+    times.get(times.len() * part / 100).copied().unwrap_or_default()
 }
 
 fn entry() -> Vec<u8> {
@@ -58,48 +72,39 @@ fn entry() -> Vec<u8> {
     entry
 }
 
-/// Streams side by side, each append after the answer to the one before.
-async fn appended(dir: &Path, streams: usize, each: usize, answers: &mut Vec<Duration>) -> anyhow::Result<Duration> {
-    let host = Host::builder(dir).build().await?;
-    let mut transcripts = Vec::new();
-    for number in 0..streams {
-        let transcript = host.transcript(SessionKey::main("project", format!("session-{number}"))?);
-        // Its files are made.
-        transcript.append(&[entry()]).await?;
-        transcripts.push(transcript);
-    }
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for transcript in transcripts {
-        tasks.spawn(async move {
-            let mut answers = Vec::with_capacity(each);
-            for _ in 0..each {
-                let start = Instant::now();
-                transcript.append(&[entry()]).await?;
-                answers.push(start.elapsed());
-            }
-            anyhow::Ok(answers)
-        });
-    }
-    while let Some(answered) = tasks.join_next().await {
-        answers.append(&mut answered??);
-    }
-    let took = start.elapsed();
-    // Nothing is left where there is no destination.
-    let _ = host.close(PATIENCE).await?;
-    Ok(took)
-}
-
-fn synced(path: &Path, times: usize) -> anyhow::Result<Duration> {
-    let mut file = File::create(path)?;
+async fn round(dir: &Path, streams: usize) -> anyhow::Result<Round> {
+    let host = Host::builder(&dir.join("state")).build().await?;
+    let keys = (0..streams).map(|number| SessionKey::main("project", format!("session-{number}")));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let transcripts: Vec<_> = keys.into_iter().map(|key| host.transcript(key)).collect();
     let mut line = entry();
     line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_all()?;
-    let start = Instant::now();
-    for _ in 0..times {
-        file.write_all(&line)?;
-        file.sync_data()?;
+    let mut raw = File::create(dir.join("raw"))?;
+    raw.write_all(&line)?;
+    raw.sync_all()?;
+    // Their files are made.
+    wave(&transcripts).await?;
+    let mut round = Round::default();
+    for _ in 0..TURNS {
+        let start = Instant::now();
+        round.answers.append(&mut wave(&transcripts).await?);
+        round.waves.push(start.elapsed());
+        let start = Instant::now();
+        raw.write_all(&line)?;
+        raw.sync_data()?;
+        round.lone.push(start.elapsed());
     }
-    Ok(start.elapsed())
+    // Nothing is left where there is no destination.
+    let _ = host.close(PATIENCE).await?;
+    Ok(round)
+}
+
+/// One append of every stream at once; how long each took.
+async fn wave(transcripts: &[Transcript]) -> anyhow::Result<Vec<Duration>> {
+    let appends = transcripts.iter().map(async |transcript| {
+        let start = Instant::now();
+        transcript.append(&[entry()]).await?;
+        anyhow::Ok(start.elapsed())
+    });
+    try_join_all(appends).await
 }
