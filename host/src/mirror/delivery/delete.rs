@@ -107,12 +107,16 @@ impl Delivery {
     /// nothing to delete.
     fn tombstone_for(&self, wanted: &Wanted) -> Option<Batch> {
         let log = self.log.as_ref()?;
-        let last = log.position()?;
+        let last = log.position();
         if let Some(tombstone) = &self.tombstone {
             let hides_all = wanted.tried.is_some_and(|tried| tombstone.number >= tried);
-            if hides_all || tombstone.position() == last {
+            let is_last = Some(tombstone.position()) == last && !self.may_land_late();
+            if hides_all || is_last {
                 return Some(tombstone.clone());
             }
+        }
+        if last.is_none() && !self.may_land_late() {
+            return None;
         }
         Some(log.number_draft(BatchDraft {
             kind: Kind::Tombstone,
@@ -122,6 +126,13 @@ impl Delivery {
             },
             payload: Bytes::new(),
         }))
+    }
+
+    /// A call of this machine's may still be under way, of a process that is no more, say: the next number must be taken
+    /// by the tombstone, or it would bring back what is to be deleted.
+    fn may_land_late(&self) -> bool {
+        let entry = self.entry.as_ref();
+        entry.is_some_and(|entry| entry.writers.values().any(|share| share.begun))
     }
 
     fn deleted(&mut self, wanted: &Wanted, wishes: u64, tombstone: Option<Batch>) -> Result<(), Trouble> {
