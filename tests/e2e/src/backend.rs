@@ -5,11 +5,11 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
+use mirrorbox::adapter::{Adapter, AdapterError};
 use mirrorbox::config::Manifest;
 use mirrorbox_servers::{Moto, Postgres, Redis, Server, ServerError, if_installed};
 
-use crate::{adapter, target_dir};
+use crate::{adapter, runtime};
 
 /// The bucket of the S3 server. It checks no signatures, so these let everybody in.
 pub const BUCKET: &str = "transcripts";
@@ -118,9 +118,7 @@ impl Backend {
         let name = self.adapter();
         let place = PathBuf::from(format!("/adapters/{name}.toml"));
         let manifest = Manifest::parse(&place, &manifest.to_string()).unwrap();
-        // Compiling the larger ones takes longer than most tests.
-        let runtime = Runtime::shared(Some(&target_dir().join("compiled-for-tests")))?;
-        Adapter::load(&runtime, name, &adapter(name), &manifest)
+        Adapter::load(&runtime(), name, &adapter(name), &manifest)
             .await
             .map(Arc::new)
     }

@@ -17,6 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
@@ -61,6 +62,11 @@ fn built(path: PathBuf) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The engine. What it compiles is kept for other tests: for the larger components, that takes longer than most tests.
+pub fn runtime() -> Arc<Runtime> {
+    Runtime::shared(Some(&target_dir().join("compiled-for-tests"))).unwrap()
 }
 
 /// The fs adapter, granted one folder.

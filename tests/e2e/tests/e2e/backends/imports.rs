@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use mirrorbox::adapter::{Inspection, Runtime};
-use mirrorbox_e2e::adapter;
+use mirrorbox::adapter::Inspection;
+use mirrorbox_e2e::{adapter, runtime};
 
 /// Without versions: those follow the compiler.
 fn imports(name: &str) -> Vec<String> {
-    let runtime = Runtime::shared(None).unwrap();
-    let inspection = Inspection::of(&runtime, &adapter(name)).unwrap();
+    let inspection = Inspection::of(&runtime(), &adapter(name)).unwrap();
     let without_version = |import: &String| import.split('@').next().unwrap_or_default().to_owned();
     let mut imports: Vec<_> = inspection.imports.iter().map(without_version).collect();
     imports.sort();

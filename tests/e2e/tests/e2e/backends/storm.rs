@@ -40,6 +40,7 @@ async fn a_host_outlives_every_fault(name: &str) {
         proxy.heal();
         host.retry();
     }
+    assert!(proxy.counts().resets > 0, "no fault struck");
     let acknowledged = appending.stop().await;
     host.retry();
     let left = host.flush(PATIENCE).await.unwrap();
