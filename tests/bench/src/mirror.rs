@@ -2,12 +2,13 @@
 
 mod appends;
 mod delivery;
-mod frames;
+pub(crate) mod frames;
 mod sdk;
 
 use std::fs;
 use std::path::Path;
 
+pub(crate) use self::delivery::delivered;
 use crate::build::Built;
 use crate::report::Report;
 
@@ -23,7 +24,7 @@ pub(crate) async fn measure(
 }
 
 /// A line of this process's `/proc` status, in bytes; none where there is no such file.
-fn memory(line: &str) -> Option<u64> {
+pub(crate) fn memory(line: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|text| text.strip_prefix(line))?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
@@ -31,7 +32,7 @@ fn memory(line: &str) -> Option<u64> {
 }
 
 /// From now on, the peak is that of what follows.
-fn forget_peak() {
+pub(crate) fn forget_peak() {
     // Where it cannot be done, the peak is that of the whole run: more, never less.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }

@@ -24,20 +24,9 @@ impl Report {
         self.rows.push(format!("| {what} | {figure} | {aim} | {detail} |"));
     }
 
-    pub(crate) fn to_markdown(&self, rounds: usize, mib: u64) -> String {
-        let cores = available_parallelism().map_or(0, usize::from);
+    pub(crate) fn to_markdown(&self, title: &str, about: &str) -> String {
         let mut text = format!(
-            "# Benchmarks\n\n\
-             Written by `cargo xtask bench`, which builds everything it needs and measures all of it in one run; run it \
-             to have the figures of your machine.\n\n\
-             Both sides of a ratio are measured in turns, and the ratio is the median of the rounds' ratios, with the \
-             smallest and the largest beside it. Ratios hold from machine to machine; times and rates are those of the \
-             machine of this run ({cores} cores) and only say what size the ratio is about. Throughput is measured on \
-             {mib} MiB of made-up transcripts (of the mirror: on a quarter of it) in 7 rounds at most, everything else in {rounds} rounds or more.\n\n\
-             A call is handed to the instance's thread and back. Where the scheduler keeps both threads on one core that is \
-             a few microseconds; where it wakes another, idle core each time, it is tens of them, and the rows about short \
-             calls move with it from run to run (`taskset -c 0` shows the former). A call that syncs hardly notices.\n\n\
-             | what | median (range) | aim | both sides |\n| --- | --- | --- | --- |\n"
+            "# {title}\n\n{about}\n\n| what | median (range) | aim | both sides |\n| --- | --- | --- | --- |\n"
         );
         for row in &self.rows {
             // Writing to a String cannot fail.
@@ -45,4 +34,43 @@ impl Report {
         }
         text
     }
+}
+
+/// What the reader of any report must know.
+fn method(command: &str) -> String {
+    let cores = available_parallelism().map_or(0, usize::from);
+    format!(
+        "Written by `{command}`, which builds everything it needs and measures all of it in one run; run it to have the \
+         figures of your machine.\n\n\
+         Both sides of a ratio are measured in turns, and the ratio is the median of the rounds' ratios, with the \
+         smallest and the largest beside it. Ratios hold from machine to machine; times and rates are those of the \
+         machine of this run ({cores} cores) and only say what size the ratio is about."
+    )
+}
+
+/// About the report of everything but servers.
+pub(crate) fn everything(rounds: usize, mib: u64) -> String {
+    format!(
+        "{} Throughput is measured on {mib} MiB of made-up transcripts (of the mirror: on a quarter of it) in 7 rounds at \
+         most, everything else in {rounds} rounds or more.\n\n\
+         A call is handed to the instance's thread and back. Where the scheduler keeps both threads on one core that is \
+         a few microseconds; where it wakes another, idle core each time, it is tens of them, and the rows about short \
+         calls move with it from run to run (`taskset -c 0` shows the former). A call that syncs hardly notices.\n\n\
+         The adapters before real servers are in [benchmarks-backends.md](benchmarks-backends.md).",
+        method("cargo xtask bench")
+    )
+}
+
+/// About the report of the adapters before their servers.
+pub(crate) fn backends(rounds: usize) -> String {
+    format!(
+        "{} Short calls are measured in {rounds} rounds of 40, what takes longer in 5 at most.\n\n\
+         Servers run beside the clients on the same cores. Redis syncs every write, as PostgreSQL does; the S3 server is \
+         s3s-fs, which checks signatures and hashes and syncs nothing. *Native* is the adapter's own code with its client \
+         library, compiled for the machine. *The SDK* is the agent's Python SDK: its own batcher in front of a store that \
+         pipelines one RPUSH, inserts rows in one statement or puts one object for each append, as its examples do. Ours is \
+         synced to local disk before it is sent, numbered, hashed, verified when it is read, and written through a \
+         sandboxed component.",
+        method("cargo xtask bench --backends")
+    )
 }

@@ -7,11 +7,11 @@ use std::time::Instant;
 use mirrorbox::adapter::{Adapter, Runtime};
 use mirrorbox::config::Manifest;
 use mirrorbox::key::SessionKey;
-use mirrorbox::store::{Batch, BatchDraft, Chain, Kind, Origin, Store};
-use mirrorbox_adapter::Adapter as _;
+use mirrorbox::store::{BatchDraft, Chain, Kind, Origin, Store};
 use mirrorbox_adapter_fs::Fs;
 
 use crate::build::Built;
+use crate::native::{self, Native};
 use crate::pairs::{Pairs, Turns};
 use crate::report::Report;
 
@@ -53,7 +53,7 @@ async fn tax_in(built: &Built, dir: &Path, place: &str, rounds: usize, report: &
     std::fs::create_dir_all(&in_sandbox)?;
     std::fs::create_dir_all(&natively)?;
     let component = fs_component(built, &in_sandbox).await?;
-    let mut native = Native::at(&natively)?;
+    let mut native = Native::of(Fs::at(&natively).map_err(native::failed)?);
     let key = SessionKey::main("project", "session")?;
     let mut chain = Chain::start(&key);
     let (mut appends, mut loads) = (Pairs::default(), Pairs::default());
@@ -61,7 +61,7 @@ async fn tax_in(built: &Built, dir: &Path, place: &str, rounds: usize, report: &
         let (mut append, mut load) = (Turns::default(), Turns::default());
         for _ in 0..CALLS {
             let after = chain.number();
-            let batch = chain.next(draft());
+            let batch = chain.next(draft(PAYLOAD));
             append.a(component.append(&key, &batch, None)).await?;
             append.b(|| native.append(&key, &batch))?;
             load.a(component.load(&key, after, 1)).await?;
@@ -83,8 +83,9 @@ async fn tax_in(built: &Built, dir: &Path, place: &str, rounds: usize, report: &
     Ok(())
 }
 
-fn draft() -> BatchDraft {
-    let mut line = vec![b'x'; PAYLOAD];
+/// A line of so many bytes.
+pub(crate) fn draft(bytes: usize) -> BatchDraft {
+    let mut line = vec![b'x'; bytes];
     if let Some(last) = line.last_mut() {
         *last = b'\n';
     }
@@ -95,40 +96,6 @@ fn draft() -> BatchDraft {
             line: 1,
         },
         payload: line.into(),
-    }
-}
-
-/// The same adapter without a sandbox.
-struct Native(Fs);
-
-impl Native {
-    fn at(dir: &Path) -> anyhow::Result<Self> {
-        Fs::at(dir).map(Self).map_err(|error| anyhow::anyhow!("{error}"))
-    }
-
-    fn append(&mut self, key: &SessionKey, batch: &Batch) -> anyhow::Result<()> {
-        let appended = self.0.append(&native_key(key), native_batch(batch), None);
-        appended.map_err(|error| anyhow::anyhow!("{error}"))
-    }
-
-    fn load(&mut self, key: &SessionKey, after: u64) -> anyhow::Result<()> {
-        let loaded = self.0.load(&native_key(key), after, 1);
-        loaded.map(drop).map_err(|error| anyhow::anyhow!("{error}"))
-    }
-}
-
-fn native_key(key: &SessionKey) -> mirrorbox_adapter::SessionKey {
-    mirrorbox_adapter::SessionKey::main(key.project_key(), key.session_id())
-}
-
-fn native_batch(batch: &Batch) -> mirrorbox_adapter::Batch {
-    mirrorbox_adapter::Batch {
-        number: batch.number,
-        kind: mirrorbox_adapter::Kind::Entries,
-        writer: batch.origin.writer.clone(),
-        line: batch.origin.line,
-        digest: batch.digest.to_string(),
-        payload: batch.payload.to_vec(),
     }
 }
 

@@ -18,6 +18,7 @@ mod program;
 mod proxy;
 mod rclone;
 mod redis;
+mod s3_fs;
 mod server;
 
 pub use certificates::Certificates;
@@ -27,4 +28,5 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{Counts, Direction, Faults, Proxy};
 pub use rclone::Rclone;
 pub use redis::{Redis, RedisOptions};
+pub use s3_fs::S3Fs;
 pub use server::Server;

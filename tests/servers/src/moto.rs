@@ -15,7 +15,7 @@ impl Moto {
     /// Starts one without buckets.
     pub fn start() -> Result<Self, ServerError> {
         let server = Server::start(Launch {
-            program: program::of_python("moto_server")?,
+            program: program::installed("moto_server")?,
             arguments: ["-H", "127.0.0.1", "-p", "{port}"].map(str::to_owned).to_vec(),
             ready: "Running on http://",
             user: None,

@@ -28,8 +28,8 @@ pub(crate) fn of_postgres(program: &'static str) -> Result<PathBuf, ServerError>
     newest.map_or_else(|| on_path(program), |(_, path)| Ok(path))
 }
 
-/// A program of the virtual environment that `cargo xtask setup` fills.
-pub(crate) fn of_python(program: &'static str) -> Result<PathBuf, ServerError> {
+/// A program that `cargo xtask` installs: into a virtual environment for Python, mostly.
+pub(crate) fn installed(program: &'static str) -> Result<PathBuf, ServerError> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
         PathBuf::from,

@@ -28,7 +28,7 @@ impl Rclone {
             .to_vec();
         arguments.extend(["--auth-key".into(), keys, dir.path().display().to_string()]);
         let server = Server::start(Launch {
-            program: program::of_python("rclone")?,
+            program: program::installed("rclone")?,
             arguments,
             ready: "Starting s3 server on",
             user: None,

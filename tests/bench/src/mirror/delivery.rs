@@ -9,6 +9,7 @@ use anyhow::ensure;
 use futures_util::future::try_join_all;
 use mirrorbox::host::Host;
 use mirrorbox::key::SessionKey;
+use mirrorbox::mirror::DestinationOptions;
 use mirrorbox::store::{MemoryStore, Store};
 
 use super::frames::{self, Session};
@@ -20,6 +21,7 @@ use crate::report::Report;
 use crate::sandbox::fs_component;
 
 const PATIENCE: Duration = Duration::from_secs(600);
+const PROJECT: &str = "project";
 
 /// So many frames of a session are handed over before the first answer is awaited: an agent awaits none.
 const AHEAD: usize = 64;
@@ -32,7 +34,7 @@ pub(super) async fn measure(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let sessions = Arc::new(frames::make(&dir.path().join("projects"), bytes)?);
+    let sessions = frames::make(&dir.path().join("projects"), bytes)?;
     let file = dir.path().join("frames");
     frames::write(&sessions, &file)?;
     let sdk = Sdk::find(target);
@@ -48,7 +50,9 @@ pub(super) async fn measure(
             let round = tempfile::tempdir()?;
             let delivered = delivered(
                 round.path(),
+                PROJECT,
                 store(built, place, &round.path().join("live")).await?,
+                DestinationOptions::default(),
                 &sessions,
             )
             .await?;
@@ -99,13 +103,19 @@ async fn store(built: &Built, place: &str, dir: &Path) -> anyhow::Result<Arc<dyn
 }
 
 /// Appends everything, sessions side by side, and waits until it is delivered.
-async fn delivered(dir: &Path, store: Arc<dyn Store>, sessions: &Arc<Vec<Session>>) -> anyhow::Result<Duration> {
+pub(crate) async fn delivered(
+    dir: &Path,
+    project: &str,
+    store: Arc<dyn Store>,
+    options: DestinationOptions,
+    sessions: &[Session],
+) -> anyhow::Result<Duration> {
     let host = Host::builder(&dir.join("state-live"))
-        .store("store", store)
+        .store_with("store", store, options)
         .build()
         .await?;
     let start = Instant::now();
-    append_all(&host, sessions).await?;
+    append_all(&host, project, sessions).await?;
     let left = host.flush(PATIENCE).await?;
     let took = start.elapsed();
     ensure!(left.is_empty(), "{left}");
@@ -115,10 +125,10 @@ async fn delivered(dir: &Path, store: Arc<dyn Store>, sessions: &Arc<Vec<Session
 }
 
 /// Appends everything where no destination is, and measures the next process, which delivers it.
-async fn caught_up(dir: &Path, store: Arc<dyn Store>, sessions: &Arc<Vec<Session>>) -> anyhow::Result<Duration> {
+async fn caught_up(dir: &Path, store: Arc<dyn Store>, sessions: &[Session]) -> anyhow::Result<Duration> {
     let state = dir.join("state-late");
     let host = Host::builder(&state).build().await?;
-    append_all(&host, sessions).await?;
+    append_all(&host, PROJECT, sessions).await?;
     // Nothing is left where there is no destination.
     let _ = host.close(PATIENCE).await?;
     let start = Instant::now();
@@ -131,9 +141,9 @@ async fn caught_up(dir: &Path, store: Arc<dyn Store>, sessions: &Arc<Vec<Session
     Ok(took)
 }
 
-async fn append_all(host: &Host, sessions: &Arc<Vec<Session>>) -> anyhow::Result<()> {
+async fn append_all(host: &Host, project: &str, sessions: &[Session]) -> anyhow::Result<()> {
     let appending = sessions.iter().map(async |session| {
-        let transcript = host.transcript(SessionKey::main("project", session.id.as_str())?);
+        let transcript = host.transcript(SessionKey::main(project, session.id.as_str())?);
         for frames in session.frames.chunks(AHEAD) {
             try_join_all(frames.iter().map(|frame| transcript.append(frame))).await?;
         }

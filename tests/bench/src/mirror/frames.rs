@@ -9,13 +9,13 @@ use mirrorbox_transcripts::Projects;
 
 /// One session's entries, a few at a time.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: String,
-    pub(super) frames: Vec<Vec<Vec<u8>>>,
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) frames: Vec<Vec<Vec<u8>>>,
 }
 
 /// The main transcripts of made-up projects.
-pub(super) fn make(dir: &Path, bytes: u64) -> anyhow::Result<Vec<Session>> {
+pub(crate) fn make(dir: &Path, bytes: u64) -> anyhow::Result<Vec<Session>> {
     let made = Projects {
         seed: 7,
         sessions: 24,
@@ -55,12 +55,28 @@ fn session(path: &Path) -> anyhow::Result<Session> {
     })
 }
 
-pub(super) fn count(sessions: &[Session]) -> usize {
+/// One long session: so many entries of so many bytes each.
+pub(crate) fn long(id: &str, entries: u64, bytes: usize) -> Session {
+    let mut frames = Vec::new();
+    for number in 0..entries {
+        let mut entry =
+            format!(r#"{{"type":"user","uuid":"{number:032x}","message":{{"role":"user","content":""#).into_bytes();
+        entry.resize(bytes - 4, b'x');
+        entry.extend(b"\"}}");
+        frames.push(vec![entry]);
+    }
+    Session {
+        id: id.to_owned(),
+        frames,
+    }
+}
+
+pub(crate) fn count(sessions: &[Session]) -> usize {
     sessions.iter().flat_map(|session| &session.frames).map(Vec::len).sum()
 }
 
 /// Writes them down for the other side, a frame a line: `{"session":…,"entries":[…]}`. Sessions take turns.
-pub(super) fn write(sessions: &[Session], path: &Path) -> anyhow::Result<()> {
+pub(crate) fn write(sessions: &[Session], path: &Path) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(fs::File::create(path)?);
     let longest = sessions.iter().map(|session| session.frames.len()).max().unwrap_or(0);
     for turn in 0..longest {
