@@ -1,8 +1,11 @@
 //! From an append to the destination: entries synced to local disk and delivered, against the SDK's batcher, which syncs
 //! nothing; and what waited, delivered after an outage.
 
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -43,6 +46,7 @@ pub(super) async fn measure(
     }
     for place in ["the store in memory", "the fs adapter"] {
         let (mut live, mut late, mut peak) = (Pairs::default(), Pairs::default(), 0);
+        let mut raw = Pairs::default();
         forget_peak();
         let before = memory("VmRSS:");
         for _ in 0..rounds {
@@ -56,6 +60,7 @@ pub(super) async fn measure(
                 &sessions,
             )
             .await?;
+            raw.add(written(&round.path().join("raw"), &sessions)?, delivered);
             let Took { time, peak: most } = took.unwrap_or(Took {
                 time: delivered,
                 peak: 0,
@@ -80,6 +85,13 @@ pub(super) async fn measure(
             report.pair(&what, "≥ 3", &live, &sides);
         }
         let sides = format!(
+            "the disk alone {:.0} entries/s, {:.0} MB/s",
+            rate(raw.a().median),
+            bytes_of(&sessions) as f64 / raw.a().median / 1e6
+        );
+        let what = format!("mirrored into {place}: the time of writing and syncing the same bytes, for one of ours");
+        report.pair(&what, "≥ 0.8", &raw, &sides);
+        let sides = format!(
             "{:.0} entries/s from the spool of a process that is gone, {:.0} entries/s live; {memory}",
             rate(late.b().median),
             rate(late.a().median)
@@ -94,11 +106,45 @@ pub(super) async fn measure(
     Ok(())
 }
 
+fn bytes_of(sessions: &[Session]) -> usize {
+    let frames = sessions.iter().flat_map(|session| &session.frames);
+    frames.flatten().map(|entry| entry.len() + 1).sum()
+}
+
+/// What the disk takes: every session's file on a thread of its own, synced as often as an agent awaits an answer.
+fn written(dir: &Path, sessions: &[Session]) -> anyhow::Result<Duration> {
+    fs::create_dir_all(dir)?;
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let writing: Vec<_> = sessions
+            .iter()
+            .map(|session| scope.spawn(|| written_one(&dir.join(&session.id), session)))
+            .collect();
+        for thread in writing {
+            thread.join().map_err(|_panic| anyhow::anyhow!("a thread panicked"))??;
+        }
+        anyhow::Ok(start.elapsed())
+    })
+}
+
+fn written_one(path: &Path, session: &Session) -> anyhow::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for frames in session.frames.chunks(AHEAD) {
+        for entry in frames.iter().flatten() {
+            file.write_all(entry)?;
+            file.write_all(b"\n")?;
+        }
+        file.flush()?;
+        file.get_ref().sync_data()?;
+    }
+    Ok(())
+}
+
 async fn store(built: &Built, place: &str, dir: &Path) -> anyhow::Result<Arc<dyn Store>> {
     if place == "the store in memory" {
         return Ok(Arc::new(MemoryStore::new()));
     }
-    std::fs::create_dir_all(dir)?;
+    fs::create_dir_all(dir)?;
     fs_component(built, dir).await
 }
 
