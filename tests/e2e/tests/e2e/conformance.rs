@@ -25,7 +25,10 @@ async fn keeps_the_contract(name: &str) {
     let Some(backend) = Backend::start(name, dir.path()) else {
         return;
     };
-    let hosts = [backend.open().await, backend.open().await];
+    // Payloads of 128 MiB, in the long form, and machines with other work.
+    let manifest = backend.manifest().limit("timeout = \"300s\"");
+    let [one, other] = [backend.load(&manifest), backend.load(&manifest)];
+    let hosts = [one.await.unwrap(), other.await.unwrap()];
     let stores: [Arc<dyn Store>; 2] = [hosts[0].clone(), hosts[1].clone()];
     let options = Options {
         seed: Some(seed()),
