@@ -20,7 +20,7 @@ const MODES: [(&str, Flush, &str); 2] = [("batched", Flush::Batched, "≥ 3"), (
 
 pub(super) async fn measure(place: &Place, sdk: &Sdk, amount: Amount, report: &mut Report) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let sessions = frames::make(&dir.path().join("projects"), amount.mirrored)?;
+    let sessions = frames::plain(frames::make(&dir.path().join("projects"), amount.mirrored)?);
     let file = dir.path().join("frames");
     frames::write(&sessions, &file)?;
     let count = frames::count(&sessions) as f64;

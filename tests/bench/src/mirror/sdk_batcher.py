@@ -4,7 +4,6 @@ The argument is a file of frames, `{"session":…,"entries":[…]}` a line; prin
 """
 import asyncio
 import json
-import resource
 import sys
 import time
 
@@ -40,7 +39,10 @@ async def main(path):
     for batcher in batchers.values():
         await batcher.close()
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+    # `ru_maxrss` will not do: it begins at what the parent had.
+    with open("/proc/self/status") as status:
+        peak = next(int(text.split()[1]) for text in status if text.startswith("VmHWM:"))
+    print(json.dumps({"seconds": seconds, "peak_kib": peak}))
 
 
 asyncio.run(main(sys.argv[1]))
