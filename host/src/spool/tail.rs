@@ -11,7 +11,7 @@ use super::mark::Mark;
 use super::place::{Base, Place};
 use super::record::Record;
 use super::writer::Writer;
-use crate::disk::{self, DiskFile};
+use crate::disk::{self, BUFFER, DiskFile};
 use crate::key::SessionKey;
 
 /// Checked entries of one call, each ended by LF.
@@ -205,12 +205,24 @@ fn end_of(end: Place, blocks: &[&Block]) -> Place {
     blocks.iter().fold(end, grow)
 }
 
+/// Blocks are small and many where a stream is busy: they go to the file together.
 fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&Block]) -> io::Result<()> {
-    for block in blocks {
-        file.write_at(&block.bytes, at)?;
-        at += block.bytes.len() as u64;
+    if let [block] = blocks {
+        return file.write_at(&block.bytes, at);
     }
-    Ok(())
+    let mut joined = Vec::new();
+    for block in blocks {
+        if !joined.is_empty() && joined.len() + block.bytes.len() > BUFFER {
+            file.write_at(&joined, at)?;
+            at += joined.len() as u64;
+            joined.clear();
+        }
+        joined.extend_from_slice(&block.bytes);
+    }
+    match joined.is_empty() {
+        true => Ok(()),
+        false => file.write_at(&joined, at),
+    }
 }
 
 /// The agent's own name, or else the name that no other stream can have.

@@ -22,8 +22,10 @@ use crate::build::Built;
 use crate::report::Report;
 
 /// How much is measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Amount {
+    /// Only the adapters whose names hold this.
+    pub(crate) only: String,
     /// Rounds of what is short.
     pub(crate) rounds: usize,
     /// Bytes of transcripts that are mirrored in a round.
@@ -35,14 +37,14 @@ pub(crate) struct Amount {
 }
 
 /// Everything about each of the three; one whose server is not installed is passed over, and said to be.
-pub(crate) async fn measure(built: &Built, target: &Path, amount: Amount, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(built: &Built, target: &Path, amount: &Amount, report: &mut Report) -> anyhow::Result<()> {
     let sdk = Sdk::find(target);
     if sdk.is_none() {
         eprintln!("The agent SDK and its clients are not installed, so nothing is compared with them.");
     }
     let cache = tempfile::tempdir()?;
     let runtime = Runtime::shared(Some(cache.path()))?;
-    for name in Place::NAMES {
+    for name in Place::NAMES.into_iter().filter(|name| name.contains(&amount.only)) {
         let Some(place) = Place::start(name, built, &runtime)? else {
             continue;
         };

@@ -39,6 +39,9 @@ struct Args {
     /// The adapters before their servers, and nothing else.
     #[arg(long)]
     backends: bool,
+    /// Only the parts whose name holds this: throughput, appends, delivery, sandbox, startup; redis, postgres, s3.
+    #[arg(long, default_value = "")]
+    only: String,
     /// Up to how many parts of a stream are loaded, and how many sessions listed.
     #[arg(long, default_value_t = 10_000)]
     most: u64,
@@ -52,35 +55,48 @@ fn main() -> anyhow::Result<()> {
     }
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(throughput::measure(
-        &built,
-        args.mib << 20,
-        args.rounds.min(7),
-        &mut report,
-    ))?;
-    runtime.block_on(mirror::measure(
-        &built,
-        &args.target,
-        args.mib << 18,
-        args.rounds.min(7),
-        &mut report,
-    ))?;
-    runtime.block_on(sandbox::measure(&built, args.rounds, &mut report))?;
-    startup::measure(&built, args.rounds * 2, &mut report)?;
+    runtime.block_on(measure(&args, &built, &mut report))?;
+    if args.wants("startup") {
+        startup::measure(&built, args.rounds * 2, &mut report)?;
+    }
     let about = report::everything(args.rounds, args.mib);
     print(&report.to_markdown("Benchmarks", &about), &args)
+}
+
+async fn measure(args: &Args, built: &Built, report: &mut Report) -> anyhow::Result<()> {
+    let few = args.rounds.min(7);
+    if args.wants("throughput") {
+        throughput::measure(built, args.mib << 20, few, report).await?;
+    }
+    if args.wants("appends") {
+        mirror::appends(few, report).await?;
+    }
+    if args.wants("delivery") {
+        mirror::delivery(built, &args.target, args.mib << 18, few, report).await?;
+    }
+    if args.wants("sandbox") {
+        sandbox::measure(built, args.rounds, report).await?;
+    }
+    Ok(())
+}
+
+impl Args {
+    fn wants(&self, part: &str) -> bool {
+        part.contains(&self.only)
+    }
 }
 
 fn backends(args: &Args, built: &Built) -> anyhow::Result<()> {
     let mut report = Report::default();
     let amount = Amount {
+        only: args.only.clone(),
         rounds: args.rounds,
         mirrored: args.mib << 17,
         resumed: args.mib.min(128) * 1_800_000,
         most: args.most,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(backends::measure(built, &args.target, amount, &mut report))?;
+    runtime.block_on(backends::measure(built, &args.target, &amount, &mut report))?;
     let about = report::backends(args.rounds);
     print(&report.to_markdown("Benchmarks of the adapters", &about), args)
 }

@@ -6,22 +6,9 @@ pub(crate) mod frames;
 mod sdk;
 
 use std::fs;
-use std::path::Path;
 
-pub(crate) use self::delivery::delivered;
-use crate::build::Built;
-use crate::report::Report;
-
-pub(crate) async fn measure(
-    built: &Built,
-    target: &Path,
-    bytes: u64,
-    rounds: usize,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    appends::measure(rounds, report).await?;
-    delivery::measure(built, target, bytes, rounds, report).await
-}
+pub(crate) use self::appends::measure as appends;
+pub(crate) use self::delivery::{delivered, measure as delivery};
 
 /// A line of this process's `/proc` status, in bytes; none where there is no such file.
 pub(crate) fn memory(line: &str) -> Option<u64> {

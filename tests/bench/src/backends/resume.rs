@@ -20,7 +20,7 @@ const ROUNDS: usize = 5;
 const ENTRY: u64 = 2_300;
 const PROJECT: &str = "resumed";
 
-pub(super) async fn measure(place: &Place, sdk: &Sdk, amount: Amount, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(place: &Place, sdk: &Sdk, amount: &Amount, report: &mut Report) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let entries = amount.resumed / ENTRY;
     let frames = dir.path().join("frames");

@@ -18,7 +18,7 @@ use crate::report::Report;
 const ROUNDS: usize = 5;
 const MODES: [(&str, Flush, &str); 2] = [("batched", Flush::Batched, "≥ 3"), ("eager", Flush::Eager, "≥ 10")];
 
-pub(super) async fn measure(place: &Place, sdk: &Sdk, amount: Amount, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(place: &Place, sdk: &Sdk, amount: &Amount, report: &mut Report) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let sessions = frames::plain(frames::make(&dir.path().join("projects"), amount.mirrored)?);
     let file = dir.path().join("frames");

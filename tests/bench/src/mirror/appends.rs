@@ -33,7 +33,7 @@ struct Round {
     lone: Vec<Duration>,
 }
 
-pub(super) async fn measure(rounds: usize, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(rounds: usize, report: &mut Report) -> anyhow::Result<()> {
     for streams in STREAMS {
         let (mut pairs, mut answers) = (Pairs::default(), Vec::new());
         forget_peak();
