@@ -250,6 +250,12 @@ impl Delivery {
                 self.stop(index, number, by);
                 continue;
             }
+            // Whatever is stored behind another host's claim comes behind our own.
+            if self.needs_claim(index) && self.claimed_by.is_some() {
+                self.begin(index)?;
+                self.claim(index, at).await?;
+                continue;
+            }
             self.fill_from_any(index, survey, at).await?;
         }
         Ok(())

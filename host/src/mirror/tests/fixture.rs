@@ -41,6 +41,8 @@ pub(super) struct Moody {
     away: watch::Sender<Option<StoreError>>,
     /// How long every append takes.
     pace: Mutex<Duration>,
+    /// How long it takes to ask for an end, or for subpaths.
+    delay: Mutex<Duration>,
     calls: watch::Sender<u64>,
 }
 
@@ -62,6 +64,10 @@ impl Moody {
         *self.pace.lock().unwrap() = pace;
     }
 
+    pub(super) fn set_delay(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+
     /// How many appends were tried.
     pub(super) fn appends(&self) -> u64 {
         *self.calls.borrow()
@@ -70,6 +76,13 @@ impl Moody {
     /// Waits until so many appends were tried.
     pub(super) async fn tried(&self, calls: u64) {
         self.calls.subscribe().wait_for(|done| *done >= calls).await.unwrap();
+    }
+
+    async fn wait(&self) {
+        let delay = *self.delay.lock().unwrap();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -127,6 +140,7 @@ impl Store for Moody {
     }
 
     async fn end(&self, key: &SessionKey) -> Result<Option<Position>, StoreError> {
+        self.wait().await;
         self.check()?;
         self.inside.end(key).await
     }
@@ -138,6 +152,7 @@ impl Store for Moody {
         token: Option<&str>,
         limit: u32,
     ) -> Result<Page<String>, StoreError> {
+        self.wait().await;
         self.check()?;
         self.inside.list_subkeys(project_key, session_id, token, limit).await
     }
