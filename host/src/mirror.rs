@@ -184,11 +184,13 @@ impl Mirror {
     }
 
     /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk when
-    /// this returns. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
+    /// this returns. A destination that is added later hears of it, too, as long as a spool here holds what was deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
     /// begins the session anew. Blocks for the disk.
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();
         self.shared.catch_up();
+        // First: a destination that is added meanwhile either reads it or is among those that are told.
+        self.shared.want_deleted_later(&main, writer)?;
         for destination in self.shared.all_destinations() {
             if !destination.takes(&main) {
                 continue;

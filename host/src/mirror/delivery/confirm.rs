@@ -288,14 +288,13 @@ impl Delivery {
             let target = Target::new(self.log_at(at), survey.clone(), self.summaries.clone());
             match history::fill(&from, target, &missing).await {
                 Ok(filled) => return self.filled(index, name, filled),
-                Err(FillError::Deleted) if name == destination => {
-                    self.ground(index);
-                    return Ok(());
+                Err(FillError::Deleted { number }) if name == destination => {
+                    return self.lose_history(index, &name, number);
                 }
                 Err(FillError::Target(error)) => return Err(failed(at, error)),
                 Err(FillError::Changed) => return Err(others_write()),
                 Err(FillError::Source(error)) => cause = format!("destination {name}: {error}"),
-                Err(FillError::Elsewhere | FillError::Deleted) => {
+                Err(FillError::Elsewhere | FillError::Deleted { .. }) => {
                     cause = format!("destination {name} does not hold it");
                 }
             }
@@ -319,7 +318,7 @@ impl Delivery {
     }
 
     /// What was to come before is here, in whichever order, or was deleted.
-    fn ground(&mut self, index: usize) {
+    pub(super) fn ground(&mut self, index: usize) {
         let position = self.copies.get(index).and_then(LocalCopy::base_position);
         for copy in &mut self.copies {
             copy.is_grounded |= copy.base_position() == position;
@@ -344,7 +343,7 @@ fn differs(error: &LoadError) -> bool {
     !matches!(error, LoadError::Store { .. })
 }
 
-fn failed(at: &Entered, error: LoadError) -> Trouble {
+pub(super) fn failed(at: &Entered, error: LoadError) -> Trouble {
     let trouble = Trouble::from(error);
     if let Some(error) = trouble.store_error().filter(|error| error.can_retry()) {
         at.pass.failed(error);

@@ -1,0 +1,76 @@
+//! Deletes that this destination did not hear of when they were asked for: it was named later, or its history was deleted
+//! elsewhere.
+
+use std::collections::BTreeMap;
+
+use super::super::destination::Entered;
+use super::super::event::What;
+use super::super::on_disk;
+use super::super::summaries::Summaries;
+use super::super::trouble::{Trouble, records};
+use super::Delivery;
+use super::confirm::failed;
+use super::copy::LocalCopy;
+
+impl Delivery {
+    /// Once, before anything is added: lines that were deleted are not brought here, and where they are here already, by
+    /// another way, they are deleted.
+    pub(super) async fn hear_of_deletes(&mut self, at: &Entered) -> Result<(), Trouble> {
+        if self.has_heard {
+            return Ok(());
+        }
+        let later = on_disk(|| self.shared.ledger.later(&self.lane.key)).map_err(records)?;
+        let entry = self.read_ledger()?;
+        let ends = later
+            .writers
+            .into_iter()
+            .map(|(writer, share)| (writer, share.from_line));
+        let news: BTreeMap<_, _> = ends
+            .filter(|(writer, end)| entry.share(writer).from_line < *end)
+            .collect();
+        if !news.is_empty() {
+            let survey = self.log_at(at).survey(None, &[], &mut Summaries::start()).await;
+            let first = survey.map_err(|error| failed(at, error))?.first;
+            let is_here = news
+                .iter()
+                .any(|(writer, end)| first.get(writer).is_some_and(|first| first < end));
+            self.update_ledger(|entry| {
+                entry.pass_over(&news);
+                if is_here {
+                    entry.wanted = entry.wanted.take().or(later.wanted);
+                }
+            })?;
+            if is_here {
+                self.lane.want_deleted();
+            }
+        }
+        self.has_heard = true;
+        Ok(())
+    }
+
+    /// What comes before a copy was deleted by another host where it was held. That host did not know of this
+    /// destination: what is kept back there is kept back here, too, or half of a deleted session would come.
+    pub(super) fn lose_history(&mut self, index: usize, holder: &str, number: u64) -> Result<(), Trouble> {
+        let there = on_disk(|| self.shared.ledger.load(holder, &self.lane.key)).map_err(records)?;
+        // Else the mirror there has yet to hear of it.
+        let is_known = there.tombstones.iter().any(|met| met.number == number);
+        let position = self.copies.get(index).and_then(LocalCopy::base_position);
+        let (mut ends, mut kept) = (BTreeMap::new(), BTreeMap::new());
+        for copy in self.copies.iter().filter(|copy| copy.base_position() == position) {
+            let writer = copy.stream.writer();
+            let end = match is_known {
+                true => there.share(writer).from_line,
+                false => copy.stream.end().line,
+            };
+            ends.insert(writer.to_owned(), end);
+            if copy.next.line < end {
+                kept.insert(writer.to_owned(), (copy.next.line, end - 1));
+            }
+        }
+        self.update_ledger(|entry| entry.pass_over(&ends))?;
+        self.skip_deleted()?;
+        self.ground(index);
+        self.announce(What::Deleted { number, kept });
+        Ok(())
+    }
+}
