@@ -16,7 +16,7 @@ pub(super) struct Survey {
     /// By writer: the line after the last that is there.
     pub(super) held: BTreeMap<String, u64>,
     /// By writer: the first line that is there.
-    pub(super) first: BTreeMap<String, u64>,
+    first: BTreeMap<String, u64>,
     /// By writer: the number of its newest claim.
     pub(super) claims: BTreeMap<String, u64>,
     /// By writer: how many batches, tombstones not counted.
@@ -105,6 +105,11 @@ impl Survey {
             }
         }
         *self.batches.entry(writer.clone()).or_default() += 1;
+    }
+
+    /// Whether a writer's line is there that comes before this one.
+    pub(super) fn begins_before(&self, writer: &str, line: u64) -> bool {
+        self.first.get(writer).is_some_and(|first| *first < line)
     }
 
     /// The newest claim: its number and whose it is.

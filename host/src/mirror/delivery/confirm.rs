@@ -23,6 +23,17 @@ enum Known {
     UpTo(Chain),
 }
 
+impl Known {
+    /// Whether whatever is there is there for the first time.
+    fn is_of_nothing(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Something => false,
+            Self::UpTo(chain) => chain.position().is_none(),
+        }
+    }
+}
+
 impl Delivery {
     /// Brings what we know of the log in line with what it says.
     pub(super) async fn confirm(&mut self, at: &Entered) -> Result<(), Trouble> {
@@ -90,6 +101,9 @@ impl Delivery {
         }
         let survey = self.survey_all(at).await?;
         self.note_loss(&known, &survey, end);
+        if known.is_of_nothing() {
+            self.meet_late_copies(&survey)?;
+        }
         let is_news = match known {
             Known::Nothing => survey.contains.is_empty(),
             Known::Something => false,
@@ -113,6 +127,7 @@ impl Delivery {
     fn take_in(&mut self, survey: Survey) -> Result<(), Trouble> {
         self.tell_of_foreigners(&survey);
         self.note_begun(&survey)?;
+        self.meet_late_copies(&survey)?;
         self.note_claims(&survey);
         for copy in &mut self.copies {
             let writer = copy.stream.writer();

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use super::super::destination::Entered;
 use super::super::event::What;
+use super::super::ledger::Entry;
 use super::super::on_disk;
 use super::super::summaries::Summaries;
+use super::super::survey::Survey;
 use super::super::trouble::{Trouble, records};
 use super::Delivery;
 use super::confirm::failed;
@@ -23,17 +25,14 @@ impl Delivery {
         let entry = self.read_ledger()?;
         let ends = later
             .writers
-            .into_iter()
-            .map(|(writer, share)| (writer, share.from_line));
-        let news: BTreeMap<_, _> = ends
-            .filter(|(writer, end)| entry.share(writer).from_line < *end)
-            .collect();
+            .iter()
+            .map(|(writer, share)| (writer.clone(), share.from_line));
+        let is_news = |(writer, end): &(String, u64)| entry.share(writer).from_line < *end;
+        let news: BTreeMap<_, _> = ends.filter(is_news).collect();
         if !news.is_empty() {
             let survey = self.log_at(at).survey(None, &[], &mut Summaries::start()).await;
-            let first = survey.map_err(|error| failed(at, error))?.first;
-            let is_here = news
-                .iter()
-                .any(|(writer, end)| first.get(writer).is_some_and(|first| first < end));
+            let survey = survey.map_err(|error| failed(at, error))?;
+            let is_here = news.iter().any(|(writer, end)| survey.begins_before(writer, *end));
             self.update_ledger(|entry| {
                 entry.pass_over(&news);
                 if is_here {
@@ -45,6 +44,24 @@ impl Delivery {
             }
         }
         self.has_heard = true;
+        Ok(())
+    }
+
+    /// Lines that this machine deleted may come after that: another host copied them from where they were not deleted yet.
+    /// Only what arrives behind a log that we know is judged: a backend that was put back was put back for a reason.
+    pub(super) fn meet_late_copies(&mut self, survey: &Survey) -> Result<(), Trouble> {
+        let holds = |entry: &Entry| {
+            let mut shares = entry.writers.iter();
+            shares.any(|(writer, share)| survey.begins_before(writer, share.from_line))
+        };
+        if !holds(self.read_ledger()?) {
+            return Ok(());
+        }
+        let later = on_disk(|| self.shared.ledger.later(&self.lane.key)).map_err(records)?;
+        if holds(&later) {
+            self.update_ledger(|entry| entry.wanted = entry.wanted.take().or(later.wanted))?;
+            self.lane.want_deleted();
+        }
         Ok(())
     }
 

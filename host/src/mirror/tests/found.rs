@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::fixture::{Machine, Moody, Process, key, numbered, stored};
-use crate::config::{Flush, MirrorSettings, Writers};
+use super::fixture::{Machine, Moody, key, numbered, prune_all, stored};
+use crate::config::{Flush, Keep, MirrorSettings, Writers};
 use crate::disk::simulated::{Random, Simulated};
 use crate::mirror::DestinationOptions;
-use crate::spool::{Base, Spool, Stored};
+use crate::mirror::keep::Keeping;
+use crate::spool::Spool;
 use crate::store::{Kind, Store};
 
 fn eager() -> MirrorSettings {
@@ -14,17 +15,6 @@ fn eager() -> MirrorSettings {
         flush: Flush::Eager,
         ..MirrorSettings::default()
     }
-}
-
-/// Leaves nothing in the spool of what destination `a` holds.
-async fn prune_all(process: &Process, a: &Moody) {
-    let stored = Some(Stored {
-        destination: "a".to_owned(),
-        position: a.inside.end(&key()).await.unwrap().unwrap(),
-    });
-    let stream = process.spool.stream(&key()).unwrap();
-    let lines = stream.end().line - 1;
-    stream.prune(Base { lines, stored }).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +27,7 @@ async fn a_delete_takes_nothing_that_a_subpath_got_meanwhile() {
     process.append(&key(), 1..=1);
     process.flush().await;
     // The main transcript's delete asks for the subpaths when the subpath's is done, and more has come.
-    store.set_delay(Duration::from_secs(10));
+    store.set_listing(Duration::from_secs(10));
     process.mirror.delete(&key(), process.spool.writer()).unwrap();
     process.append(&sub, 4..=6);
     process.flush().await;
@@ -154,6 +144,28 @@ async fn what_is_filled_behind_a_claim_comes_behind_our_own() {
     let kinds: Vec<_> = batches.iter().map(|batch| batch.kind).collect();
     assert_eq!(kinds, [Kind::Claim, Kind::Entries, Kind::Claim, Kind::Entries]);
     assert_eq!(batches[2].origin.writer, process.spool.writer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_pruned_that_a_delete_may_hide() {
+    let (store, machine) = (Moody::new(), Machine::new());
+    let keeping = Keeping {
+        keep: Keep::UntilDelivered,
+        worth_pruning: 1,
+    };
+    let process = machine.start_keeping(&[("a", store.clone())], &eager(), keeping);
+    process.append(&key(), 1..=3);
+    process.flush().await;
+    // The subpath begins, and is delivered, before the delete asks for subpaths.
+    store.set_listing(Duration::from_secs(10));
+    process.mirror.delete(&key(), process.spool.writer()).unwrap();
+    let sub = key().with_subpath("subagents/agent-1").unwrap();
+    process.append(&sub, 1..=3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stored(&store.inside, &sub).await, numbered(1..=3));
+    process.mirror.keeper.sweep();
+    process.flush().await;
+    assert_eq!(stored(&store.inside, &sub).await, numbered(1..=3));
 }
 
 #[test]
