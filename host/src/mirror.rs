@@ -22,6 +22,7 @@
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+//! | `notes` | what other ways than the mirror's did at a destination |
 //! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
 mod backoff;
@@ -37,6 +38,7 @@ mod keep;
 mod lane;
 mod ledger;
 mod look;
+mod notes;
 mod runner;
 mod shared;
 mod status;
@@ -60,6 +62,7 @@ pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
 pub(crate) use history::{FillError, Moved, copy_log};
 pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
+pub use notes::Notes;
 pub use status::{DestinationStatus, StreamStatus};
 pub(crate) use survey::Log;
 pub use trouble::Trouble;
@@ -184,11 +187,13 @@ impl Mirror {
     }
 
     /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk when
-    /// this returns. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
+    /// this returns. A destination that is added later hears of it, too, as long as a spool here holds what was deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
     /// begins the session anew. Blocks for the disk.
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();
         self.shared.catch_up();
+        // First: a destination that is added meanwhile either reads it or is among those that are told.
+        self.shared.want_deleted_later(&main, writer)?;
         for destination in self.shared.all_destinations() {
             if !destination.takes(&main) {
                 continue;

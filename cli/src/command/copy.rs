@@ -1,4 +1,5 @@
 use clap::Args;
+use mirrorbox::mirror::Notes;
 use mirrorbox::session::{self, CopyReport, CopyState, SessionError, StreamCopy};
 
 use super::Context;
@@ -31,10 +32,12 @@ impl Copy {
         if self.from == self.to {
             return Err(CliError::usage("--from and --to name the same destination"));
         }
-        let destinations = Destinations::open_these(&context.config()?, &[&self.from, &self.to]).await?;
+        let config = context.config()?;
+        let destinations = Destinations::open_these(&config, &[&self.from, &self.to]).await?;
         let report = self.copy(&destinations).await;
         destinations.close().await;
         let report = report?;
+        self.note(&Notes::open(&config.state)?, &report)?;
         if context.output.is_json() {
             context.output.json(&report)?;
         } else {
@@ -66,6 +69,19 @@ impl Copy {
         let bar = Bar::new(&format!("copy {} to {}", self.from, self.to));
         let what = session::Copy { sessions, taken_by };
         Ok(session::copy(source, target, &what, bar.listener()).await?)
+    }
+
+    /// Whoever deletes it there deletes what waits on this disk.
+    fn note(&self, notes: &Notes, report: &CopyReport) -> Result<(), CliError> {
+        let is_there = |stream: &&StreamCopy| {
+            !matches!(stream.state, Some(CopyState::DeletedAtTarget { .. })) && stream.failure.is_none()
+        };
+        let mut copied = report.streams.iter().filter(is_there);
+        let noted = copied.try_for_each(|copied| notes.copied(&self.to, &copied.stream));
+        noted.map_err(|error| {
+            CliError::failed(format!("it is copied, but that cannot be noted: {error}"))
+                .advise("run the same command again")
+        })
     }
 
     fn tell(&self, report: &CopyReport) {

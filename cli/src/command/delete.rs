@@ -1,5 +1,8 @@
+use std::path::Path;
+
 use clap::Args;
 use mirrorbox::key::SessionKey;
+use mirrorbox::mirror::{Notes, Trouble};
 use mirrorbox::session::{self, DeleteReport, SessionError};
 
 use super::Context;
@@ -29,13 +32,14 @@ impl Delete {
                 CliError::usage("deleting needs a yes, and there is no terminal to ask at").advise("add --yes"),
             );
         }
-        let destinations = Destinations::open(&context.config()?, self.from.as_deref()).await?;
-        let exit = self.delete(context, &destinations).await;
+        let config = context.config()?;
+        let destinations = Destinations::open(&config, self.from.as_deref()).await?;
+        let exit = self.delete(context, &destinations, &config.state).await;
         destinations.close().await;
         exit
     }
 
-    async fn delete(&self, context: &mut Context, destinations: &Destinations) -> Result<Exit, CliError> {
+    async fn delete(&self, context: &mut Context, destinations: &Destinations, state: &Path) -> Result<Exit, CliError> {
         let Which { id, project } = &self.which;
         let found = destinations
             .first(async |store| session::find(store, id, project.as_deref()).await)
@@ -45,6 +49,8 @@ impl Delete {
         if !self.yes && !ask(safe_line(&question)) {
             return Err(CliError::failed("nothing was deleted"));
         }
+        let noted = self.note(&Notes::open(state)?, destinations, &key);
+        noted.map_err(|error| CliError::failed(format!("nothing was deleted: {error}")))?;
         let done = everywhere::each(
             destinations,
             |_| true,
@@ -62,6 +68,17 @@ impl Delete {
         })?;
         done.iter().for_each(tell);
         Ok(everywhere::strict(&done, standing))
+    }
+
+    /// What waits on this disk does not bring it back.
+    fn note(&self, notes: &Notes, destinations: &Destinations, key: &SessionKey) -> Result<(), Trouble> {
+        for destination in destinations.each() {
+            notes.deleted(destination.name(), key)?;
+        }
+        match self.from {
+            Some(_) => Ok(()),
+            None => notes.deleted_everywhere(key),
+        }
     }
 }
 

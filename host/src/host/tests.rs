@@ -5,3 +5,4 @@ mod executors;
 mod fixture;
 mod keeping;
 mod names;
+mod notes;

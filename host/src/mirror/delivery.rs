@@ -7,6 +7,7 @@ mod compact;
 mod confirm;
 mod copy;
 mod delete;
+mod later;
 mod send;
 
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub(super) struct Delivery {
     summaries: Summaries,
     /// The opening at which the destination confirmed what we know of its log; 0: none.
     confirmed: u64,
+    /// Deletes from before the destination was named were reckoned with.
+    has_heard: bool,
     /// The destination said that our number is taken.
     in_conflict: bool,
     backoff: Backoff,
@@ -81,6 +84,7 @@ impl Delivery {
             claimed_by: None,
             summaries: Summaries::default(),
             confirmed: 0,
+            has_heard: false,
             in_conflict: false,
             backoff: Backoff::default(),
             told: false,
@@ -144,6 +148,7 @@ impl Delivery {
         self.take_news();
         self.read_ledger()?;
         if self.confirmed != at.generation {
+            self.hear_of_deletes(&at).await?;
             self.confirm(&at).await?;
             self.confirmed = at.generation;
         }

@@ -23,8 +23,11 @@ pub(crate) enum FillError {
     #[error("the source does not hold it")]
     Elsewhere,
     /// The source was deleted since: what was to be copied is not wanted any more.
-    #[error("it was deleted at the source")]
-    Deleted,
+    #[error("it was deleted at the source (tombstone {number})")]
+    Deleted {
+        /// The tombstone's number there.
+        number: u64,
+    },
 }
 
 /// What a log lacks.
@@ -59,7 +62,8 @@ pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> R
     while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
         let position = batch.position();
         if batch.kind == Kind::Tombstone && position.number > through.number {
-            return Err(FillError::Deleted);
+            let number = position.number;
+            return Err(FillError::Deleted { number });
         }
         if only.as_ref().is_none_or(|writer| batch.origin.writer == *writer) {
             batches += u64::from(target.take(batch).await?.is_some());

@@ -105,6 +105,11 @@ impl Keeper {
             return;
         }
         self.shared.forget(&writer);
+        for key in &keys {
+            if let Err(error) = self.shared.ledger.forget_later(key, &writer) {
+                tracing::warn!(writer, stream = %key, "cannot clean the ledger: {error}");
+            }
+        }
         for destination in self.shared.all_destinations() {
             for key in &keys {
                 if let Err(error) = self.shared.ledger.forget(&destination.name, key, &writer) {

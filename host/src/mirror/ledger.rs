@@ -14,6 +14,9 @@ use crate::disk::{self, Disk};
 use crate::key::SessionKey;
 use crate::store::Position;
 
+/// In the place of a destination's name: what those are to hear that are named later. No destination is called that.
+const LATER: &str = ".later";
+
 /// What is known of one stream at one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
@@ -55,6 +58,9 @@ pub(super) struct Wanted {
     pub(super) tried: Option<u64>,
 }
 
+/// Streams, and by writer the line behind the last of each copy.
+pub(super) type Streams = BTreeMap<SessionKey, BTreeMap<String, u64>>;
+
 /// Entries, one file each: `<destination>/<hash of the key>.json`, replaced whole and synced.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -75,6 +81,14 @@ impl Entry {
     pub(super) fn meet(&mut self, tombstone: Position) {
         if !self.tombstones.contains(&tombstone) {
             self.tombstones.push(tombstone);
+        }
+    }
+
+    /// Notes, by writer, before which lines nothing is to be delivered.
+    pub(super) fn pass_over(&mut self, ends: &BTreeMap<String, u64>) {
+        for (writer, end) in ends {
+            let share = self.share_mut(writer);
+            share.from_line = share.from_line.max(*end);
         }
     }
 
@@ -122,10 +136,56 @@ impl Ledger {
         Ok(entry)
     }
 
+    /// Writes down that a stream is to be deleted at a destination, and before which lines of each writer.
+    pub(super) fn want_deleted(
+        &self,
+        destination: &str,
+        key: &SessionKey,
+        ends: &BTreeMap<String, u64>,
+        wanted: Wanted,
+    ) -> io::Result<()> {
+        self.update(destination, key, |entry| {
+            entry.pass_over(ends);
+            entry.wanted = Some(wanted);
+        })?;
+        Ok(())
+    }
+
+    /// Writes down for every destination that is named later that these streams of a session were deleted, by their keys,
+    /// and before which lines of each writer. In whose name, says `writer`.
+    pub(super) fn want_deleted_later(&self, streams: &Streams, writer: &str) -> io::Result<()> {
+        let subpaths = streams.keys().filter_map(|key| key.subpath().map(str::to_owned));
+        let known: BTreeSet<_> = subpaths.collect();
+        for (key, ends) in streams {
+            let wanted = Wanted {
+                writer: writer.to_owned(),
+                line: ends.get(writer).copied().unwrap_or(1),
+                session: key.is_main().then(|| known.clone()),
+                tried: None,
+            };
+            self.want_deleted(LATER, key, ends, wanted)?;
+        }
+        Ok(())
+    }
+
+    /// What a destination is to hear of a stream that is named later than a delete.
+    pub(super) fn later(&self, key: &SessionKey) -> io::Result<Entry> {
+        self.load(LATER, key)
+    }
+
     /// Forgets a writer whose spool is gone.
     pub(super) fn forget(&self, destination: &str, key: &SessionKey, writer: &str) -> io::Result<()> {
         self.update(destination, key, |entry| {
             entry.writers.remove(writer);
+        })?;
+        Ok(())
+    }
+
+    /// Forgets what later destinations were to hear of a writer whose spool is gone: nobody brings them its lines.
+    pub(super) fn forget_later(&self, key: &SessionKey, writer: &str) -> io::Result<()> {
+        self.update(LATER, key, |entry| {
+            entry.writers.remove(writer);
+            entry.wanted.take_if(|_| entry.writers.is_empty());
         })?;
         Ok(())
     }

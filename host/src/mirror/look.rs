@@ -157,7 +157,10 @@ impl Records {
             .as_ref()
             .and_then(|cursors| cursors.load(destination, writer, key));
         let kept_from = match &self.ledger {
-            Some(ledger) => ledger.load(destination, key)?.share(writer).from_line,
+            Some(ledger) => {
+                let [here, later] = [ledger.load(destination, key)?, ledger.later(key)?];
+                here.share(writer).from_line.max(later.share(writer).from_line)
+            }
             None => 0,
         };
         let (place, trouble) = cursor.map_or((start, None), |cursor| (cursor.place, cursor.trouble));

@@ -10,7 +10,7 @@ use super::delivery::Delivery;
 use super::destination::Destination;
 use super::event::Event;
 use super::lane::{Copied, Lane};
-use super::ledger::{Ledger, Wanted};
+use super::ledger::{Ledger, Streams, Wanted};
 use super::on_disk;
 use super::runner::Runner;
 use super::trouble::{Trouble, records};
@@ -159,18 +159,21 @@ impl Shared {
             },
             tried: None,
         };
-        let write = || {
-            self.ledger.update(&destination.name, key, |entry| {
-                for (writer, end) in &ends {
-                    let share = entry.share_mut(writer);
-                    share.from_line = share.from_line.max(*end);
-                }
-                entry.wanted = Some(wanted);
-            })
-        };
-        on_disk(write).map_err(records)?;
+        on_disk(|| self.ledger.want_deleted(&destination.name, key, &ends, wanted)).map_err(records)?;
         lane.want_deleted();
         Ok(())
+    }
+
+    /// Writes down, for the destinations that are named later, that what is here of a session was deleted.
+    pub(super) fn want_deleted_later(&self, main: &SessionKey, writer: &str) -> Result<(), Trouble> {
+        let mut streams = Streams::new();
+        for Copied { stream, .. } in self.all_copies() {
+            if stream.key().to_main() == *main {
+                let ends = streams.entry(stream.key().clone()).or_default();
+                ends.insert(stream.writer().to_owned(), stream.end().line);
+            }
+        }
+        on_disk(|| self.ledger.want_deleted_later(&streams, writer)).map_err(records)
     }
 
     /// The other destinations that are open, this one first.

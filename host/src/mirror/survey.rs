@@ -15,6 +15,8 @@ pub(super) struct Survey {
     pub(super) chain: Chain,
     /// By writer: the line after the last that is there.
     pub(super) held: BTreeMap<String, u64>,
+    /// By writer: the first line that is there.
+    first: BTreeMap<String, u64>,
     /// By writer: the number of its newest claim.
     pub(super) claims: BTreeMap<String, u64>,
     /// By writer: how many batches, tombstones not counted.
@@ -52,6 +54,7 @@ impl Log {
         let mut survey = Survey {
             chain: reader.chain().clone(),
             held: BTreeMap::new(),
+            first: BTreeMap::new(),
             claims: BTreeMap::new(),
             batches: BTreeMap::new(),
             tombstone: None,
@@ -91,6 +94,7 @@ impl Survey {
                 let next = batch.origin.line + lines(&batch.payload);
                 let held = self.held.entry(writer.clone()).or_default();
                 *held = next.max(*held);
+                self.first.entry(writer.clone()).or_insert(batch.origin.line);
             }
             Kind::Claim => {
                 self.claims.insert(writer.clone(), batch.number);
@@ -101,6 +105,11 @@ impl Survey {
             }
         }
         *self.batches.entry(writer.clone()).or_default() += 1;
+    }
+
+    /// Whether a writer's line is there that comes before this one.
+    pub(super) fn begins_before(&self, writer: &str, line: u64) -> bool {
+        self.first.get(writer).is_some_and(|first| *first < line)
     }
 
     /// The newest claim: its number and whose it is.

@@ -4,5 +4,6 @@ mod basics;
 mod fairness;
 mod fixture;
 mod found;
+mod later;
 mod look;
 pub(super) mod simulation;

@@ -161,7 +161,7 @@ impl Pair {
         let error = match error {
             FillError::Changed if retry.pause(Duration::ZERO).await => return Ok(()),
             // A whole log is neither elsewhere nor too late.
-            FillError::Changed | FillError::Elsewhere | FillError::Deleted => {
+            FillError::Changed | FillError::Elsewhere | FillError::Deleted { .. } => {
                 return Err(StreamError::Contended { tries: TRIES });
             }
             FillError::Source(error) => StreamError::Load(error),

@@ -23,6 +23,17 @@ enum Known {
     UpTo(Chain),
 }
 
+impl Known {
+    /// Whether whatever is there is there for the first time.
+    fn is_of_nothing(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Something => false,
+            Self::UpTo(chain) => chain.position().is_none(),
+        }
+    }
+}
+
 impl Delivery {
     /// Brings what we know of the log in line with what it says.
     pub(super) async fn confirm(&mut self, at: &Entered) -> Result<(), Trouble> {
@@ -90,6 +101,9 @@ impl Delivery {
         }
         let survey = self.survey_all(at).await?;
         self.note_loss(&known, &survey, end);
+        if known.is_of_nothing() {
+            self.meet_late_copies(&survey)?;
+        }
         let is_news = match known {
             Known::Nothing => survey.contains.is_empty(),
             Known::Something => false,
@@ -113,6 +127,7 @@ impl Delivery {
     fn take_in(&mut self, survey: Survey) -> Result<(), Trouble> {
         self.tell_of_foreigners(&survey);
         self.note_begun(&survey)?;
+        self.meet_late_copies(&survey)?;
         self.note_claims(&survey);
         for copy in &mut self.copies {
             let writer = copy.stream.writer();
@@ -250,6 +265,12 @@ impl Delivery {
                 self.stop(index, number, by);
                 continue;
             }
+            // Whatever is stored behind another host's claim comes behind our own.
+            if self.needs_claim(index) && self.claimed_by.is_some() {
+                self.begin(index)?;
+                self.claim(index, at).await?;
+                continue;
+            }
             self.fill_from_any(index, survey, at).await?;
         }
         Ok(())
@@ -282,14 +303,13 @@ impl Delivery {
             let target = Target::new(self.log_at(at), survey.clone(), self.summaries.clone());
             match history::fill(&from, target, &missing).await {
                 Ok(filled) => return self.filled(index, name, filled),
-                Err(FillError::Deleted) if name == destination => {
-                    self.ground(index);
-                    return Ok(());
+                Err(FillError::Deleted { number }) if name == destination => {
+                    return self.lose_history(index, &name, number);
                 }
                 Err(FillError::Target(error)) => return Err(failed(at, error)),
                 Err(FillError::Changed) => return Err(others_write()),
                 Err(FillError::Source(error)) => cause = format!("destination {name}: {error}"),
-                Err(FillError::Elsewhere | FillError::Deleted) => {
+                Err(FillError::Elsewhere | FillError::Deleted { .. }) => {
                     cause = format!("destination {name} does not hold it");
                 }
             }
@@ -313,7 +333,7 @@ impl Delivery {
     }
 
     /// What was to come before is here, in whichever order, or was deleted.
-    fn ground(&mut self, index: usize) {
+    pub(super) fn ground(&mut self, index: usize) {
         let position = self.copies.get(index).and_then(LocalCopy::base_position);
         for copy in &mut self.copies {
             copy.is_grounded |= copy.base_position() == position;
@@ -338,7 +358,7 @@ fn differs(error: &LoadError) -> bool {
     !matches!(error, LoadError::Store { .. })
 }
 
-fn failed(at: &Entered, error: LoadError) -> Trouble {
+pub(super) fn failed(at: &Entered, error: LoadError) -> Trouble {
     let trouble = Trouble::from(error);
     if let Some(error) = trouble.store_error().filter(|error| error.can_retry()) {
         at.pass.failed(error);

@@ -1,6 +1,6 @@
 //! Deletes, ours and other hosts'.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -27,19 +27,14 @@ impl Delivery {
             self.lane.update(|progress| progress.granted = wishes);
             return Ok(());
         };
-        if let Some(known) = wanted.session.clone() {
-            self.want_subpaths_deleted(&wanted.writer, &known, at).await?;
-            let session = None;
-            let listed = Wanted {
-                session,
-                ..wanted.clone()
-            };
-            return self.replace_wish(&wanted, Some(listed)).map(drop);
+        if wanted.session.is_some() {
+            return self.want_subpaths_deleted(wanted, at).await;
         }
         let Some(tombstone) = self.tombstone_for(&wanted) else {
             return self.deleted(&wanted, wishes, None);
         };
-        if wanted.tried.is_none() {
+        // A log that ends before it was emptied since, and numbers anew.
+        if wanted.tried.is_none_or(|tried| tried > tombstone.number) {
             let tried = Some(tombstone.number);
             let trying = Wanted {
                 tried,
@@ -78,28 +73,31 @@ impl Delivery {
         Ok(is_same)
     }
 
-    /// Everything else that the destination holds of the session: each is a delete of its own from now on.
-    async fn want_subpaths_deleted(
-        &mut self,
-        writer: &str,
-        known: &BTreeSet<String>,
-        at: &Entered,
-    ) -> Result<(), Trouble> {
-        let (project, session) = (self.lane.key.project_key(), self.lane.key.session_id());
+    /// Everything else that the destination holds of the session: each is a delete of its own from now on. The wish says
+    /// after every page which: one that is done must not be done again, for others may have begun the subpath anew.
+    async fn want_subpaths_deleted(&mut self, mut wanted: Wanted, at: &Entered) -> Result<(), Trouble> {
+        let (project, session) = (
+            self.lane.key.project_key().to_owned(),
+            self.lane.key.session_id().to_owned(),
+        );
         let mut token = None;
         loop {
-            let page = at.store.list_subkeys(project, session, token.as_deref(), PAGE);
+            let page = at.store.list_subkeys(&project, &session, token.as_deref(), PAGE);
             let page = at.call(page).await?;
-            for subpath in page.items.into_iter().filter(|subpath| !known.contains(subpath)) {
+            let mut listed = wanted.clone();
+            let known = listed.session.get_or_insert_default();
+            for subpath in page.items.into_iter().filter(|subpath| known.insert(subpath.clone())) {
                 let key = self.lane.key.to_main().with_subpath(subpath);
                 let key = key.map_err(|error| StoreError::Contract(format!("a subpath that cannot be: {error}")))?;
                 self.shared
-                    .want_deleted(&self.destination, &key, writer, Reach::Others)?;
+                    .want_deleted(&self.destination, &key, &wanted.writer, Reach::Others)?;
             }
             token = page.next;
-            if token.is_none() {
+            listed.session.take_if(|_| token.is_none());
+            if !self.replace_wish(&wanted, Some(listed.clone()))? || token.is_none() {
                 return Ok(());
             }
+            wanted = listed;
         }
     }
 
@@ -214,7 +212,8 @@ impl Delivery {
         {
             let writer = copy.stream.writer();
             let held = survey.held.get(writer).copied().unwrap_or_default();
-            let (first, end) = (copy.next.line.max(held), copy.stream.end().line);
+            let first = copy.next.line.max(held).max(entry.share(writer).from_line);
+            let end = copy.stream.end().line;
             kept.insert(writer.to_owned(), (first, end));
         }
         let position = tombstone.position();

@@ -22,8 +22,7 @@ impl Delivery {
             return Ok(());
         }
         self.begin(index)?;
-        let needs_claim = self.takes_over() && self.copies.get(index).is_some_and(|copy| copy.claim.is_none());
-        if needs_claim {
+        if self.needs_claim(index) {
             return self.claim(index, at).await;
         }
         let Some(copy) = self.copies.get_mut(index) else {
@@ -49,8 +48,13 @@ impl Delivery {
         Ok(())
     }
 
+    /// Whether this writer has to take the stream over before it stores anything.
+    pub(super) fn needs_claim(&self, index: usize) -> bool {
+        self.takes_over() && self.copies.get(index).is_some_and(|copy| copy.claim.is_none())
+    }
+
     /// That a batch of it may be there is on disk before it is.
-    fn begin(&mut self, index: usize) -> Result<(), Trouble> {
+    pub(super) fn begin(&mut self, index: usize) -> Result<(), Trouble> {
         let Some(copy) = self.copies.get_mut(index).filter(|copy| !copy.begun) else {
             return Ok(());
         };
@@ -64,7 +68,7 @@ impl Delivery {
     }
 
     /// Takes the stream over for this writer.
-    async fn claim(&mut self, index: usize, at: &Entered) -> Result<(), Trouble> {
+    pub(super) async fn claim(&mut self, index: usize, at: &Entered) -> Result<(), Trouble> {
         let Some(copy) = self.copies.get(index) else {
             return Ok(());
         };

@@ -11,11 +11,12 @@ use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
 use crate::mirror::chance::Chance;
 use crate::mirror::cursor::Cursors;
+use crate::mirror::keep::Keeping;
 use crate::mirror::ledger::Ledger;
 use crate::mirror::runner::Runner;
 use crate::mirror::shared::Shared;
 use crate::mirror::{DestinationOptions, Event, Mirror};
-use crate::spool::Spool;
+use crate::spool::{Base, Spool, Stored};
 use crate::store::{
     Batch, Kind, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary,
 };
@@ -41,6 +42,10 @@ pub(super) struct Moody {
     away: watch::Sender<Option<StoreError>>,
     /// How long every append takes.
     pace: Mutex<Duration>,
+    /// How long it takes to ask for an end,
+    delay: Mutex<Duration>,
+    /// and for subpaths.
+    listing: Mutex<Duration>,
     calls: watch::Sender<u64>,
 }
 
@@ -62,6 +67,10 @@ impl Moody {
         *self.pace.lock().unwrap() = pace;
     }
 
+    pub(super) fn set_delay(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+
     /// How many appends were tried.
     pub(super) fn appends(&self) -> u64 {
         *self.calls.borrow()
@@ -70,6 +79,10 @@ impl Moody {
     /// Waits until so many appends were tried.
     pub(super) async fn tried(&self, calls: u64) {
         self.calls.subscribe().wait_for(|done| *done >= calls).await.unwrap();
+    }
+
+    pub(super) fn set_listing(&self, delay: Duration) {
+        *self.listing.lock().unwrap() = delay;
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -127,6 +140,10 @@ impl Store for Moody {
     }
 
     async fn end(&self, key: &SessionKey) -> Result<Option<Position>, StoreError> {
+        let delay = *self.delay.lock().unwrap();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         self.check()?;
         self.inside.end(key).await
     }
@@ -138,6 +155,10 @@ impl Store for Moody {
         token: Option<&str>,
         limit: u32,
     ) -> Result<Page<String>, StoreError> {
+        let delay = *self.listing.lock().unwrap();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         self.check()?;
         self.inside.list_subkeys(project_key, session_id, token, limit).await
     }
@@ -203,8 +224,18 @@ impl Machine {
 
     /// Starts a process that delivers to these stores, what dead processes left first.
     pub(super) fn start(&self, stores: &[(&str, Arc<dyn Store>)], settings: &MirrorSettings) -> Process {
+        self.start_keeping(stores, settings, Keep::Forever.into())
+    }
+
+    /// Likewise, and keeps what was delivered as it is told.
+    pub(super) fn start_keeping(
+        &self,
+        stores: &[(&str, Arc<dyn Store>)],
+        settings: &MirrorSettings,
+        keeping: Keeping,
+    ) -> Process {
         let runner = Runner::Tokio(Handle::current());
-        let mirror = Mirror::on(self.shared(Chance::seeded(1), runner), Keep::Forever.into());
+        let mirror = Mirror::on(self.shared(Chance::seeded(1), runner), keeping);
         let events = mirror.events();
         for (name, store) in stores {
             let options = DestinationOptions {
@@ -272,4 +303,15 @@ pub(super) async fn stored(store: &Arc<MemoryStore>, key: &SessionKey) -> Vec<St
 
 pub(super) fn numbered(lines: std::ops::RangeInclusive<u32>) -> Vec<String> {
     lines.map(|line| format!("{{\"n\":{line}}}")).collect()
+}
+
+/// Leaves nothing in the spool of what destination `a` holds.
+pub(super) async fn prune_all(process: &Process, a: &Moody) {
+    let stored = Some(Stored {
+        destination: "a".to_owned(),
+        position: a.inside.end(&key()).await.unwrap().unwrap(),
+    });
+    let stream = process.spool.stream(&key()).unwrap();
+    let lines = stream.end().line - 1;
+    stream.prune(Base { lines, stored }).unwrap();
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::fixture::{Fate, Machine, Moody, key, numbered, stored};
-use crate::config::{Flush, MirrorSettings};
+use super::fixture::{Machine, Moody, key, numbered, prune_all, stored};
+use crate::config::{Flush, Keep, MirrorSettings, Writers};
 use crate::disk::simulated::{Random, Simulated};
 use crate::mirror::DestinationOptions;
-use crate::spool::{Base, Spool, Stored};
-use crate::store::{Store, StoreError};
+use crate::mirror::keep::Keeping;
+use crate::spool::Spool;
+use crate::store::{Kind, Store};
 
 fn eager() -> MirrorSettings {
     MirrorSettings {
@@ -25,12 +26,15 @@ async fn a_delete_takes_nothing_that_a_subpath_got_meanwhile() {
     process.flush().await;
     process.append(&key(), 1..=1);
     process.flush().await;
-    // The main transcript's delete, which asks for the subpaths, comes after the subpath's.
-    store.next([Fate::Fails(StoreError::Unavailable("away".into()))]);
+    // The main transcript's delete asks for the subpaths when the subpath's is done, and more has come.
+    store.set_listing(Duration::from_secs(10));
     process.mirror.delete(&key(), process.spool.writer()).unwrap();
     process.append(&sub, 4..=6);
     process.flush().await;
     assert_eq!(stored(&store.inside, &sub).await, numbered(4..=6));
+    // Hidden, they would have been delivered once more, and other hosts' would not.
+    let first = &store.inside.load(&sub, 0, u32::MAX).await.unwrap()[0];
+    assert_eq!((first.kind, first.number), (Kind::Tombstone, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,8 +43,9 @@ async fn a_delete_that_comes_during_a_look_is_done() {
     let process = machine.start(&[("a", store.clone())], &eager());
     process.append(&key(), 1..=3);
     process.flush().await;
-    store.set_pace(Duration::from_secs(1));
-    process.append(&key(), 4..=6);
+    // Opened anew, its end is asked for.
+    store.set_delay(Duration::from_secs(1));
+    process.mirror.opened("a", store.clone());
     tokio::time::sleep(Duration::from_millis(500)).await;
     process.mirror.delete(&key(), process.spool.writer()).unwrap();
     process.append(&key(), 7..=9);
@@ -68,17 +73,7 @@ async fn a_destination_that_is_added_is_filled_though_no_line_waits() {
     let process = machine.start(&[("a", a.clone())], &eager());
     process.append(&key(), 1..=10);
     process.flush().await;
-    let stored_at_a = Some(Stored {
-        destination: "a".to_owned(),
-        position: a.inside.end(&key()).await.unwrap().unwrap(),
-    });
-    let stream = process.spool.stream(&key()).unwrap();
-    stream
-        .prune(Base {
-            lines: 10,
-            stored: stored_at_a,
-        })
-        .unwrap();
+    prune_all(&process, &a).await;
     let options = DestinationOptions {
         mirror: eager(),
         ..DestinationOptions::default()
@@ -97,8 +92,10 @@ async fn a_tombstone_of_an_emptied_destination_is_not_the_one_before() {
     let (one, two) = (Machine::new(), Machine::new());
     let mut one_process = one.start(&[("a", first.clone())], &eager());
     let two_process = two.start(&[("a", first.clone())], &eager());
-    one_process.append(&key(), 1..=3);
-    one_process.flush().await;
+    for line in 1..=3 {
+        one_process.append(&key(), line..=line);
+        one_process.flush().await;
+    }
     two_process.mirror.delete(&key(), two_process.spool.writer()).unwrap();
     two_process.flush().await;
     one_process.append(&key(), 4..=4);
@@ -106,7 +103,7 @@ async fn a_tombstone_of_an_emptied_destination_is_not_the_one_before() {
     one_process.append(&key(), 5..=6);
     one_process.flush().await;
     assert_eq!(stored(&first.inside, &key()).await, numbered(5..=6));
-    // Emptied, filled by one, and deleted by the other at a number that was a tombstone's before.
+    // Emptied, filled by one, and deleted by the other at a number before that of the tombstone that was there.
     one_process.mirror.opened("a", second.clone());
     one_process.append(&key(), 7..=7);
     one_process.flush().await;
@@ -120,6 +117,55 @@ async fn a_tombstone_of_an_emptied_destination_is_not_the_one_before() {
     one_process.flush().await;
     assert!(one_process.events().contains(&"deleted"));
     assert_eq!(stored(&second.inside, &key()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_filled_behind_a_claim_comes_behind_our_own() {
+    let (a, b, one, two) = (Moody::new(), Moody::new(), Machine::new(), Machine::new());
+    let last = MirrorSettings {
+        writers: Writers::Last,
+        ..eager()
+    };
+    let process = one.start(&[("a", a.clone())], &last);
+    process.append(&key(), 1..=3);
+    process.flush().await;
+    prune_all(&process, &a).await;
+    let other = two.start(&[("b", b.clone())], &last);
+    other.append(&key(), 50..=50);
+    other.flush().await;
+    let options = DestinationOptions {
+        mirror: last,
+        ..DestinationOptions::default()
+    };
+    process.mirror.add_destination("b", options).unwrap();
+    process.mirror.opened("b", b.clone());
+    process.flush().await;
+    let batches = b.inside.load(&key(), 0, u32::MAX).await.unwrap();
+    let kinds: Vec<_> = batches.iter().map(|batch| batch.kind).collect();
+    assert_eq!(kinds, [Kind::Claim, Kind::Entries, Kind::Claim, Kind::Entries]);
+    assert_eq!(batches[2].origin.writer, process.spool.writer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_pruned_that_a_delete_may_hide() {
+    let (store, machine) = (Moody::new(), Machine::new());
+    let keeping = Keeping {
+        keep: Keep::UntilDelivered,
+        worth_pruning: 1,
+    };
+    let process = machine.start_keeping(&[("a", store.clone())], &eager(), keeping);
+    process.append(&key(), 1..=3);
+    process.flush().await;
+    // The subpath begins, and is delivered, before the delete asks for subpaths.
+    store.set_listing(Duration::from_secs(10));
+    process.mirror.delete(&key(), process.spool.writer()).unwrap();
+    let sub = key().with_subpath("subagents/agent-1").unwrap();
+    process.append(&sub, 1..=3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stored(&store.inside, &sub).await, numbered(1..=3));
+    process.mirror.keeper.sweep();
+    process.flush().await;
+    assert_eq!(stored(&store.inside, &sub).await, numbered(1..=3));
 }
 
 #[test]

@@ -18,6 +18,9 @@ impl World {
     /// Something happens.
     pub(super) async fn step(&mut self) {
         let machine = self.dice.below(self.machines.len());
+        if self.rules.is_rough && self.dice.percent(30) {
+            return self.be_rough(machine).await;
+        }
         match self.dice.below(100) {
             0..35 => self.append(machine, 0),
             35..38 => self.append(machine, self.dice.within(1..5) as u64),
@@ -33,6 +36,16 @@ impl World {
             96..97 => self.resume(machine).await,
             97..98 => self.spoil_records(machine),
             _ => self.swap().await,
+        }
+    }
+
+    /// What is rarest matters most when it comes often: deletes, streams that begin after one, backends that forget.
+    async fn be_rough(&mut self, machine: usize) {
+        match self.dice.below(4) {
+            0 => self.delete(machine),
+            1 => self.swap().await,
+            2 => self.append(machine, 0),
+            _ => self.pass(self.dice.millis(1000..60_000)).await,
         }
     }
 
@@ -164,6 +177,9 @@ impl World {
         self.note(format_args!("m{machine} deletes {key}: {}", done.is_ok()));
         let all = self.acknowledged(machine);
         let truth = &mut *self.truth.lock().unwrap();
+        for at in 0..self.machines[machine].destinations {
+            *truth.asked.entry((at, key.clone(), machine)).or_default() += 1;
+        }
         let deleted = match done {
             Ok(()) => &mut truth.deleted,
             Err(_) => &mut truth.perhaps_deleted,
@@ -217,16 +233,7 @@ impl World {
         let gone = writers.filter(|(writer, of)| **of == machine && !kept.contains(writer));
         let gone: Vec<_> = gone.map(|(writer, _)| (index, writer.clone())).collect();
         truth.came_too_late.extend(gone);
-        // Nobody asked for a delete here; but what is copied from others lacks what was deleted there.
-        let deleted: Vec<_> = truth
-            .deleted
-            .iter()
-            .map(|((_, writer, key), end)| (writer.clone(), key.clone(), *end))
-            .collect();
-        for (writer, key, end) in deleted {
-            let line = truth.perhaps_deleted.entry((index, writer, key)).or_default();
-            *line = end.max(*line);
-        }
+        truth.tell_of_deletes(index, machine, &kept);
         drop(truth);
         if let Some(Process { mirror, caller, .. }) = self.process(machine) {
             self.add_destination(mirror, index, *caller);

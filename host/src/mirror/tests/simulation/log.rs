@@ -14,6 +14,8 @@ pub(super) struct Log {
     pub(super) seen: BTreeMap<String, BTreeSet<u64>>,
     /// By writer: lines that a tombstone hid, and that nobody may bring back.
     gone: BTreeMap<String, BTreeSet<u64>>,
+    /// By machine: how many tombstones.
+    pub(super) tombstones_by: BTreeMap<usize, u64>,
     /// By writer: lines that its own host's tombstone hid.
     hidden: BTreeMap<String, BTreeSet<u64>>,
 }
@@ -77,6 +79,16 @@ impl Log {
             self.gone.entry(writer.clone()).or_default().extend(lines);
         }
         others
+    }
+
+    /// How many batches that can be seen a process stored.
+    pub(super) fn count_by(&self, process: usize) -> usize {
+        let is_of = |landed: &&Landed| landed.caller.process == process;
+        self.batches.iter().filter(is_of).count()
+    }
+
+    pub(super) fn was_deleted(&self) -> bool {
+        self.batches.len() < self.numbers.len()
     }
 
     /// Whose the newest claim is.

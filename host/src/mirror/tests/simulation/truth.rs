@@ -47,6 +47,8 @@ pub(super) struct Truth {
     pub(super) logs: BTreeMap<(Incarnation, SessionKey), Log>,
     /// Lines before this one were deleted by their own host.
     pub(super) deleted: BTreeMap<Share, u64>,
+    /// How often a machine asked for a delete of a session at a destination, or has to see to it there.
+    pub(super) asked: BTreeMap<(usize, SessionKey, usize), u64>,
     /// Lines before this one may have been: the wish could not be written down.
     pub(super) perhaps_deleted: BTreeMap<Share, u64>,
     /// Lines that a tombstone hid, or that their host was told are not delivered because of one.
@@ -56,6 +58,8 @@ pub(super) struct Truth {
     /// Destinations that were added when a writer's spool had been delivered everywhere, and removed.
     pub(super) came_too_late: BTreeSet<(usize, String)>,
     pub(super) waiting: BTreeSet<(usize, SessionKey, usize)>,
+    /// By destination, stream and process.
+    told_of_loss: BTreeSet<(usize, SessionKey, usize)>,
     laid_by: BTreeMap<(usize, SessionKey), Log>,
     /// Backends that were put back: what was deleted may be in them.
     pub(super) put_back: BTreeSet<Incarnation>,
@@ -113,9 +117,33 @@ impl Truth {
         self.laid_by.extend(logs);
     }
 
+    /// A machine learns of a destination: what it deleted of the spools that it kept is deleted there, too.
+    pub(super) fn tell_of_deletes(&mut self, at: usize, machine: usize, kept: &[String]) {
+        let is_kept = |writer: &String| self.writers[writer] == machine && kept.contains(writer);
+        // Of all else it may be: what is copied from others lacks what was deleted there.
+        let (here, perhaps): (Vec<_>, Vec<_>) = self
+            .deleted
+            .clone()
+            .into_iter()
+            .partition(|((_, of, _), _)| is_kept(of));
+        let perhaps: Vec<_> = perhaps.into_iter().chain(self.perhaps_deleted.clone()).collect();
+        for (deleted, all) in [(&mut self.deleted, here), (&mut self.perhaps_deleted, perhaps)] {
+            for ((_, writer, key), end) in all {
+                let line = deleted.entry((at, writer, key)).or_default();
+                *line = end.max(*line);
+            }
+        }
+        let sessions = self.asked.keys().filter(|(_, _, by)| *by == machine);
+        let sessions: BTreeSet<_> = sessions.map(|(_, session, _)| session.clone()).collect();
+        for session in sessions {
+            *self.asked.entry((at, session, machine)).or_default() += 1;
+        }
+    }
+
     /// A backend begins anew, with nothing or with its copy.
     pub(super) fn swap(&mut self, at: usize, number: usize, is_copy: bool) {
         let incarnation = Incarnation(at, number);
+        self.told_of_loss.retain(|(of, ..)| *of != at);
         if is_copy {
             self.put_back.insert(incarnation);
             let logs = self.laid_by.iter().filter(|((of, _), _)| *of == at);
@@ -180,15 +208,46 @@ impl Truth {
             }
             Kind::Claim => {}
             Kind::Tombstone => {
+                self.check_asked(at, key, self.machine(writer), log);
                 for (other, hidden) in log.hide_all(self.machine(writer), &self.writers) {
                     self.excused.entry(share(&other)).or_default().extend(hidden);
                 }
             }
         }
+        self.check_lost_told(at, key, caller, log);
         if self.machine(writer) == caller.machine && batch.kind != Kind::Tombstone {
             self.check_told(at, key, caller, log);
         }
         log.push(batch, caller);
+    }
+
+    /// A host that begins anew in a backend that was emptied was told that what it had brought there is lost.
+    fn check_lost_told(&self, at: Incarnation, key: &SessionKey, caller: Caller, log: &Log) {
+        let Some(before) = at.1.checked_sub(1).filter(|_| !self.put_back.contains(&at)) else {
+            return;
+        };
+        let before = self.logs.get(&(Incarnation(at.0, before), key.clone()));
+        // Of a first batch it may never have heard that it landed.
+        let knew = before.is_some_and(|before| before.count_by(caller.process) > 1);
+        if knew && log.count_by(caller.process) == 0 && !log.was_deleted() {
+            let told = self.told_of_loss.contains(&(at.0, key.clone(), caller.process));
+            assert!(told, "p{} was not told that d{} lost {key}", caller.process, at.0);
+        }
+    }
+
+    /// A tombstone hides other hosts' lines, too: a machine stores one for each delete that it was asked for, and no more.
+    fn check_asked(&self, at: Incarnation, key: &SessionKey, machine: usize, log: &mut Log) {
+        let asked = self
+            .asked
+            .get(&(at.0, key.to_main(), machine))
+            .copied()
+            .unwrap_or_default();
+        let stored = log.tombstones_by.entry(machine).or_default();
+        *stored += 1;
+        assert!(
+            *stored <= asked,
+            "m{machine} was asked for {asked} deletes: this is tombstone {stored}"
+        );
     }
 
     fn is_elsewhere(&self, at: usize, key: &SessionKey, batch: &Batch) -> bool {
@@ -257,6 +316,9 @@ impl Truth {
             What::Superseded { .. } => {
                 assert!(self.last, "nobody is superseded where everybody is merged");
                 self.superseded.insert((at, key, machine));
+            }
+            What::HistoryLost { .. } => {
+                self.told_of_loss.insert((at, key, process));
             }
             What::WaitingForHistory { .. } => {
                 self.waiting.insert((at, key, machine));

@@ -1,6 +1,6 @@
 //! What must be the case once everything is healed and drained.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::storage::Storage;
 use super::truth::{Truth, lines};
 use super::world::World;
 use crate::key::SessionKey;
+use crate::spool::Stored;
 use crate::store::{Batch, Kind, Reader, Store, StoredSession};
 use crate::summary::Fold;
 
@@ -47,11 +48,15 @@ impl World {
             });
         }
         for machine in 0..self.machines.len() {
-            self.kill(machine, self.dice.percent(50));
+            self.machines[machine].disks.ledger.clear_faults();
+            // Whoever lives gets over it without a new process, too.
+            if self.process(machine).is_none() || self.dice.percent(70) {
+                self.kill(machine, self.dice.percent(50));
+                self.start(machine);
+            }
             while self.machines[machine].destinations < self.storages.len() {
                 self.learn_of_a_destination(machine);
             }
-            self.start(machine);
         }
         self.pass(ALL_LANDED).await;
         for _ in 0..2 {
@@ -68,13 +73,15 @@ impl World {
         for (index, machine) in self.machines.iter().enumerate() {
             let Some(process) = &machine.process else { continue };
             let left = process.mirror.flush(None, Some(Duration::from_secs(2000))).await;
-            let mut truth = self.truth.lock().unwrap();
-            truth.drain(process.caller.process);
-            truth.trace.note(format_args!("m{index} drained: {left}"));
+            self.note(format_args!("m{index} drained: {left}"));
+            self.truth.lock().unwrap().drain(process.caller.process);
             for left in &left.left {
                 let at = left.destination[1..].parse().unwrap();
                 let share = (at, left.stream.clone(), index);
-                let is_known = truth.superseded.contains(&share) || truth.waiting.contains(&share);
+                let is_without_history = self.is_without_history(index, &left.stream).await;
+                let truth = self.truth.lock().unwrap();
+                let is_waiting = truth.waiting.contains(&share) && is_without_history;
+                let is_known = truth.superseded.contains(&share) || is_waiting;
                 assert!(is_known, "it is not delivered: {left:?}");
             }
         }
@@ -97,13 +104,16 @@ impl World {
         let bases = copies.filter(|copied| copied.stream.key() == key);
         let bases: Vec<_> = bases.filter_map(|copied| copied.stream.base().stored).collect();
         let mut held = BTreeSet::new();
+        let mut deleted = BTreeMap::new();
         for storage in &self.storages {
             let batches = storage.inside().load(key, 0, u32::MAX).await.unwrap();
             held.extend(batches.iter().map(|batch| batch.digest.to_string()));
+            let tombstone = batches.first().filter(|batch| batch.kind == Kind::Tombstone);
+            deleted.insert(storage.name(), tombstone.map_or(0, |batch| batch.number));
         }
-        bases
-            .iter()
-            .any(|base| !held.contains(&base.position.digest.to_string()))
+        let is_held = |base: &Stored| held.contains(&base.position.digest.to_string());
+        let was_deleted = |base: &Stored| deleted[&base.destination] > base.position.number;
+        bases.iter().any(|base| !is_held(base) && !was_deleted(base))
     }
 
     async fn check(&self, storage: &Arc<Storage>, key: &SessionKey) {

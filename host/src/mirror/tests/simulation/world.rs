@@ -32,6 +32,8 @@ pub(super) struct Rules {
     pub(super) keys: Vec<SessionKey>,
     /// Backends may lose what they hold; then spools are kept.
     pub(super) swaps: bool,
+    /// What else is rare happens often.
+    pub(super) is_rough: bool,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,11 @@ impl Rules {
             ..MirrorSettings::default()
         };
         let main = |session: &str| SessionKey::main("p", session).unwrap();
+        let is_rough = dice.percent(25);
         let mut keys = vec![main("s"), main("s").with_subpath("a").unwrap()];
+        if is_rough {
+            keys.extend(["c", "d", "e"].map(|subpath| main("s").with_subpath(subpath).unwrap()));
+        }
         if dice.percent(50) {
             keys.extend([main("t"), main("s").with_subpath("b").unwrap()]);
         }
@@ -87,6 +93,7 @@ impl Rules {
             },
             keys,
             swaps,
+            is_rough,
         }
     }
 }
