@@ -51,6 +51,14 @@ impl Stored {
         }
     }
 
+    /// Reads from the beginning, asking for so many bytes at a time.
+    pub(super) fn in_pages(store: Arc<dyn Store>, key: SessionKey, bytes: u32) -> Self {
+        Self {
+            reader: Reader::new(store, key).in_pages(bytes),
+            seen: Seen::default(),
+        }
+    }
+
     pub(super) fn seen(&self) -> Seen {
         self.seen
     }
