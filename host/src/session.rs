@@ -9,6 +9,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `local` | the agent's own files: which transcripts and sidecars lie in a projects directory |
+//! | `edit`, `fork` | the entries that a title, a tag and a fork are made of |
 //! | `row` | the members of an entry that say where it stands in a conversation |
 //! | `stored` | a stream as verified batches, read with retries, handed to a blocking thread |
 //! | `compare` | local lines against stored ones |
@@ -23,7 +24,9 @@ mod compare;
 mod conversation;
 mod copy;
 mod delete;
+mod edit;
 mod error;
+mod fork;
 mod import;
 mod local;
 mod progress;
@@ -47,7 +50,10 @@ pub use compact::{CompactReport, compact};
 pub use conversation::{Conversation, MessageKind, Parents, SessionMessage, conversation};
 pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
+pub(crate) use edit::{rename, stored_end, tag};
 pub use error::{Failure, SessionError, StreamError};
+pub(crate) use fork::ForkRows;
+pub use fork::{Fork, Forked};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};

@@ -2,6 +2,6 @@ mod delivery;
 mod dropped;
 mod events;
 mod executors;
-mod fixture;
+pub(super) mod fixture;
 mod keeping;
 mod names;

@@ -109,6 +109,9 @@ pub enum SessionError {
     /// Reading a stored stream failed.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// One stream could not be worked on.
+    #[error(transparent)]
+    Stream(Box<StreamError>),
 }
 
 impl SessionError {
@@ -122,6 +125,7 @@ impl SessionError {
         match self {
             Self::Store { source, .. } => source.can_retry(),
             Self::Load(error) => error.can_retry(),
+            Self::Stream(error) => error.can_retry(),
             _ => false,
         }
     }
