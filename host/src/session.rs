@@ -1,6 +1,6 @@
-//! What people do with stored sessions: [`import`], [`list`], [`find`], [`info`], [`show`], [`conversation`],
-//! [`subagents`], [`restore`], [`verify`], [`copy`], [`compare`], [`check_spools`], [`compact`], [`delete`]. What adds to
-//! a session goes through a host: [`crate::host::Sessions`].
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`info`], [`show`], [`follow`],
+//! [`conversation`], [`subagents`], [`restore`], [`verify`], [`copy`], [`compare`], [`check_spools`], [`compact`],
+//! [`delete`]. What adds to a session goes through a host: [`crate::host::Sessions`].
 //!
 //! Each takes a [`Store`](crate::store::Store), streams what it moves (memory does not grow with a session) and gives a
 //! typed report. A failing stream is a row of the report and lets the others go on; a [`SessionError`] ends the whole
@@ -26,6 +26,7 @@ mod copy;
 mod delete;
 mod edit;
 mod error;
+mod follow;
 mod fork;
 mod import;
 mod local;
@@ -52,6 +53,7 @@ pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
 pub(crate) use edit::{rename, stored_end, tag};
 pub use error::{Failure, SessionError, StreamError};
+pub use follow::{Follow, News, follow};
 pub(crate) use fork::ForkRows;
 pub use fork::{Fork, Forked};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};

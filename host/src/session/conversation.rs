@@ -8,6 +8,7 @@ use std::vec::IntoIter;
 
 use bytes::Bytes;
 
+use super::compare::without_lf;
 use super::row::Row;
 use super::stored::{PayloadLines, Stored};
 use crate::key::SessionKey;
@@ -128,13 +129,21 @@ impl Conversation {
 
     /// The next message; none at the end. After an error, calling again asks the store again.
     pub async fn next(&mut self) -> Result<Option<SessionMessage>, LoadError> {
+        let line = self.next_line().await?;
+        Ok(line.map(|line| SessionMessage::read(&line, &self.parents)))
+    }
+
+    /// The next message as its entry's line, which is more than the message; none at the end. As it was written, but for
+    /// the LF.
+    pub async fn next_line(&mut self) -> Result<Option<Bytes>, LoadError> {
         let Some(Place { batch, start, len }) = self.rest.as_slice().first().copied() else {
             return Ok(None);
         };
         let payload = self.payload(batch).await?;
         self.skip(1);
+        // What was verified twice is the same both times.
         let line = payload.get(start..start + len).unwrap_or_default();
-        Ok(Some(SessionMessage::read(line, &self.parents)))
+        Ok(Some(payload.slice_ref(without_lf(line))))
     }
 
     /// The payload of a batch. Rows lie in order but for a few, so mostly it is this batch or the next.

@@ -89,7 +89,7 @@ pub(super) fn is_truthy(raw: &str) -> bool {
     match raw.as_bytes() {
         [] | b"null" | b"false" | b"\"\"" => false,
         [b'[' | b'{', inner @ .., _] => inner.iter().any(|byte| !byte.is_ascii_whitespace()),
-        [b'-' | b'0'..=b'9', ..] => raw.parse::<f64>().map_or(true, |number| number != 0.0),
+        [b'-' | b'0'..=b'9', ..] => raw.parse::<f64>() != Ok(0.0),
         _ => true,
     }
 }

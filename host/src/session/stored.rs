@@ -125,6 +125,11 @@ impl PayloadLines {
     pub(super) fn new(payload: Bytes) -> Self {
         Self { rest: payload }
     }
+
+    /// Whether there are none left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
 }
 
 impl Iterator for PayloadLines {

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use mirrorbox::session;
+use mirrorbox::host::{Host, SessionsError};
+use mirrorbox::session::{self, SessionError};
 use mirrorbox::store::{MemoryStore, Store};
 use mirrorbox::summary::SessionInfo;
 use serde_json::{Value, json};
 
 use crate::made::Made;
 use crate::sdk::Oracle;
-use crate::sessions::{key, question, store_stream};
+use crate::sessions::{DIRECTORY, PROJECT, key, question, store_stream};
 
 const ID: &str = "0b6c9f0e-0000-4000-8000-000000000001";
 
@@ -92,4 +93,23 @@ async fn a_session_may_have_any_id() {
     assert_eq!(conversation.unwrap().len(), 1);
     let answer = oracle.borrow_mut().ask("sessions", question(&[made]));
     assert_eq!(answer["each"][0]["messages"], json!([]), "the SDK was mended");
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_knows_is_not_made_by_a_title() {
+    let Some(oracle) = Oracle::start() else { return };
+    let (state, store) = (tempfile::tempdir().unwrap(), Arc::new(MemoryStore::new()));
+    let host = Host::builder(state.path())
+        .store("memory", store)
+        .build_blocking()
+        .unwrap();
+    for refused in [
+        host.sessions(PROJECT).rename(ID, "x").await,
+        host.sessions(PROJECT).tag(ID, Some("x")).await,
+    ] {
+        let unknown = matches!(refused, Err(SessionsError::Session(SessionError::NotFound { .. })));
+        assert!(unknown, "{refused:?}");
+    }
+    let answer = oracle.borrow_mut().ask("edits", json!([DIRECTORY, ID, ["x"], ["x"]]));
+    assert!(answer[0].is_object() && answer[1].is_object(), "the SDK was mended");
 }
