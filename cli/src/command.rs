@@ -6,12 +6,16 @@ mod copy;
 mod delete;
 mod drain;
 mod everywhere;
+mod fork;
 mod import;
 mod init;
+mod rename;
 mod restore;
 mod sessions;
 mod show;
 mod status;
+mod tag;
+mod tail;
 mod verify;
 
 use clap::Subcommand;
@@ -31,6 +35,10 @@ pub(crate) enum Command {
     Drain(drain::Drain),
     Sessions(sessions::Sessions),
     Show(show::Show),
+    Tail(tail::Tail),
+    Rename(rename::Rename),
+    Tag(tag::Tag),
+    Fork(fork::Fork),
     Restore(restore::Restore),
     Verify(verify::Verify),
     Copy(copy::Copy),
@@ -64,6 +72,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Drain(drain) => drain.run(&mut context).await?,
         Command::Sessions(sessions) => sessions.run(&mut context).await?,
         Command::Show(show) => show.run(&mut context).await?,
+        Command::Tail(tail) => tail.run(&mut context).await?,
+        Command::Rename(rename) => rename.run(&mut context).await?,
+        Command::Tag(tag) => tag.run(&mut context).await?,
+        Command::Fork(fork) => fork.run(&mut context).await?,
         Command::Restore(restore) => restore.run(&mut context).await?,
         Command::Verify(verify) => verify.run(&mut context).await?,
         Command::Copy(copy) => copy.run(&mut context).await?,

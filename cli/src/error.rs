@@ -2,7 +2,7 @@ use std::fmt;
 
 use mirrorbox::adapter::AdapterError;
 use mirrorbox::config::ConfigError;
-use mirrorbox::host::HostError;
+use mirrorbox::host::{HostError, SessionsError};
 use mirrorbox::session::SessionError;
 use mirrorbox::spool::SpoolError;
 
@@ -118,7 +118,10 @@ impl From<HostError> for CliError {
 impl From<SessionError> for CliError {
     fn from(error: SessionError) -> Self {
         let exit = match error {
-            SessionError::TargetNotEmpty { .. } | SessionError::Ambiguous { .. } | SessionError::Key(_) => Exit::Usage,
+            SessionError::TargetNotEmpty { .. }
+            | SessionError::Ambiguous { .. }
+            | SessionError::Empty { .. }
+            | SessionError::Key(_) => Exit::Usage,
             _ => Exit::Failed,
         };
         let again = error.can_retry().then_some("the backend may be back soon: try again");
@@ -126,6 +129,16 @@ impl From<SessionError> for CliError {
             what: error.to_string(),
             advice: again.map(str::to_owned),
             exit,
+        }
+    }
+}
+
+impl From<SessionsError> for CliError {
+    fn from(error: SessionsError) -> Self {
+        match error {
+            SessionsError::Session(error) => error.into(),
+            SessionsError::Host(error) => error.into(),
+            _ => Self::failed(error.to_string()),
         }
     }
 }

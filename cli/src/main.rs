@@ -1,5 +1,6 @@
 //! `mirrorbox`: keeps the transcripts of AI agents safe in any storage, and brings them back.
 
+mod adding;
 mod arguments;
 mod built_in;
 mod command;

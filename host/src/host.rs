@@ -33,6 +33,7 @@ mod destinations;
 mod events;
 #[cfg(feature = "wasm")]
 mod opener;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -46,13 +47,13 @@ pub use builder::HostBuilder;
 #[cfg(feature = "wasm")]
 pub use destinations::{Destination, Destinations};
 pub use events::{Events, HostEvent};
+pub use sessions::{Messages, Sessions, SessionsError};
 pub use transcript::{AppendFailed, Transcript};
 
 use crate::block_on::block_on;
 use crate::config::Acknowledge;
 use crate::key::SessionKey;
 use crate::mirror::{DestinationStatus, Mirror, Trouble, Undelivered};
-use crate::session::{self, SessionError, SessionRow};
 use crate::spool::{Spool, SpoolError};
 use crate::store::Store;
 use background::Background;
@@ -143,24 +144,9 @@ impl Host {
         block_on(self.delete(session))
     }
 
-    /// The stored sessions of a project, newest first, as the first destination that answers has them; with its name.
-    /// Fails with the last destination's error where none does.
-    pub fn sessions(
-        &self,
-        project_key: &str,
-    ) -> impl Future<Output = Result<(String, Vec<SessionRow>), SessionError>> + Send + use<> {
-        let (stores, project) = (self.core.mirror.stores(), project_key.to_owned());
-        let listed = self.core.background.run_local(async move || {
-            let mut last = SessionError::NoDestination;
-            for (name, store) in stores {
-                match session::list(store, Some(&project)).await {
-                    Ok(rows) => return Ok((name, rows)),
-                    Err(error) => last = error,
-                }
-            }
-            Err(last)
-        });
-        async move { listed.await.unwrap_or(Err(SessionError::NoDestination)) }
+    /// The stored sessions of a project: to list, to read, to rename, to fork and so on.
+    pub fn sessions(&self, project_key: &str) -> Sessions {
+        Sessions::new(self.core.clone(), project_key)
     }
 
     /// The destinations that are open, by name: for everything in [`crate::session`]. Calls of adapters need a tokio

@@ -221,6 +221,25 @@ impl Mirror {
         status::status(&self.shared)
     }
 
+    /// Waits until each destination is open, or it is known why it is not; or until the mirror ends.
+    pub async fn settled(&self) {
+        let mut closing = self.shared.closing.subscribe();
+        let settled = async {
+            for destination in self.shared.all_destinations() {
+                let mut opened = destination.opened();
+                drop(
+                    opened
+                        .wait_for(|opened| opened.store.is_some() || opened.trouble.is_some())
+                        .await,
+                );
+            }
+        };
+        tokio::select! {
+            () = settled => {}
+            () = async { drop(closing.wait_for(|closing| *closing).await) } => {}
+        }
+    }
+
     /// The destinations that are open, by name.
     pub fn stores(&self) -> Vec<(String, Arc<dyn Store>)> {
         self.shared.sources("", "")

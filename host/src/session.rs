@@ -1,7 +1,6 @@
-//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`compact`],
-//! [`delete`].
-//! What people do with stored sessions: [`import`], [`list`], [`find`], [`show`], [`restore`], [`verify`], [`copy`],
-//! [`compare`], [`check_spools`], [`delete`].
+//! What people do with stored sessions: [`import`], [`list`], [`find`], [`info`], [`show`], [`follow`],
+//! [`conversation`], [`subagents`], [`restore`], [`verify`], [`copy`], [`compare`], [`check_spools`], [`compact`],
+//! [`delete`]. What adds to a session goes through a host: [`crate::host::Sessions`].
 //!
 //! Each takes a [`Store`](crate::store::Store), streams what it moves (memory does not grow with a session) and gives a
 //! typed report. A failing stream is a row of the report and lets the others go on; a [`SessionError`] ends the whole
@@ -10,6 +9,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `local` | the agent's own files: which transcripts and sidecars lie in a projects directory |
+//! | `edit`, `fork` | the entries that a title, a tag and a fork are made of |
+//! | `row` | the members of an entry that say where it stands in a conversation |
 //! | `stored` | a stream as verified batches, read with retries, handed to a blocking thread |
 //! | `compare` | local lines against stored ones |
 //! | `between`, `balance` | stored lines against another destination's, or a spool's, writer by writer |
@@ -20,17 +21,23 @@ mod between;
 mod catalog;
 mod compact;
 mod compare;
+mod conversation;
 mod copy;
 mod delete;
+mod edit;
 mod error;
+mod follow;
+mod fork;
 mod import;
 mod local;
 mod progress;
 mod restore;
 mod retry;
+mod row;
 mod show;
 mod spools;
 mod stored;
+mod subagents;
 mod verify;
 
 #[cfg(test)]
@@ -39,16 +46,22 @@ mod faults;
 mod fixture;
 
 pub use between::{Between, BetweenReport, BetweenState, StreamBetween, compare};
-pub use catalog::{SessionRow, find, list};
+pub use catalog::{Listing, SessionRow, find, info, list, list_page};
 pub use compact::{CompactReport, compact};
+pub use conversation::{Conversation, MessageKind, Parents, SessionMessage, conversation};
 pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
+pub(crate) use edit::{rename, stored_end, tag};
 pub use error::{Failure, SessionError, StreamError};
+pub use follow::{Follow, News, follow};
+pub(crate) use fork::ForkRows;
+pub use fork::{Fork, Forked};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};
 pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
 pub use spools::{SpoolCheck, SpoolsReport, check_spools};
+pub use subagents::{Subagent, subagent, subagents};
 pub use verify::{LocalState, StoredState, StreamCheck, Verify, VerifyReport, VerifyTotals, verify};
 
 /// How many streams, or sessions, are worked on side by side.

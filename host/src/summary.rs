@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::transcript::members::{self, each_member};
 use entry::Entry;
+pub(crate) use prompt::is_space;
 
 /// The most bytes that one text of a summary holds; longer ones are cut. Whatever an entry says, a listing stays small.
 const MAX_TEXT: usize = 16 << 10;
@@ -167,6 +168,15 @@ impl Fold {
         }
     }
 
+    /// What was asked first; the first slash command where nothing else was.
+    pub(crate) fn first_prompt(&self) -> Option<&str> {
+        let found = match self.first_prompt_locked {
+            true => &self.texts.first_prompt,
+            false => &self.texts.command_fallback,
+        };
+        found.as_deref().filter(|text| !text.is_empty())
+    }
+
     /// What a listing shows; none for a sidechain, and where there is nothing to show.
     pub fn info(&self) -> Option<SessionInfo> {
         if self.is_sidechain == Some(true) {
@@ -174,10 +184,7 @@ impl Fold {
         }
         let texts = &self.texts;
         let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let first_prompt = match self.first_prompt_locked {
-            true => some(&texts.first_prompt),
-            false => some(&texts.command_fallback),
-        };
+        let first_prompt = self.first_prompt().map(str::to_owned);
         let custom_title = some(&texts.custom_title).or_else(|| some(&texts.ai_title));
         let summary = custom_title
             .clone()

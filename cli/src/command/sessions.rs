@@ -1,5 +1,5 @@
 use clap::Args;
-use mirrorbox::session::{self, SessionRow};
+use mirrorbox::session::{self, Listing, SessionRow};
 use serde::Serialize;
 
 use super::Context;
@@ -14,6 +14,9 @@ pub(crate) struct Sessions {
     /// Only this project
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     project: Option<String>,
+    /// So many at most
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
     #[command(flatten)]
     source: Source,
 }
@@ -28,8 +31,13 @@ struct Document<'a> {
 impl Sessions {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         let destinations = Destinations::open(&context.config()?, self.source.from.as_deref()).await?;
+        let what = Listing {
+            project: self.project,
+            limit: self.limit,
+            ..Listing::default()
+        };
         let answer = destinations
-            .first(async |store| session::list(store, self.project.as_deref()).await)
+            .first(async |store| session::list_page(store, &what).await)
             .await?;
         destinations.close().await;
         if context.output.is_json() {
@@ -51,16 +59,24 @@ impl Sessions {
 }
 
 fn table(rows: &[SessionRow]) -> Table {
-    let mut table = Table::new(&["SESSION", "MODIFIED", "ABOUT", "PROJECT"]);
+    let mut table = Table::new(&["SESSION", "MODIFIED", "TAG", "ABOUT", "PROJECT"]);
     for row in rows {
         table.row([
             left(cut(&row.session, 48)),
             left(instant(row.modified)),
+            left(cut(tag(row), 16)),
             left(cut(&about(row), 50)),
             left(cut(&row.project, 60)),
         ]);
     }
     table
+}
+
+fn tag(row: &SessionRow) -> &str {
+    row.info
+        .as_ref()
+        .and_then(|info| info.tag.as_deref())
+        .unwrap_or_default()
 }
 
 fn about(row: &SessionRow) -> String {
@@ -77,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    fn row(session: &str, summary: Option<&str>) -> SessionRow {
+    fn row(session: &str, summary: Option<&str>, tag: Option<&str>) -> SessionRow {
         SessionRow {
             project: "-srv-app".into(),
             session: session.into(),
@@ -89,7 +105,7 @@ mod tests {
                 first_prompt: None,
                 git_branch: None,
                 cwd: None,
-                tag: None,
+                tag: tag.map(str::to_owned),
                 created_at: None,
             }),
             error: None,
@@ -98,12 +114,12 @@ mod tests {
 
     #[test]
     fn each_session_is_one_line() {
-        let table = table(&[row("abc", Some("List\nthe files")), row("d", None)]).to_string();
+        let rows = [row("abc", Some("List\nthe files"), Some("later")), row("d", None, None)];
         assert_eq!(
-            table,
-            "SESSION  MODIFIED              ABOUT              PROJECT\n\
-             abc      2026-05-01T10:00:00Z  List the files     -srv-app\n\
-             d        2026-05-01T10:00:00Z  (nothing to show)  -srv-app"
+            table(&rows).to_string(),
+            "SESSION  MODIFIED              TAG    ABOUT              PROJECT\n\
+             abc      2026-05-01T10:00:00Z  later  List the files     -srv-app\n\
+             d        2026-05-01T10:00:00Z         (nothing to show)  -srv-app"
         );
     }
 }

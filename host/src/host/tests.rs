@@ -2,7 +2,7 @@ mod delivery;
 mod dropped;
 mod events;
 mod executors;
-mod fixture;
+pub(super) mod fixture;
 mod keeping;
 mod names;
 mod notes;

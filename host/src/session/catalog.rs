@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
@@ -7,15 +8,29 @@ use super::SessionError;
 use super::retry::retrying;
 use super::stored::{PayloadLines, Stored};
 use crate::key::SessionKey;
-use crate::store::{LoadError, Page, Store, StoreError, StoredSession};
+use crate::store::{LoadError, Page, Store, StoreError, StoredSession, Summary};
 use crate::summary::{Fold, SessionInfo};
 
 /// How many items a listing call asks for.
 const PAGE: u32 = 1000;
 
-/// How many summaries are rebuilt side by side, each from one stream: what they hold at a time, a page each, stays
-/// small beside what a command may use.
-const REBUILT_SIDE_BY_SIDE: usize = 8;
+/// How many summaries are rebuilt side by side, each from one stream, and how much each asks for at a time: what they
+/// hold together stays small beside what a command may use.
+const REBUILT_SIDE_BY_SIDE: usize = 16;
+const REBUILT_FROM: u32 = 1 << 20;
+
+/// Which stored sessions to list; all by default.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Only this project's.
+    pub project: Option<String>,
+    /// Only those that have something to show: no side chains, and none that are empty.
+    pub shown_only: bool,
+    /// So many of the newest are passed over.
+    pub offset: usize,
+    /// So many at most.
+    pub limit: Option<usize>,
+}
 
 /// A stored session, for a list.
 #[derive(Clone, Debug, Serialize)]
@@ -40,16 +55,49 @@ pub struct SessionRow {
 /// A summary that is missing or does not reach the end is made anew from the transcript. A transcript that cannot be
 /// read costs its own row's summary only.
 pub async fn list(store: Arc<dyn Store>, project: Option<&str>) -> Result<Vec<SessionRow>, SessionError> {
-    let mut rows: Vec<_> = stream::iter(all(&*store, project).await?)
-        .map(|(project, session)| row(store.clone(), project, session))
-        .buffer_unordered(REBUILT_SIDE_BY_SIDE)
+    let all = Listing {
+        project: project.map(str::to_owned),
+        ..Listing::default()
+    };
+    list_page(store, &all).await
+}
+
+/// Some of the stored sessions, newest first. Transcripts are read for what is on the page only: a session of which
+/// only its transcript tells that there is nothing to show makes the page shorter.
+pub async fn list_page(store: Arc<dyn Store>, what: &Listing) -> Result<Vec<SessionRow>, SessionError> {
+    let mut found: Vec<_> = all(&*store, what.project.as_deref())
+        .await?
+        .into_iter()
+        .map(Found::new)
+        .filter(|found| !(what.shown_only && found.is_hidden()))
+        .collect();
+    found.sort_by(Found::newest_first);
+    let page = found
+        .into_iter()
+        .skip(what.offset)
+        .take(what.limit.unwrap_or(usize::MAX));
+    let rows: Vec<_> = stream::iter(page)
+        .map(|found| found.into_row(store.clone()))
+        .buffered(REBUILT_SIDE_BY_SIDE)
         .collect()
         .await;
-    rows.sort_by(|a, b| {
-        let newest_first = b.modified.cmp(&a.modified);
-        newest_first.then_with(|| (&a.project, &a.session).cmp(&(&b.project, &b.session)))
-    });
-    Ok(rows)
+    let is_shown = |row: &SessionRow| !what.shown_only || row.info.is_some() || row.error.is_some();
+    Ok(rows.into_iter().filter(is_shown).collect())
+}
+
+/// One session as a list shows it; none where its main transcript is not stored.
+pub async fn info(store: Arc<dyn Store>, session: &SessionKey) -> Result<Option<SessionRow>, SessionError> {
+    require_listing(&*store)?;
+    let (project, id) = (session.project_key(), session.session_id());
+    let found = retrying(async || store.find_session(project, id).await)
+        .await
+        .map_err(SessionError::store("look for the session"))?;
+    match found {
+        Some(found) => Ok(Some(
+            Found::new((project.to_owned(), found)).into_row(store.clone()).await,
+        )),
+        None => Ok(None),
+    }
 }
 
 /// The main key of the session that has this id, or the only one whose id begins so; in one project, or in any.
@@ -95,27 +143,59 @@ async fn with_id(store: &dyn Store, projects: &[String], id: &str) -> Result<Vec
     Ok(found)
 }
 
-async fn row(store: Arc<dyn Store>, project: String, session: StoredSession) -> SessionRow {
-    let fresh = session
-        .summary
-        .as_ref()
-        .filter(|summary| summary.through >= session.last)
-        .and_then(|summary| Fold::from_json(&summary.json).ok());
-    let folded = match fresh {
-        Some(fold) => Ok(fold),
-        None => rebuild(store, &project, &session.session_id).await,
-    };
-    let (info, error) = match folded {
-        Ok(fold) => (fold.info(), None),
-        Err(error) => (None, Some(error)),
-    };
-    SessionRow {
-        project,
-        session: session.session_id,
-        modified: session.modified,
-        last: session.last,
-        info,
-        error,
+/// A session that a store lists.
+struct Found {
+    project: String,
+    session: StoredSession,
+    /// What its summary says; none where it has none that reaches the end.
+    fresh: Option<Fold>,
+}
+
+impl Found {
+    fn new((project, session): (String, StoredSession)) -> Self {
+        let reaches_the_end = |summary: &&Summary| summary.through >= session.last;
+        let summary = session.summary.as_ref().filter(reaches_the_end);
+        let fresh = summary.and_then(|summary| Fold::from_json(&summary.json).ok());
+        Self {
+            project,
+            session,
+            fresh,
+        }
+    }
+
+    /// Whether it is known already that there is nothing to show.
+    fn is_hidden(&self) -> bool {
+        self.fresh.as_ref().is_some_and(|fold| fold.info().is_none())
+    }
+
+    fn newest_first(&self, other: &Self) -> Ordering {
+        let place = |found: &Self| (found.project.clone(), found.session.session_id.clone());
+        let newest_first = other.session.modified.cmp(&self.session.modified);
+        newest_first.then_with(|| place(self).cmp(&place(other)))
+    }
+
+    async fn into_row(self, store: Arc<dyn Store>) -> SessionRow {
+        let Self {
+            project,
+            session,
+            fresh,
+        } = self;
+        let folded = match fresh {
+            Some(fold) => Ok(fold),
+            None => rebuild(store, &project, &session.session_id).await,
+        };
+        let (info, error) = match folded {
+            Ok(fold) => (fold.info(), None),
+            Err(error) => (None, Some(error)),
+        };
+        SessionRow {
+            project,
+            session: session.session_id,
+            modified: session.modified,
+            last: session.last,
+            info,
+            error,
+        }
     }
 }
 
@@ -123,7 +203,7 @@ async fn rebuild(store: Arc<dyn Store>, project: &str, session: &str) -> Result<
     let mut fold = Fold::new();
     // `all` leaves out what cannot be a key.
     if let Ok(key) = SessionKey::main(project, session) {
-        let mut stored = Stored::new(store, key, None);
+        let mut stored = Stored::in_pages(store, key, REBUILT_FROM);
         while let Some(batch) = stored.next().await? {
             PayloadLines::new(batch.payload).for_each(|line| fold.fold(&line));
         }

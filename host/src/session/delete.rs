@@ -109,12 +109,16 @@ async fn delete_stream(store: &dyn Store, key: &SessionKey) -> Result<Deleted, S
     }
 }
 
-async fn end(store: &dyn Store, key: &SessionKey) -> Result<Option<Position>, StoreError> {
+pub(super) async fn end(store: &dyn Store, key: &SessionKey) -> Result<Option<Position>, StoreError> {
     retrying(async || store.end(key).await).await
 }
 
 /// The last batch, if it is a tombstone.
-async fn tombstone_at(store: &dyn Store, key: &SessionKey, last: Position) -> Result<Option<Batch>, StreamError> {
+pub(super) async fn tombstone_at(
+    store: &dyn Store,
+    key: &SessionKey,
+    last: Position,
+) -> Result<Option<Batch>, StreamError> {
     let load = async || store.load(key, last.number.saturating_sub(1), 1).await;
     match retrying(load).await {
         Ok(batches) => Ok(batches

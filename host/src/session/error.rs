@@ -45,6 +45,34 @@ pub enum SessionError {
         /// What fits.
         candidates: Vec<SessionKey>,
     },
+    /// No subagent of the session has this id.
+    #[error("{session} has no subagent `{id}`")]
+    NoSubagent {
+        /// The session.
+        session: SessionKey,
+        /// What was asked for.
+        id: String,
+    },
+    /// A title or a tag says nothing.
+    #[error("a {of} must say something: it is empty, or nothing of it can be shown")]
+    Empty {
+        /// A title or a tag.
+        of: &'static str,
+    },
+    /// A session that was to be forked holds no messages.
+    #[error("{session} has no messages to fork")]
+    NothingToFork {
+        /// The session.
+        session: SessionKey,
+    },
+    /// A message that was asked for is not there.
+    #[error("{session} has no message `{uuid}` (`show --json` prints each with its uuid)")]
+    NoMessage {
+        /// The session.
+        session: SessionKey,
+        /// What was asked for.
+        uuid: String,
+    },
     /// A session that was asked for is not among the local files.
     #[error("no session `{id}` in {}", projects_dir.display())]
     NotLocal {
@@ -81,6 +109,9 @@ pub enum SessionError {
     /// Reading a stored stream failed.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// One stream could not be worked on.
+    #[error(transparent)]
+    Stream(Box<StreamError>),
 }
 
 impl SessionError {
@@ -94,6 +125,7 @@ impl SessionError {
         match self {
             Self::Store { source, .. } => source.can_retry(),
             Self::Load(error) => error.can_retry(),
+            Self::Stream(error) => error.can_retry(),
             _ => false,
         }
     }

@@ -51,6 +51,14 @@ impl Stored {
         }
     }
 
+    /// Reads from the beginning, asking for so many bytes at a time.
+    pub(super) fn in_pages(store: Arc<dyn Store>, key: SessionKey, bytes: u32) -> Self {
+        Self {
+            reader: Reader::new(store, key).in_pages(bytes),
+            seen: Seen::default(),
+        }
+    }
+
     pub(super) fn seen(&self) -> Seen {
         self.seen
     }
@@ -116,6 +124,11 @@ pub(super) struct PayloadLines {
 impl PayloadLines {
     pub(super) fn new(payload: Bytes) -> Self {
         Self { rest: payload }
+    }
+
+    /// Whether there are none left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::{Batch, Chain, Kind, Position, Store, StoreError};
 use crate::key::SessionKey;
 
-/// How much payload one call asks for: enough to keep a backend busy, little enough to stay flat.
+/// How much payload one call asks for unless told otherwise: enough to keep a backend busy, little enough to stay flat.
 const PAGE: u32 = 4 << 20;
 
 /// Reads one stream, batch by batch, and lets nothing through that is not what was written.
@@ -13,13 +13,14 @@ const PAGE: u32 = 4 << 20;
 /// where the store lists sessions) an end that lies before what the session's summary saw: each is a [`LoadError`] that
 /// names the range. A subpath that lost its very tail cannot be told without knowing where it ended.
 ///
-/// Memory: one page, 4 MiB or the largest single batch.
+/// Memory: one page, 4 MiB ([`Reader::in_pages`]) or the largest single batch.
 #[derive(Debug)]
 pub struct Reader {
     store: Arc<dyn Store>,
     key: SessionKey,
     chain: Chain,
     page: VecDeque<Batch>,
+    page_bytes: u32,
     end: End,
 }
 
@@ -132,6 +133,7 @@ impl Reader {
             store,
             key,
             page: VecDeque::new(),
+            page_bytes: PAGE,
             end: End::Unknown,
         }
     }
@@ -141,6 +143,14 @@ impl Reader {
         Self {
             chain: Chain::at(&key, position),
             ..Self::new(store, key)
+        }
+    }
+
+    /// Asks for so many bytes at a time.
+    pub fn in_pages(self, bytes: u32) -> Self {
+        Self {
+            page_bytes: bytes,
+            ..self
         }
     }
 
@@ -179,7 +189,7 @@ impl Reader {
             }
         };
         let after = self.chain.number();
-        let loaded = self.store.load(&self.key, after, PAGE).await;
+        let loaded = self.store.load(&self.key, after, self.page_bytes).await;
         self.page = loaded.map_err(|source| self.failed(source))?.into();
         if !self.page.is_empty() {
             return Ok(true);

@@ -99,7 +99,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// White space as the agent's SDK trims it: Unicode's, and the four separators of ASCII.
-fn is_space(char: char) -> bool {
+pub(crate) fn is_space(char: char) -> bool {
     char.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&char)
 }
 

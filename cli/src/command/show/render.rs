@@ -10,14 +10,14 @@ const WIDTH: usize = 400;
 
 /// How a conversation looks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
+pub(in crate::command) struct Style {
     /// Nothing is cut, and thinking and the runtime's own notes are shown.
-    pub(super) full: bool,
+    pub(in crate::command) full: bool,
 }
 
 impl Style {
     /// One entry as text that ends without a line feed; none for what is not part of the conversation.
-    pub(super) fn render(self, message: &Message) -> Option<String> {
+    pub(in crate::command) fn render(self, message: &Message) -> Option<String> {
         match message {
             Message::Said { is_meta: true, .. } if !self.full => None,
             Message::Said {

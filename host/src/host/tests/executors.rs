@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use super::fixture::{DEADLINE, Switched, host, key, line, lines, stored};
 use crate::block_on::block_on;
 use crate::host::Host;
+use crate::session::Listing;
 
 /// Everything that a program does with a host.
 async fn use_it(host: Host) {
@@ -17,8 +18,8 @@ async fn use_it(host: Host) {
     transcript.append(&[line(3)]).await.unwrap();
     transcript.turn_ended();
     assert!(transcript.flush(DEADLINE).await.unwrap().is_empty());
-    let (name, rows) = host.sessions("project").await.unwrap();
-    assert_eq!((name.as_str(), rows.len()), ("memory", 1));
+    let rows = host.sessions("project").list(&Listing::default()).await.unwrap();
+    assert_eq!((rows.len(), rows[0].session.as_str()), (1, "a"));
     host.transcript(key("b")).append(&[line(1)]).await.unwrap();
     host.delete(&key("a")).await.unwrap();
     transcript.append(&[line(4)]).await.unwrap();

@@ -13,33 +13,33 @@ use crate::mirror::DestinationOptions;
 use crate::store::{Batch, MemoryStore, Page, Position, Reader, Store, StoreError, StoreInfo, StoredSession, Summary};
 
 /// Long enough for a machine that has better things to do.
-pub(super) const DEADLINE: Duration = Duration::from_secs(120);
+pub(in crate::host) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A store in memory that can be away.
 #[derive(Debug, Default)]
-pub(super) struct Switched {
-    pub(super) inside: Arc<MemoryStore>,
+pub(in crate::host) struct Switched {
+    pub(in crate::host) inside: Arc<MemoryStore>,
     away: watch::Sender<bool>,
     refused: watch::Sender<u64>,
 }
 
 impl Switched {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::host) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    pub(super) fn away() -> Arc<Self> {
+    pub(in crate::host) fn away() -> Arc<Self> {
         let store = Self::new();
         store.set_away(true);
         store
     }
 
-    pub(super) fn set_away(&self, away: bool) {
+    pub(in crate::host) fn set_away(&self, away: bool) {
         self.away.send_replace(away);
     }
 
     /// Waits until a call was refused.
-    pub(super) fn refused(&self) {
+    pub(in crate::host) fn refused(&self) {
         let mut refused = self.refused.subscribe();
         block_on(async { drop(refused.wait_for(|refused| *refused > 0).await) });
     }
@@ -116,30 +116,30 @@ impl Store for Switched {
 }
 
 /// A host with one destination, `memory`, that is brought everything at once.
-pub(super) fn builder(state: &Path, store: Arc<dyn Store>) -> HostBuilder {
+pub(in crate::host) fn builder(state: &Path, store: Arc<dyn Store>) -> HostBuilder {
     let mut options = DestinationOptions::default();
     options.mirror.flush = Flush::Eager;
     Host::builder(state).store_with("memory", store, options)
 }
 
-pub(super) fn host(state: &Path, store: Arc<dyn Store>) -> Host {
+pub(in crate::host) fn host(state: &Path, store: Arc<dyn Store>) -> Host {
     builder(state, store).build_blocking().unwrap()
 }
 
-pub(super) fn key(session: &str) -> SessionKey {
+pub(in crate::host) fn key(session: &str) -> SessionKey {
     SessionKey::main("project", session).unwrap()
 }
 
-pub(super) fn line(number: u32) -> Vec<u8> {
+pub(in crate::host) fn line(number: u32) -> Vec<u8> {
     format!("{{\"timestamp\":\"2026-05-01T10:00:00Z\",\"n\":{number}}}").into_bytes()
 }
 
-pub(super) fn lines(numbers: std::ops::RangeInclusive<u32>) -> Vec<String> {
+pub(in crate::host) fn lines(numbers: std::ops::RangeInclusive<u32>) -> Vec<String> {
     numbers.map(|number| String::from_utf8(line(number)).unwrap()).collect()
 }
 
 /// The lines of a stored stream, verified.
-pub(super) fn stored(store: &Arc<MemoryStore>, session: &str) -> Vec<String> {
+pub(in crate::host) fn stored(store: &Arc<MemoryStore>, session: &str) -> Vec<String> {
     let mut reader = Reader::new(store.clone(), key(session));
     let mut lines = Vec::new();
     while let Some(batch) = block_on(reader.next()).unwrap() {

@@ -24,4 +24,6 @@ mod network;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod story;

@@ -1,0 +1,71 @@
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::super::row::{Kind, Row, member};
+use crate::transcript::members::string;
+
+/// A message of a conversation, in the words of the agent's own SDK.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionMessage {
+    /// Who speaks.
+    #[serde(rename = "type")]
+    pub kind: MessageKind,
+    /// The entry's uuid.
+    pub uuid: String,
+    /// The session that the entry names; empty where it names none.
+    pub session_id: String,
+    /// What the API was sent or has answered: JSON, as it is written there.
+    pub message: Option<Box<RawValue>>,
+    /// Which call this conversation belongs to.
+    #[serde(flatten)]
+    pub parents: Parents,
+}
+
+/// Who speaks in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageKind {
+    /// The person, or what answers for tools.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// What started a subagent, as its metadata says; nothing for a main transcript.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Parents {
+    /// The tool call that started the subagent.
+    pub parent_tool_use_id: Option<String>,
+    /// The subagent that made that call, if it was one.
+    pub parent_agent_id: Option<String>,
+}
+
+impl SessionMessage {
+    /// Reads the line of an entry that is a message.
+    pub(super) fn read(line: &[u8], parents: &Parents) -> Self {
+        let row = Row::read(line).unwrap_or_default();
+        let (kind, uuid) = row.link().unwrap_or((Kind::User, "".into()));
+        Self {
+            kind: match kind {
+                Kind::Assistant => MessageKind::Assistant,
+                _ => MessageKind::User,
+            },
+            uuid: uuid.into_owned(),
+            session_id: string(row.session).unwrap_or_default().into_owned(),
+            message: RawValue::from_string(row.message.to_owned()).ok(),
+            parents: parents.clone(),
+        }
+    }
+}
+
+impl Parents {
+    /// Reads the line of a metadata entry.
+    pub(super) fn read(line: &[u8]) -> Self {
+        let text = std::str::from_utf8(line).unwrap_or_default().trim_end();
+        let id = |name| string(member(text, name)).map(|id| id.into_owned());
+        Self {
+            parent_tool_use_id: id("toolUseId"),
+            parent_agent_id: id("parentAgentId"),
+        }
+    }
+}
