@@ -25,12 +25,14 @@ mod delete;
 mod error;
 mod import;
 mod local;
+mod materialise;
 mod progress;
 mod restore;
 mod retry;
 mod show;
 mod spools;
 mod stored;
+mod tasks;
 mod verify;
 
 #[cfg(test)]
@@ -45,17 +47,19 @@ pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
 pub use error::{Failure, SessionError, StreamError};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
+pub use materialise::{AgentHome, Materialised, materialise};
 pub use progress::{OnProgress, Progress, silent};
-pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};
+pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, StreamEnd, restore};
 pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
 pub use spools::{SpoolCheck, SpoolsReport, check_spools};
+pub use tasks::{Bound, TASKS, bound, task_key};
 pub use verify::{LocalState, StoredState, StreamCheck, Verify, VerifyReport, VerifyTotals, verify};
 
 /// How many streams, or sessions, are worked on side by side.
 const SIDE_BY_SIDE: usize = 4;
 
 /// Runs what blocks on a thread of its own. A panic there is a panic here.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     joined(tokio::task::spawn_blocking(work)).await
 }
 

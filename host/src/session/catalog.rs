@@ -3,9 +3,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use serde::{Serialize, Serializer};
 
-use super::SessionError;
 use super::retry::retrying;
 use super::stored::{PayloadLines, Stored};
+use super::{SessionError, TASKS};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Page, Store, StoreError, StoredSession};
 use crate::summary::{Fold, SessionInfo};
@@ -35,12 +35,14 @@ pub struct SessionRow {
     pub error: Option<LoadError>,
 }
 
-/// The stored sessions, newest first; of one project, or of all.
+/// The stored sessions, newest first; of one project, or of all but that of the tasks ([`super::TASKS`]).
 ///
 /// A summary that is missing or does not reach the end is made anew from the transcript. A transcript that cannot be
 /// read costs its own row's summary only.
 pub async fn list(store: Arc<dyn Store>, project: Option<&str>) -> Result<Vec<SessionRow>, SessionError> {
-    let mut rows: Vec<_> = stream::iter(all(&*store, project).await?)
+    let mut found = all(&*store, project).await?;
+    found.retain(|(of, _)| project.is_some() || of != TASKS);
+    let mut rows: Vec<_> = stream::iter(found)
         .map(|(project, session)| row(store.clone(), project, session))
         .buffer_unordered(REBUILT_SIDE_BY_SIDE)
         .collect()

@@ -81,6 +81,14 @@ pub enum SessionError {
     /// Reading a stored stream failed.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The session could not be written out.
+    #[error("cannot bring back {stream}: {source}")]
+    NotRestored {
+        /// Which stream failed.
+        stream: String,
+        /// Why.
+        source: Box<StreamError>,
+    },
 }
 
 impl SessionError {
@@ -94,6 +102,7 @@ impl SessionError {
         match self {
             Self::Store { source, .. } => source.can_retry(),
             Self::Load(error) => error.can_retry(),
+            Self::NotRestored { source, .. } => source.can_retry(),
             _ => false,
         }
     }
