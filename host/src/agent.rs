@@ -32,6 +32,7 @@ mod trail;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use bytes::Bytes;
 pub use error::AgentError;
 pub use event::{AgentEvent, OnEvent, Tally};
 pub use leftover::Leftovers;

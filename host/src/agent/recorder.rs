@@ -31,6 +31,8 @@ pub(super) struct Recorder<'a> {
 struct Copy {
     /// Entries that are in the spool and that were not met in the agent's file yet.
     spooled: Spooled,
+    /// Entries that were taken from the file before their frames came.
+    ahead: Spooled,
     /// How far the file was read; none where it was not.
     read_to: Option<u64>,
     /// Entries of the file before that place that the spool has not taken yet.
@@ -73,10 +75,6 @@ impl<'a> Recorder<'a> {
         &mut self.trail
     }
 
-    pub(super) fn tally(&self) -> Tally {
-        self.tally
-    }
-
     /// Takes a frame: its entries are in the spool when this returns, unless the disk refused them.
     pub(super) async fn take(&mut self, frame: &[u8]) {
         let Some(Frame { file, entries }) = frame::parse(frame) else {
@@ -97,12 +95,17 @@ impl<'a> Recorder<'a> {
         if self.copies.entry(key.clone()).or_default().is_behind {
             let folder = self.trail.place().folder_of(&key).to_owned();
             self.catch_up(&folder, key.session_id()).await;
+        }
+        let copy = self.copies.entry(key.clone()).or_default();
+        let mut new = entries;
+        new.retain(|entry| !copy.ahead.take(entry.as_bytes()));
+        if copy.is_behind {
             return;
         }
-        match self.append(&key, &entries).await {
+        match self.append(&key, &new).await {
             Ok(()) => {
                 let copy = self.copies.entry(key).or_default();
-                entries.iter().for_each(|entry| copy.spooled.add(entry.as_bytes()));
+                new.iter().for_each(|entry| copy.spooled.add(entry.as_bytes()));
             }
             Err(error) => self.fell_behind(&key, &error),
         }

@@ -82,14 +82,14 @@ impl Trail {
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            match fs::read(dir.join(RECORD)) {
-                Ok(bytes) => left.push(Self {
-                    record: serde_json::from_slice(&bytes).map_err(io::Error::other)?,
+            match record(&dir) {
+                Ok(Some(record)) => left.push(Self {
                     dir,
+                    record,
                     _lock: lock,
                 }),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => fs::remove_dir_all(&dir)?,
-                Err(error) => return Err(error),
+                Ok(None) => fs::remove_dir_all(&dir)?,
+                Err(error) => tracing::warn!("{} is left alone: {error}", dir.display()),
             }
         }
         Ok(left)
@@ -186,6 +186,15 @@ impl Trail {
         file.write_all(&serde_json::to_vec(&self.record).map_err(io::Error::other)?)?;
         file.sync_all()?;
         fs::rename(new, self.dir.join(RECORD))
+    }
+}
+
+/// What a run wrote down; none where it had not begun to.
+fn record(dir: &Path) -> io::Result<Option<Record>> {
+    match fs::read(dir.join(RECORD)) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -37,6 +37,12 @@ pub enum SessionError {
         /// What was asked for.
         id: String,
     },
+    /// A project has no session that an agent can go on with.
+    #[error("project `{project}` has no stored session to go on with (list them with `sessions`)")]
+    NothingIn {
+        /// The project key.
+        project: String,
+    },
     /// Several stored sessions fit.
     #[error("`{id}` fits {} sessions; give more of the id, or the project: {}", candidates.len(), some(candidates))]
     Ambiguous {

@@ -1,5 +1,6 @@
 //! What the agent's files hold beyond the spool.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,8 +57,13 @@ impl Recorder<'_> {
             }
         };
         let mut is_whole = true;
-        for file in files {
-            is_whole &= self.catch_up_file(folder, &file).await;
+        for file in &files {
+            is_whole &= self.catch_up_file(folder, file).await;
+        }
+        // Where there is no file, frames are all that there is.
+        let with_file: HashSet<_> = files.iter().filter_map(|file| self.named(folder, file)).collect();
+        for (key, copy) in self.copies.iter_mut().filter(|(key, _)| key.session_id() == session) {
+            copy.is_behind &= with_file.iter().any(|(_, of_file)| of_file == key);
         }
         is_whole
     }
@@ -144,6 +150,9 @@ impl Recorder<'_> {
             if appended.is_err() {
                 copy.waiting = block;
                 return (rest, appended);
+            }
+            if !self.follows {
+                block.iter().for_each(|line| copy.ahead.add(line));
             }
             let read;
             (rest, read) = blocking(move || {
