@@ -11,7 +11,7 @@ use super::spooled::Spooled;
 use super::trail::Trail;
 use crate::host::{AppendFailed, Host};
 use crate::key::SessionKey;
-use crate::spool::Base;
+use crate::spool::{AppendError, Base};
 
 /// The one who knows what of a run is in the spool.
 pub(super) struct Recorder<'a> {
@@ -170,8 +170,11 @@ impl<'a> Recorder<'a> {
         }
         let transcript = self.host.transcript(key.clone());
         if let Some(base) = self.bases.get(key) {
-            transcript.begin(base.clone()).await?;
-            self.bases.remove(key);
+            match transcript.begin(base.clone()).await {
+                // It has where rows of an earlier run were picked up, which come before these.
+                Ok(()) | Err(AppendError::Begun { .. }) => drop(self.bases.remove(key)),
+                Err(error) => return Err(error.into()),
+            }
         }
         match transcript.append(entries).await {
             // It is on disk, which is all that is asked here.

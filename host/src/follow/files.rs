@@ -80,10 +80,12 @@ fn name_of(entry: &DirEntry) -> Option<String> {
 }
 
 fn file(entry: &DirEntry, path: String) -> Option<TranscriptFile> {
-    let kind = match () {
-        () if path.ends_with(".jsonl") => FileKind::Transcript,
-        () if path.ends_with(".meta.json") => FileKind::Sidecar,
-        () => return None,
+    let kind = if path.ends_with(".jsonl") {
+        FileKind::Transcript
+    } else if path.ends_with(".meta.json") {
+        FileKind::Sidecar
+    } else {
+        return None;
     };
     // Gone meanwhile: nothing to read.
     let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;

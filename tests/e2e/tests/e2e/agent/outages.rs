@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mirrorbox_e2e::{Claude, Installation, Machine, Mirrored, Running};
+use mirrorbox_e2e::{Claude, Installation, Machine, Mirrored, Running, adapter};
 
 /// A machine with the destinations `fs` and `faulty`.
 fn machine(dir: &std::path::Path, mirrored: &Mirrored) -> Machine {
@@ -19,6 +19,18 @@ fn only_faulty(mirrored: &Mirrored) {
     for file in ["fs.wasm", "fs.toml"] {
         fs::remove_file(mirrored.config().join("adapters").join(file)).unwrap();
     }
+}
+
+/// The faulty destination lists nothing, but stores as the fs adapter does, which takes its place.
+fn read_by_fs(mirrored: &Mirrored) {
+    let adapters = mirrored.config().join("adapters");
+    for file in ["faulty.wasm", "faulty.toml"] {
+        fs::remove_file(adapters.join(file)).unwrap();
+    }
+    let [_, folder] = mirrored.folders();
+    let manifest = format!("[grants]\ndirs = [{{ host = {folder:?}, guest = \"/data\" }}]\n");
+    fs::write(adapters.join("fs.toml"), manifest).unwrap();
+    fs::copy(adapter("fs"), adapters.join("fs.wasm")).unwrap();
 }
 
 #[test]
