@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod rename;
 mod restore;
+mod run;
 mod sessions;
 mod show;
 mod status;
@@ -30,6 +31,7 @@ use crate::paths;
 pub(crate) enum Command {
     Init(init::Init),
     Adapters(adapters::Adapters),
+    Run(run::Run),
     Import(import::Import),
     Status(status::Status),
     Drain(drain::Drain),
@@ -44,6 +46,13 @@ pub(crate) enum Command {
     Copy(copy::Copy),
     Delete(delete::Delete),
     Compact(compact::Compact),
+}
+
+impl Command {
+    /// Whether it deals with signals itself. Others are dropped where they stand.
+    pub(crate) fn handles_signals(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
 }
 
 /// What every command gets.
@@ -67,6 +76,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let exit = match command {
         Command::Init(init) => init.run(&mut context)?,
         Command::Adapters(adapters) => adapters.run(&mut context).await?,
+        Command::Run(run) => run.run(&context).await?,
         Command::Import(import) => import.run(&mut context).await?,
         Command::Status(status) => status.run(&mut context)?,
         Command::Drain(drain) => drain.run(&mut context).await?,

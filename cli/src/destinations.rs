@@ -88,7 +88,9 @@ impl Destinations {
                     let name = name.to_owned();
                     return Ok(Answer { name, store, value });
                 }
-                Err(error @ SessionError::NotFound { .. }) => problems.unknown(name, error.into()),
+                Err(error @ (SessionError::NotFound { .. } | SessionError::NothingIn { .. })) => {
+                    problems.unknown(name, error.into())
+                }
                 Err(
                     error @ (SessionError::Store { .. } | SessionError::Unsupported { .. } | SessionError::Load(_)),
                 ) => {

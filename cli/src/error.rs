@@ -1,6 +1,7 @@
 use std::fmt;
 
 use mirrorbox::adapter::AdapterError;
+use mirrorbox::agent::AgentError;
 use mirrorbox::config::ConfigError;
 use mirrorbox::host::{HostError, SessionsError};
 use mirrorbox::session::SessionError;
@@ -20,6 +21,8 @@ pub(crate) enum Exit {
     Undelivered,
     /// By the user.
     Interrupted,
+    /// As the agent that was run did.
+    Agent(u8),
 }
 
 impl Exit {
@@ -30,6 +33,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Undelivered => 3,
             Self::Interrupted => 130,
+            Self::Agent(code) => code,
         }
     }
 }
@@ -110,6 +114,19 @@ impl From<HostError> for CliError {
         match error {
             HostError::Engine(error) => error.into(),
             HostError::Name(_) => Self::usage(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<AgentError> for CliError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Session(error) => error.into(),
+            AgentError::Spool(error) => error.into(),
+            AgentError::NoCommand | AgentError::ChosenTwice { .. } | AgentError::NoHome | AgentError::Followed => {
+                Self::usage(error.to_string())
+            }
             _ => Self::failed(error.to_string()),
         }
     }

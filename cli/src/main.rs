@@ -28,9 +28,10 @@ fn main() -> ExitCode {
 
 /// Runs the command. Interrupted, it is dropped where it stands: what is half done takes itself back.
 async fn until_interrupted(arguments: Arguments) -> Exit {
+    let handles_signals = arguments.command.handles_signals();
     tokio::select! {
         done = command::run(arguments) => done.unwrap_or_else(|error| error::report(&error)),
-        Ok(()) = tokio::signal::ctrl_c() => {
+        Ok(()) = tokio::signal::ctrl_c(), if !handles_signals => {
             output::say("interrupted");
             Exit::Interrupted
         }

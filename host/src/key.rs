@@ -104,6 +104,14 @@ impl SessionKey {
         })
     }
 
+    /// The same transcript in another project, whose key must be one: a part of another key, say.
+    pub(crate) fn in_project(&self, project: &str) -> Self {
+        Self {
+            project: project.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The main transcript of this key's session.
     pub fn to_main(&self) -> Self {
         Self {

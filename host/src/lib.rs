@@ -17,15 +17,20 @@
 //! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
+//! | `agent` | runs an agent's command and mirrors what it writes |
 //! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 
 #![deny(unsafe_code)]
 
 #[cfg(feature = "wasm")]
 pub mod adapter;
+#[cfg(feature = "agent")]
+pub mod agent;
 mod block_on;
 pub mod config;
 mod disk;
+#[cfg(feature = "agent")]
+mod follow;
 pub mod host;
 pub mod key;
 pub mod mirror;

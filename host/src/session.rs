@@ -30,6 +30,7 @@ mod follow;
 mod fork;
 mod import;
 mod local;
+mod materialise;
 mod progress;
 mod restore;
 mod retry;
@@ -38,6 +39,7 @@ mod show;
 mod spools;
 mod stored;
 mod subagents;
+mod tasks;
 mod verify;
 
 #[cfg(test)]
@@ -57,18 +59,20 @@ pub use follow::{Follow, News, follow};
 pub(crate) use fork::ForkRows;
 pub use fork::{Fork, Forked};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
+pub use materialise::{AgentHome, Materialised, materialise};
 pub use progress::{OnProgress, Progress, silent};
-pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, restore};
+pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, StreamEnd, restore};
 pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
 pub use spools::{SpoolCheck, SpoolsReport, check_spools};
 pub use subagents::{Subagent, subagent, subagents};
+pub use tasks::{Bound, TASKS, bound, task_key};
 pub use verify::{LocalState, StoredState, StreamCheck, Verify, VerifyReport, VerifyTotals, verify};
 
 /// How many streams, or sessions, are worked on side by side.
 const SIDE_BY_SIDE: usize = 4;
 
 /// Runs what blocks on a thread of its own. A panic there is a panic here.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     joined(tokio::task::spawn_blocking(work)).await
 }
 

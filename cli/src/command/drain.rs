@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use mirrorbox::config::Config;
-use mirrorbox::host::Host;
 use mirrorbox::mirror::{self, DestinationStatus, Undelivered};
 use mirrorbox::session::Progress;
 
 use self::report::Report;
 use super::Context;
+use super::run::start_host;
 use crate::error::{CliError, Exit};
 use crate::output::Bar;
 
@@ -42,7 +42,7 @@ impl Drain {
     }
 
     async fn deliver(&self, config: &Config) -> Result<(Vec<DestinationStatus>, Undelivered), CliError> {
-        let host = Host::builder(&config.state).config(config).build().await?;
+        let host = start_host(config).await?;
         let bar = Bar::new("drain");
         let until = Instant::now().checked_add(self.deadline);
         let left = loop {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use serde::{Serialize, Serializer};
 
-use super::SessionError;
 use super::retry::retrying;
 use super::stored::{PayloadLines, Stored};
+use super::{SessionError, TASKS};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Page, Store, StoreError, StoredSession, Summary};
 use crate::summary::{Fold, SessionInfo};
@@ -50,7 +50,7 @@ pub struct SessionRow {
     pub error: Option<LoadError>,
 }
 
-/// The stored sessions, newest first; of one project, or of all.
+/// The stored sessions, newest first; of one project, or of all but that of the tasks ([`super::TASKS`]).
 ///
 /// A summary that is missing or does not reach the end is made anew from the transcript. A transcript that cannot be
 /// read costs its own row's summary only.
@@ -68,6 +68,7 @@ pub async fn list_page(store: Arc<dyn Store>, what: &Listing) -> Result<Vec<Sess
     let mut found: Vec<_> = all(&*store, what.project.as_deref())
         .await?
         .into_iter()
+        .filter(|(project, _)| what.project.is_some() || project != TASKS)
         .map(Found::new)
         .filter(|found| !(what.shown_only && found.is_hidden()))
         .collect();

@@ -37,6 +37,12 @@ pub enum SessionError {
         /// What was asked for.
         id: String,
     },
+    /// A project has no session that an agent can go on with.
+    #[error("project `{project}` has no stored session to go on with (list them with `sessions`)")]
+    NothingIn {
+        /// The project key.
+        project: String,
+    },
     /// Several stored sessions fit.
     #[error("`{id}` fits {} sessions; give more of the id, or the project: {}", candidates.len(), some(candidates))]
     Ambiguous {
@@ -112,6 +118,14 @@ pub enum SessionError {
     /// One stream could not be worked on.
     #[error(transparent)]
     Stream(Box<StreamError>),
+    /// The session could not be written out.
+    #[error("cannot bring back {stream}: {source}")]
+    NotRestored {
+        /// Which stream failed.
+        stream: String,
+        /// Why.
+        source: Box<StreamError>,
+    },
 }
 
 impl SessionError {
@@ -126,6 +140,7 @@ impl SessionError {
             Self::Store { source, .. } => source.can_retry(),
             Self::Load(error) => error.can_retry(),
             Self::Stream(error) => error.can_retry(),
+            Self::NotRestored { source, .. } => source.can_retry(),
             _ => false,
         }
     }

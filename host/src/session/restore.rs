@@ -15,9 +15,9 @@ use self::target::Target;
 use super::catalog;
 use super::progress::Meter;
 use super::stored::{Stored, StoredLines};
-use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, joined};
-use crate::key::SessionKey;
-use crate::store::Store;
+use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, joined, progress};
+use crate::key::{SessionKey, UnsafeKey};
+use crate::store::{Position, Store};
 
 pub use report::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore};
 
@@ -41,7 +41,12 @@ pub async fn restore(
     let path = into.to_owned();
     let target = blocking(move || Target::open(&path)).await?;
     let meter = Meter::new(progress);
-    let shared = Restore { store, target, meter };
+    let shared = Restore {
+        store,
+        target,
+        meter,
+        folder: None,
+    };
     let mut rows: Vec<_> = streams::iter(sessions)
         .map(|session| shared.session(session))
         .buffer_unordered(SIDE_BY_SIDE)
@@ -57,12 +62,49 @@ async fn all(store: &dyn Store) -> Result<Vec<SessionKey>, SessionError> {
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
+/// Writes one session into a directory that is empty or not there yet, with its files in a folder of this name whatever
+/// its project; where each stream ends.
+pub(super) async fn one(
+    store: Arc<dyn Store>,
+    session: &SessionKey,
+    folder: &str,
+    into: &Path,
+) -> Result<(SessionRestore, Vec<StreamEnd>), SessionError> {
+    let path = into.to_owned();
+    let shared = Restore {
+        store,
+        target: blocking(move || Target::open(&path)).await?,
+        meter: Meter::new(progress::silent()),
+        folder: Some(folder.to_owned()),
+    };
+    let mut row = SessionRestore::new(session);
+    let ends = shared.streams(session, &mut row).await;
+    let ends = ends.map_err(|failure| SessionError::NotRestored {
+        stream: failure.stream,
+        source: Box::new(failure.error),
+    })?;
+    Ok((row, ends))
+}
+
+/// Where a stored stream ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// Which stream.
+    pub key: SessionKey,
+    /// How many entries it has.
+    pub entries: u64,
+    /// Its last batch.
+    pub position: Position,
+}
+
 /// What the sessions of one restore share.
 #[derive(Debug)]
 struct Restore {
     store: Arc<dyn Store>,
     target: Target,
     meter: Meter,
+    /// What the project's folder is called, if not as the project.
+    folder: Option<String>,
 }
 
 impl Restore {
@@ -75,18 +117,22 @@ impl Restore {
     }
 
     /// Every stream into files with temporary names, then all of them to their places.
-    async fn streams(&self, session: &SessionKey, row: &mut SessionRestore) -> Result<(), Failure> {
+    async fn streams(&self, session: &SessionKey, row: &mut SessionRestore) -> Result<Vec<StreamEnd>, Failure> {
         let main = session.to_main();
         // Before anything is loaded: without a place for the main transcript there is none for the others.
-        main.file().map_err(|error| unsafe_key(&main, &error))?;
+        self.named(&main).map_err(|error| unsafe_key(&main, &error))?;
         let subkeys = catalog::subkeys(&*self.store, &main).await;
         let subkeys = subkeys.map_err(|error| Failure::new(&main, StreamError::Listing(Box::new(error))))?;
-        let mut staged = Vec::new();
+        let (mut staged, mut ends) = (Vec::new(), Vec::new());
         self.meter.expect(subkeys.len() as u64 + 1, 0);
         for key in subkeys.into_iter().chain([main.clone()]) {
-            match key.file().and(key.sidecar_file()) {
-                Ok(_) => {
-                    let restored = self.stream(&key).await.map_err(|error| Failure::new(&key, error))?;
+            match self.named(&key) {
+                Ok(named) => {
+                    let (restored, end) = self
+                        .stream(&key, named)
+                        .await
+                        .map_err(|error| Failure::new(&key, error))?;
+                    ends.extend(end);
                     row.add(&restored);
                     staged.extend(restored.files);
                 }
@@ -97,24 +143,40 @@ impl Restore {
         }
         blocking(move || Staged::place_all(staged))
             .await
-            .map_err(|error| Failure::new(&main, error))
+            .map_err(|error| Failure::new(&main, error))?;
+        Ok(ends)
+    }
+
+    /// The key that a stream's files are named after.
+    fn named(&self, key: &SessionKey) -> Result<SessionKey, UnsafeKey> {
+        let named = match &self.folder {
+            Some(folder) => key.in_project(folder),
+            None => key.clone(),
+        };
+        named.file().and(named.sidecar_file())?;
+        Ok(named)
     }
 
     /// Loads a stream while a blocking thread writes it.
-    async fn stream(&self, key: &SessionKey) -> Result<Restored, StreamError> {
+    async fn stream(&self, key: &SessionKey, named: SessionKey) -> Result<(Restored, Option<StreamEnd>), StreamError> {
         let mut stored = Stored::new(self.store.clone(), key.clone(), None);
         let (to_write, pieces) = mpsc::channel(1);
-        let (target, meter, named) = (self.target.clone(), self.meter.clone(), key.clone());
+        let (target, meter) = (self.target.clone(), self.meter.clone());
         let writing =
             tokio::task::spawn_blocking(move || write::stream(&target, &named, StoredLines::new(pieces), &meter));
         let sent = stored.send(to_write).await;
         let written = joined(writing).await;
         sent?;
-        written
+        let end = stored.chain().position().map(|position| StreamEnd {
+            key: key.clone(),
+            entries: stored.seen().entries,
+            position,
+        });
+        Ok((written?, end))
     }
 }
 
-fn unsafe_key(key: &SessionKey, error: &crate::key::UnsafeKey) -> Failure {
+fn unsafe_key(key: &SessionKey, error: &UnsafeKey) -> Failure {
     Failure::new(
         key,
         StreamError::UnsafeKey {

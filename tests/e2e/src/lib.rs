@@ -8,6 +8,7 @@
     reason = "used by tests only"
 )]
 
+mod agent;
 mod appender;
 mod backend;
 mod entries;
@@ -24,6 +25,7 @@ use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
 use mirrorbox::config::{Config, Manifest};
 use mirrorbox::store::{BatchDraft, Kind, Origin};
 
+pub use agent::{Answer, Claude, Machine, Running};
 pub use appender::{Appender, Memory, Run};
 pub use entries::{PROJECT, calls, entry, lines};
 pub use mirrored::{Call, Faulty, Mirrored, acked_lines, check, lines_of, stored};

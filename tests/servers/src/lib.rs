@@ -4,6 +4,8 @@
 //! be killed, restarted on the same port and data, and paused. Between it and a client, [`Proxy`] delays, throttles,
 //! stalls, cuts, refuses, and loses the reply to a request that has landed.
 //!
+//! [`Model`] answers in place of the model that an agent asks.
+//!
 //! `cargo xtask setup` installs the programs. Starting one that is not there is a [`ServerError::NotInstalled`]; a test that
 //! asks [`if_installed`] is passed over then.
 
@@ -11,6 +13,7 @@
 
 mod certificates;
 mod error;
+mod model;
 mod moto;
 mod postgres;
 mod process_tree;
@@ -23,6 +26,7 @@ mod server;
 
 pub use certificates::Certificates;
 pub use error::{ServerError, if_installed};
+pub use model::Model;
 pub use moto::Moto;
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{Counts, Direction, Faults, Proxy};

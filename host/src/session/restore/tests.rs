@@ -247,6 +247,7 @@ async fn a_write_that_fails_names_the_file_and_leaves_nothing() {
         store,
         target: Target::open(&target.path().join("into")).unwrap(),
         meter: Meter::new(silent()),
+        folder: None,
     };
     // Somebody took the directory away.
     fs::remove_dir(target.path().join("into/projects")).unwrap();

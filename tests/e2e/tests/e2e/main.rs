@@ -2,6 +2,8 @@
 
 // `cfg(test)` is what lets the lints see that all of it is test code.
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
 mod backends;
 #[cfg(test)]
 mod bad_input;

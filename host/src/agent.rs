@@ -1,0 +1,46 @@
+//! Running an agent's command, and mirroring what it writes.
+//!
+//! [`run`] starts the command, passes its input and output through, takes the mirror's frames out of what it prints and
+//! spools their entries. [`Leftovers`] finds what a run left whose host was killed.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `command` | the command line, and the options that are added to it |
+//! | `place` | where the agent writes, and which project that is |
+//! | `process` | the agent's process |
+//! | `run` | one run from start to end; `drive`: its input, output and shutdown |
+//! | `output`, `frame` | what the agent prints, and the frames among it |
+//! | `recorder` | frames to spool; `rest`: what only the agent's files hold |
+//! | `spooled` | which lines are in the spool |
+//! | `task` | which session a caller's task runs in |
+//! | `trail`, `leftover` | what a run leaves on disk while it lasts, and who takes it up |
+
+mod command;
+mod error;
+mod event;
+mod frame;
+mod leftover;
+mod output;
+mod place;
+mod process;
+mod recorder;
+mod run;
+mod spooled;
+mod task;
+mod trail;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use bytes::Bytes;
+pub use error::AgentError;
+pub use event::{AgentEvent, OnEvent, Tally};
+pub use leftover::Leftovers;
+pub use run::{Ended, Resume, Run, Start, Talk, run};
+pub use task::bind_task;
+
+/// Says where something could not be kept.
+fn in_trail(path: &Path) -> impl FnOnce(io::Error) -> AgentError + use<> {
+    let path: PathBuf = path.to_owned();
+    move |source| AgentError::Trail { path, source }
+}

@@ -1,0 +1,117 @@
+use std::path::Path;
+use std::process::Stdio;
+
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, Command};
+
+use super::AgentError;
+use super::command::CommandLine;
+
+/// Which of the agent's ends are ours. Its complaints go where ours go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) input: bool,
+    pub(super) output: bool,
+}
+
+/// Starts the agent. Dropped, it is killed.
+pub(super) fn spawn(line: &CommandLine, ends: Ends, config_dir: Option<&Path>) -> Result<Child, AgentError> {
+    let end = |ours| if ours { Stdio::piped() } else { Stdio::inherit() };
+    let mut command = Command::new(&line.program);
+    command
+        .args(&line.arguments)
+        .stdin(end(ends.input))
+        .stdout(end(ends.output))
+        .kill_on_drop(true);
+    if let Some(dir) = config_dir {
+        command.env("CLAUDE_CONFIG_DIR", dir);
+    }
+    // A terminal's Ctrl-C is for us: the agent is to finish. One that reads the terminal itself has to stay with it.
+    #[cfg(unix)]
+    if ends.input {
+        command.process_group(0);
+    }
+    command.spawn().map_err(|source| AgentError::Start {
+        program: line.program.to_string_lossy().into_owned(),
+        source,
+    })
+}
+
+/// Asks the agent to end. One that has ended is asked nothing: its number may be another's.
+pub(super) fn terminate(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(pid) = child.id().and_then(pid) {
+        // Gone just now, which is what was wanted.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    #[cfg(not(unix))]
+    drop(child.start_kill());
+}
+
+#[cfg(unix)]
+fn pid(pid: u32) -> Option<rustix::process::Pid> {
+    rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)
+}
+
+/// A process, told from others that get its number later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    pub(super) pid: u32,
+    /// When it was started, in the kernel's ticks, where the kernel says so.
+    started: Option<u64>,
+}
+
+impl Identity {
+    pub(super) fn of(pid: u32) -> Self {
+        Self {
+            pid,
+            started: started(pid),
+        }
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        is_there(self.pid) && started(self.pid) == self.started
+    }
+}
+
+#[cfg(unix)]
+fn is_there(number: u32) -> bool {
+    pid(number).is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}
+
+/// Elsewhere nobody can be asked, and an agent does not outlive what it prints to.
+#[cfg(not(unix))]
+fn is_there(_: u32) -> bool {
+    false
+}
+
+/// None where there is no such process, or it has ended and nobody has asked how.
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name may hold anything, but nothing behind it holds a parenthesis.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    let started = fields.nth(18)?.parse().ok()?;
+    (!has_ended).then_some(started)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_alive_until_it_has_ended() {
+        let mut child = std::process::Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let identity = Identity::of(child.id());
+        assert!(identity.is_alive());
+        let other = Identity {
+            started: Some(1),
+            ..identity.clone()
+        };
+        assert!(!other.is_alive(), "another process had this number");
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(!identity.is_alive());
+    }
+}

@@ -1,0 +1,214 @@
+//! Brings what the agent writes into the spool: from its frames, and where these fail, from its files.
+
+mod rest;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use super::event::{AgentEvent, OnEvent, Tally};
+use super::frame::{self, Frame};
+use super::spooled::Spooled;
+use super::trail::Trail;
+use crate::host::{AppendFailed, Host};
+use crate::key::SessionKey;
+use crate::spool::{AppendError, Base};
+
+/// The one who knows what of a run is in the spool.
+pub(super) struct Recorder<'a> {
+    host: &'a Host,
+    trail: Trail,
+    /// What destinations hold of streams that have not begun here.
+    bases: HashMap<SessionKey, Base>,
+    copies: HashMap<SessionKey, Copy>,
+    tally: Tally,
+    on_event: OnEvent,
+    /// There are no frames: the files are where everything comes from.
+    follows: bool,
+}
+
+/// What is known of one transcript.
+#[derive(Debug, Default)]
+struct Copy {
+    /// Entries that are in the spool and that were not met in the agent's file yet.
+    spooled: Spooled,
+    /// Entries that were taken from the file before their frames came.
+    ahead: Spooled,
+    /// How far the file was read; none where it was not.
+    read_to: Option<u64>,
+    /// Entries of the file before that place that the spool has not taken yet.
+    waiting: Vec<Vec<u8>>,
+    /// The spool lacks entries that the file has: it decides from here on.
+    is_behind: bool,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(host: &'a Host, trail: Trail, on_event: OnEvent) -> Self {
+        Self {
+            host,
+            trail,
+            bases: HashMap::new(),
+            copies: HashMap::new(),
+            tally: Tally::default(),
+            on_event,
+            follows: false,
+        }
+    }
+
+    /// Expects no frames.
+    pub(super) fn expect_files_only(&mut self) {
+        self.follows = true;
+    }
+
+    /// Lets streams begin behind what destinations hold of them.
+    pub(super) fn begin_behind(&mut self, bases: impl IntoIterator<Item = (SessionKey, Base)>) {
+        self.bases.extend(bases);
+    }
+
+    /// Lets it know what is in spools already.
+    pub(super) fn know(&mut self, spooled: HashMap<SessionKey, Spooled>) {
+        for (key, spooled) in spooled {
+            self.copies.entry(key).or_default().spooled = spooled;
+        }
+    }
+
+    pub(super) fn trail(&mut self) -> &mut Trail {
+        &mut self.trail
+    }
+
+    /// Takes a frame: its entries are in the spool when this returns, unless the disk refused them.
+    pub(super) async fn take(&mut self, frame: &[u8]) {
+        let Some(Frame { file, entries }) = frame::parse(frame) else {
+            return self.malformed(frame);
+        };
+        let key = match self.trail.place().key_of(Path::new(&*file)) {
+            Ok(key) => key,
+            Err(error) => {
+                self.tally.unmappable += 1;
+                return self.tell(AgentEvent::Unmappable {
+                    file: file.into_owned(),
+                    reason: error.to_string(),
+                });
+            }
+        };
+        self.tally.frames += 1;
+        self.note(&key, true);
+        if self.copies.entry(key.clone()).or_default().is_behind {
+            let folder = self.trail.place().folder_of(&key).to_owned();
+            self.catch_up(&folder, key.session_id()).await;
+        }
+        let copy = self.copies.entry(key.clone()).or_default();
+        let mut new = entries;
+        new.retain(|entry| !copy.ahead.take(entry.as_bytes()));
+        if copy.is_behind {
+            return;
+        }
+        match self.append(&key, &new).await {
+            Ok(()) => {
+                let copy = self.copies.entry(key).or_default();
+                new.iter().for_each(|entry| copy.spooled.add(entry.as_bytes()));
+            }
+            Err(error) => self.fell_behind(&key, &error),
+        }
+    }
+
+    /// A frame that could not be read: the agent's files decide from here on.
+    pub(super) fn malformed(&mut self, frame: &[u8]) {
+        self.tally.malformed += 1;
+        self.tell(AgentEvent::Malformed { bytes: frame.len() });
+        let key = frame::file_of_torn(frame).and_then(|file| self.trail.place().key_of(Path::new(&file)).ok());
+        if let Some(key) = key {
+            self.note(&key, false);
+            self.copies.entry(key).or_default();
+        }
+        self.copies.values_mut().for_each(|copy| copy.is_behind = true);
+    }
+
+    /// The session that runs, as its own messages name it.
+    pub(super) fn names_session(&mut self, session: &str) {
+        if let Ok(key) = SessionKey::main(&*self.trail.place().project, session) {
+            self.note(&key, false);
+        }
+    }
+
+    /// What waits for more is delivered.
+    pub(super) fn turn_ended(&self) {
+        let sessions: BTreeSet<_> = self.copies.keys().map(SessionKey::to_main).collect();
+        for session in sessions {
+            self.host.transcript(session).turn_ended();
+        }
+    }
+
+    /// Takes from the agent's files what they have beyond the spool. Whether all of it is in the spool now.
+    pub(super) async fn catch_up_all(&mut self) -> bool {
+        let mut is_whole = true;
+        for (folder, session) in self.trail.sessions() {
+            is_whole &= self.catch_up(&folder, &session).await;
+        }
+        is_whole
+    }
+
+    /// Ends the run's trail, once everything is spooled.
+    pub(super) async fn finish(mut self) -> Tally {
+        let is_whole = self.catch_up_all().await;
+        let Self {
+            trail, tally, on_event, ..
+        } = self;
+        let dir = trail.dir().display().to_string();
+        let left = match is_whole {
+            true => trail.remove().await.map_err(|error| error.to_string()),
+            false => Err("not everything in it could be brought to local disk".to_owned()),
+        };
+        if let Err(cause) = left {
+            tell(&on_event, &AgentEvent::Left { dir, cause });
+        }
+        tally
+    }
+
+    async fn append<E: AsRef<[u8]>>(&mut self, key: &SessionKey, entries: &[E]) -> Result<(), AppendFailed> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let transcript = self.host.transcript(key.clone());
+        if let Some(base) = self.bases.get(key) {
+            match transcript.begin(base.clone()).await {
+                // It has where rows of an earlier run were picked up, which come before these.
+                Ok(()) | Err(AppendError::Begun { .. }) => drop(self.bases.remove(key)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match transcript.append(entries).await {
+            // It is on disk, which is all that is asked here.
+            Ok(()) | Err(AppendFailed::NotDelivered) => {}
+            Err(error) => return Err(error),
+        }
+        self.tally.entries += entries.len() as u64;
+        Ok(())
+    }
+
+    fn note(&mut self, key: &SessionKey, is_spooled: bool) {
+        let folder = self.trail.place().folder_of(key).to_owned();
+        if let Err(error) = self.trail.note(&folder, key.session_id(), is_spooled) {
+            self.tell(AgentEvent::Left {
+                dir: self.trail.dir().display().to_string(),
+                cause: format!("cannot write down that {key} is being written: {error}"),
+            });
+        }
+    }
+
+    fn fell_behind(&mut self, key: &SessionKey, cause: &AppendFailed) {
+        self.copies.entry(key.clone()).or_default().is_behind = true;
+        self.tell(AgentEvent::Behind {
+            key: key.clone(),
+            cause: cause.to_string(),
+        });
+    }
+
+    fn tell(&self, event: AgentEvent) {
+        tell(&self.on_event, &event);
+    }
+}
+
+fn tell(on_event: &OnEvent, event: &AgentEvent) {
+    tracing::warn!("{event}");
+    on_event(event);
+}

@@ -1,0 +1,218 @@
+//! What the agent's files hold beyond the spool.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Recorder;
+use crate::agent::event::AgentEvent;
+use crate::agent::spooled::{Spooled, is_mirrored};
+use crate::follow::{self, FileKind, Tail, TranscriptFile};
+use crate::host::AppendFailed;
+use crate::key::SessionKey;
+use crate::session::blocking;
+use crate::transcript::{LineError, metadata};
+
+/// How much is taken at a time.
+const BLOCK: usize = 1 << 20;
+
+/// The lines of a file from a place on that are not in the spool.
+#[derive(Debug)]
+pub(super) struct Rest {
+    tail: Tail,
+    spooled: Spooled,
+    failed: Option<LineError>,
+}
+
+impl Rest {
+    /// The next of them, [`BLOCK`] bytes or a single larger one; none at the end, and none behind a line that cannot be
+    /// read.
+    fn next_block(&mut self) -> Vec<Vec<u8>> {
+        let (mut block, mut bytes) = (Vec::new(), 0);
+        while bytes < BLOCK && self.failed.is_none() {
+            match self.tail.next_line() {
+                Ok(None) => break,
+                Ok(Some(line)) if self.spooled.take(&line) || !is_mirrored(&line) => {}
+                Ok(Some(line)) => {
+                    bytes += line.len();
+                    block.push(line);
+                }
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        block
+    }
+}
+
+impl Recorder<'_> {
+    /// Takes what is new in the files of one session. Whether all of it is in the spool now.
+    pub(super) async fn catch_up(&mut self, folder: &str, session: &str) -> bool {
+        let dir = self.trail.place().projects.join(folder);
+        let files = match follow::of_session(&dir, session) {
+            Ok(files) => files,
+            Err(error) => {
+                self.unreadable(&dir, &error);
+                return false;
+            }
+        };
+        let mut is_whole = true;
+        for file in &files {
+            is_whole &= self.catch_up_file(folder, file).await;
+        }
+        // Where there is no file, frames are all that there is.
+        let with_file: HashSet<_> = files.iter().filter_map(|file| self.named(folder, file)).collect();
+        for (key, copy) in self.copies.iter_mut().filter(|(key, _)| key.session_id() == session) {
+            copy.is_behind &= with_file.iter().any(|(_, of_file)| of_file == key);
+        }
+        is_whole
+    }
+
+    /// Takes what is new in a folder's files since the last look.
+    pub(in crate::agent) async fn follow(&mut self) {
+        let place = self.trail.place().clone();
+        let files = follow::of_folder(&place.projects.join(&place.folder)).unwrap_or_default();
+        for file in files.into_iter().filter(|file| file.kind == FileKind::Transcript) {
+            let Some((path, key)) = self.named(&place.folder, &file) else {
+                continue;
+            };
+            let read_to = self.copies.get(&key).and_then(|copy| copy.read_to);
+            if file.bytes > read_to.unwrap_or_else(|| self.trail.length(&path)) {
+                self.note(&key, true);
+                self.catch_up_file(&place.folder, &file).await;
+            }
+        }
+    }
+
+    async fn catch_up_file(&mut self, folder: &str, file: &TranscriptFile) -> bool {
+        let Some((path, key)) = self.named(folder, file) else {
+            return true;
+        };
+        let whole = self.trail.place().projects.join(&path);
+        match file.kind {
+            FileKind::Transcript => self.transcript(&key, &path, &whole, file.bytes).await,
+            FileKind::Sidecar => self.sidecar(&key, &path, &whole, file.bytes).await,
+        }
+    }
+
+    /// A file's path under the projects directory, and which transcript it belongs to.
+    fn named(&self, folder: &str, file: &TranscriptFile) -> Option<(String, SessionKey)> {
+        let path = format!("{folder}/{}", file.path);
+        let transcript = match path.strip_suffix(".meta.json") {
+            Some(stem) => format!("{stem}.jsonl"),
+            None => path.clone(),
+        };
+        let place = self.trail.place();
+        let key = place.key_of(&place.projects.join(transcript)).ok()?;
+        Some((path, key))
+    }
+
+    async fn transcript(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
+        let copy = self.copies.entry(key.clone()).or_default();
+        let from = copy.read_to.unwrap_or_else(|| self.trail.length(path));
+        if bytes < from {
+            self.unreadable(whole, &io::Error::other("it is shorter than it was"));
+            return true;
+        }
+        let rest = match Tail::open(whole, from) {
+            Ok(tail) => Rest {
+                tail,
+                spooled: std::mem::take(&mut copy.spooled),
+                failed: None,
+            },
+            Err(error) => {
+                self.unreadable(whole, &error);
+                return false;
+            }
+        };
+        let before = self.tally.entries;
+        let (rest, appended) = self.take_rest(key, rest).await;
+        let is_whole = appended.is_ok() && rest.failed.is_none();
+        let copy = self.copies.entry(key.clone()).or_default();
+        copy.spooled = rest.spooled;
+        copy.is_behind = !is_whole;
+        if let Some(error) = rest.failed {
+            self.unreadable(whole, &error);
+        }
+        if let Err(error) = appended {
+            self.fell_behind(key, &error);
+        }
+        self.caught_up(key, self.tally.entries - before);
+        is_whole
+    }
+
+    /// Appends block after block. What was read and could not be appended waits for the next time.
+    async fn take_rest(&mut self, key: &SessionKey, mut rest: Rest) -> (Rest, Result<(), AppendFailed>) {
+        loop {
+            let block = std::mem::take(&mut self.copies.entry(key.clone()).or_default().waiting);
+            let appended = self.append(key, &block).await;
+            let copy = self.copies.entry(key.clone()).or_default();
+            if appended.is_err() {
+                copy.waiting = block;
+                return (rest, appended);
+            }
+            if !self.follows {
+                block.iter().for_each(|line| copy.ahead.add(line));
+            }
+            let read;
+            (rest, read) = blocking(move || {
+                let block = rest.next_block();
+                (rest, block)
+            })
+            .await;
+            copy.read_to = Some(rest.tail.place());
+            if read.is_empty() {
+                return (rest, Ok(()));
+            }
+            copy.waiting = read;
+        }
+    }
+
+    /// A sidecar is told of by an entry of its own, which is in no file.
+    async fn sidecar(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
+        let Some(entry) = fs::read(whole)
+            .ok()
+            .and_then(|bytes| metadata::from_sidecar(&bytes).ok())
+        else {
+            self.unreadable(whole, &io::Error::other("it is no sidecar"));
+            return true;
+        };
+        let last = self.copies.get(key).and_then(|copy| copy.spooled.metadata.as_deref());
+        let is_known = match last {
+            Some(last) => metadata::same(last, &entry),
+            None => bytes == self.trail.length(path),
+        };
+        if is_known {
+            return true;
+        }
+        match self.append(key, &[&entry]).await {
+            Ok(()) => {
+                self.copies.entry(key.clone()).or_default().spooled.metadata = Some(entry);
+                self.caught_up(key, 1);
+                true
+            }
+            Err(error) => {
+                self.fell_behind(key, &error);
+                false
+            }
+        }
+    }
+
+    fn caught_up(&mut self, key: &SessionKey, entries: u64) {
+        if entries == 0 || self.follows {
+            return;
+        }
+        self.tally.caught_up += entries;
+        self.tell(AgentEvent::CaughtUp {
+            key: key.clone(),
+            entries,
+        });
+    }
+
+    fn unreadable(&self, file: &Path, cause: &dyn std::fmt::Display) {
+        self.tell(AgentEvent::Unreadable {
+            file: PathBuf::from(file).display().to_string(),
+            cause: cause.to_string(),
+        });
+    }
+}

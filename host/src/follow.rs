@@ -1,0 +1,7 @@
+//! Transcript files that grow: which there are in a project's folder, and the complete lines behind a place in one.
+
+mod files;
+mod tail;
+
+pub(crate) use files::{FileKind, TranscriptFile, of_folder, of_session};
+pub(crate) use tail::Tail;
