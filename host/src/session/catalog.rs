@@ -170,9 +170,9 @@ impl Found {
     }
 
     fn newest_first(&self, other: &Self) -> Ordering {
-        let place = |found: &Self| (found.project.clone(), found.session.session_id.clone());
         let newest_first = other.session.modified.cmp(&self.session.modified);
-        newest_first.then_with(|| place(self).cmp(&place(other)))
+        let by_project = newest_first.then_with(|| self.project.cmp(&other.project));
+        by_project.then_with(|| self.session.session_id.cmp(&other.session.session_id))
     }
 
     async fn into_row(self, store: Arc<dyn Store>) -> SessionRow {
