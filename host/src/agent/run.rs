@@ -150,7 +150,7 @@ async fn work<W: AsyncWrite + Unpin>(
         let failed = in_trail(recorder.trail().dir());
         recorder.trail().set_agent(Identity::of(pid)).map_err(failed)?;
     }
-    Drive::new(recorder, talk, run.grace).to_end(child).await
+    Drive::new(recorder, talk, run.grace).finish(child).await
 }
 
 /// What a start needs.

@@ -71,7 +71,7 @@ fn fingerprint(line: &[u8]) -> [u8; 16] {
 pub(super) fn is_mirrored(line: &[u8]) -> bool {
     const OWN: [&str; 2] = ["api-request", "resume-head-vouch"];
     let is_suspect = |own: &&str| memchr::memmem::find(line, own.as_bytes()).is_some();
-    if !OWN.iter().any(|own| is_suspect(&own)) {
+    if !OWN.iter().any(is_suspect) {
         return true;
     }
     let Ok(text) = std::str::from_utf8(line) else {

@@ -202,7 +202,7 @@ fn record(dir: &Path) -> io::Result<Option<Record>> {
 ///
 /// Two who follow one folder would each spool the other's rows.
 pub(super) fn claim_folder(state: &Path, place: &Place, alone: bool) -> io::Result<Option<File>> {
-    private_dirs().create(&agents(state))?;
+    private_dirs().create(agents(state))?;
     let path = place.projects.join(&place.folder);
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
     let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -224,7 +224,7 @@ fn agents(state: &Path) -> PathBuf {
 
 /// Held while directories are made or looked for: nobody takes one that is being made for one that was left.
 fn door(state: &Path) -> io::Result<File> {
-    private_dirs().create(&agents(state))?;
+    private_dirs().create(agents(state))?;
     let door = File::create(agents(state).join("door"))?;
     door.lock()?;
     Ok(door)

@@ -64,7 +64,7 @@ impl<'r, 'h, W: AsyncWrite + Unpin> Drive<'r, 'h, W> {
     }
 
     /// Returns once the agent has ended and everything that it printed is spooled and passed on.
-    pub(super) async fn to_end(mut self, mut child: Child) -> Result<ExitStatus, AgentError> {
+    pub(super) async fn finish(mut self, mut child: Child) -> Result<ExitStatus, AgentError> {
         let input = self.input.take().zip(child.stdin.take());
         let input: Option<JoinHandle<()>> = input.map(|(input, stdin)| tokio::spawn(pass_in(input, stdin)));
         self.reader.input = input.as_ref().map(JoinHandle::abort_handle);
