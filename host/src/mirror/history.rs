@@ -1,6 +1,7 @@
 //! Bringing one destination's log of a stream to another: batches, numbers, origins and digests as they are, wherever the
 //! other holds the same up to there; else whatever lines it lacks, behind what it has.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::summaries::Summaries;
@@ -36,6 +37,8 @@ pub(super) struct Missing {
     pub(super) through: Position,
     /// This writer's lines only.
     pub(super) only: Option<String>,
+    /// By writer: lines before these were deleted, and do not come by this way either.
+    pub(super) deleted: BTreeMap<String, u64>,
 }
 
 /// Where the target stands while it is filled.
@@ -43,6 +46,8 @@ pub(super) struct Target {
     log: Log,
     survey: Survey,
     summaries: Summaries,
+    /// By writer: lines before these are not to come.
+    deleted: BTreeMap<String, u64>,
 }
 
 /// What was done.
@@ -56,7 +61,8 @@ pub(super) struct Filled {
 
 /// Copies what the target lacks.
 pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> Result<Filled, FillError> {
-    let Missing { through, only } = missing;
+    let Missing { through, only, deleted } = missing;
+    target.deleted.clone_from(deleted);
     let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
     let mut batches = 0;
     while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
@@ -114,13 +120,20 @@ pub(crate) async fn copy_log(from: &Log, to: Log, copied: &mut Moved) -> Result<
 impl Target {
     /// A log that was just looked at, to its end.
     pub(super) fn new(log: Log, survey: Survey, summaries: Summaries) -> Self {
-        Self { log, survey, summaries }
+        let deleted = BTreeMap::new();
+        Self {
+            log,
+            survey,
+            summaries,
+            deleted,
+        }
     }
 
     /// Stores what is lacking of a batch, and gives it as it was stored; none where nothing is lacking.
     async fn take(&mut self, batch: Batch) -> Result<Option<Batch>, FillError> {
         let chain = &self.survey.chain;
-        let is_next = batch.number == chain.number() + 1 && chain.follows(&batch);
+        let is_wanted = batch.origin.line >= self.first_wanted(&batch.origin.writer);
+        let is_next = is_wanted && batch.number == chain.number() + 1 && chain.follows(&batch);
         let batch = match batch.kind {
             // Whoever deletes, deletes at each destination.
             Kind::Tombstone => return Ok(None),
@@ -152,10 +165,15 @@ impl Target {
         Ok(Some(tombstone))
     }
 
+    fn first_wanted(&self, writer: &str) -> u64 {
+        self.deleted.get(writer).copied().unwrap_or_default()
+    }
+
     /// The lines of a batch that are not here yet.
     fn lacking(&self, batch: &Batch) -> Option<BatchDraft> {
         let Origin { writer, line } = &batch.origin;
         let held = self.survey.held.get(writer).copied().unwrap_or_default();
+        let held = held.max(self.first_wanted(writer));
         let here = held.saturating_sub(*line);
         let payload = match here {
             0 => batch.payload.clone(),

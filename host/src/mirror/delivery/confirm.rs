@@ -289,7 +289,11 @@ impl Delivery {
         let Some(Stored { destination, position }) = copy.stream.base().stored else {
             return Ok(());
         };
+        let shares = self.entry.iter().flat_map(|entry| &entry.writers);
         let missing = Missing {
+            deleted: shares
+                .map(|(writer, share)| (writer.clone(), share.from_line))
+                .collect(),
             through: position,
             // What others wrote may be what was deleted here; of its own lines it is known that they were not.
             only: self.tombstone.is_some().then(|| copy.stream.writer().to_owned()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::fixture::{Fate, Machine, Moody, Process, key, numbered, prune_all, stored};
 use crate::config::{Flush, MirrorSettings};
 use crate::mirror::DestinationOptions;
+use crate::spool::{Base, Stored};
 use crate::store::{Kind, Store, StoreError};
 
 fn eager() -> MirrorSettings {
@@ -76,6 +77,32 @@ async fn what_another_host_copies_late_is_deleted_once_more() {
         b.inside.append(&key(), batch, None).await.unwrap();
     }
     process.append(&key(), 4..=4);
+    process.flush().await;
+    assert_eq!(stored(&b.inside, &key()).await, numbered(4..=4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fill_brings_nothing_that_is_being_deleted() {
+    let (a, b, machine) = (Moody::new(), Moody::new(), Machine::new());
+    let process = machine.start(&[("a", a.clone())], &eager());
+    process.append(&key(), 1..=3);
+    process.flush().await;
+    let machine = machine.killed(process).await;
+    let process = machine.start(&[("a", a.clone())], &eager());
+    let away = Fate::Fails(StoreError::Unavailable("away".into()));
+    a.next(vec![away; 20]);
+    process.mirror.delete(&key(), process.spool.writer()).unwrap();
+    // The session goes on behind what is to be deleted.
+    let position = a.inside.end(&key()).await.unwrap().unwrap();
+    let destination = "a".to_owned();
+    let stored_at_a = Some(Stored { destination, position });
+    let base = Base {
+        lines: 3,
+        stored: stored_at_a,
+    };
+    process.spool.begin_blocking(&key(), base).unwrap();
+    process.append(&key(), 4..=4);
+    add(&process, "b", &b);
     process.flush().await;
     assert_eq!(stored(&b.inside, &key()).await, numbered(4..=4));
 }

@@ -69,13 +69,24 @@ impl Log {
         machine: usize,
         machines: &BTreeMap<String, usize>,
     ) -> BTreeMap<String, BTreeSet<u64>> {
+        // A host that stored nothing here itself may not know that others did: to it, the session begins anew.
+        let stored_itself = |writer: &String| {
+            let mut batches = self.batches.iter().filter(|landed| landed.writer == *writer);
+            batches.any(|landed| landed.caller.machine == machines[writer])
+        };
+        let known: BTreeSet<_> = self
+            .seen
+            .keys()
+            .filter(|writer| stored_itself(writer))
+            .cloned()
+            .collect();
         self.batches.clear();
         let seen = std::mem::take(&mut self.seen);
         let (own, others): (BTreeMap<_, _>, _) = seen.into_iter().partition(|(writer, _)| machines[writer] == machine);
         for (writer, lines) in own {
             self.hidden.entry(writer).or_default().extend(lines);
         }
-        for (writer, lines) in &others {
+        for (writer, lines) in others.iter().filter(|(writer, _)| known.contains(*writer)) {
             self.gone.entry(writer.clone()).or_default().extend(lines);
         }
         others
