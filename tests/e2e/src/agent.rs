@@ -117,8 +117,9 @@ impl Machine {
         text.lines().filter(|line| !is_own(line)).map(str::to_owned).collect()
     }
 
-    /// Waits until the agent has written this to its own file of a session.
-    pub fn wait_written(&self, session: &str, part: &str) {
+    /// Waits until the agent has written a prompt to its own file of a session, as what the user said.
+    pub fn wait_written(&self, session: &str, prompt: &str) {
+        let part = format!("\"role\":\"user\",\"content\":\"{prompt}\"");
         let until = Instant::now() + PATIENCE;
         let is_written = || {
             fs::read_to_string(self.own_file(session)?)
