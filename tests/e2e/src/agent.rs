@@ -125,7 +125,7 @@ impl Machine {
         let is_written = || {
             fs::read_to_string(self.own_file(session)?)
                 .ok()
-                .map(|text| text.contains(part))
+                .map(|text| text.contains(&part))
         };
         while is_written() != Some(true) {
             assert!(Instant::now() < until, "{part} is not written");
