@@ -63,6 +63,21 @@ async fn what_a_later_destination_holds_of_it_is_deleted_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_destination_that_was_not_named_for_a_while_hears_of_it() {
+    let (a, b, machine) = (Moody::new(), Moody::new(), Machine::new());
+    let process = machine.start(&[("a", a.clone()), ("b", b.clone())], &eager());
+    process.append(&key(), 1..=3);
+    process.flush().await;
+    let machine = machine.killed(process).await;
+    let process = machine.start(&[("a", a.clone())], &eager());
+    process.mirror.delete(&key(), process.spool.writer()).unwrap();
+    process.flush().await;
+    add(&process, "b", &b);
+    process.flush().await;
+    assert_eq!(stored(&b.inside, &key()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_another_host_copies_late_is_deleted_once_more() {
     let (a, b, machine) = (Moody::new(), Moody::new(), Machine::new());
     let process = machine.start(&[("a", a.clone())], &eager());
