@@ -55,6 +55,7 @@ fn a_destination_that_is_away_all_the_while_gets_everything_later() {
 
     mirrored.faulty.obey();
     machine.installed.succeeds(["drain"]);
+    read_by_fs(&mirrored);
     assert_eq!(
         machine.stored_lines(&told.session()),
         machine.own_lines(&told.session())
