@@ -1,5 +1,6 @@
 //! Agents that are run, stopped and gone on with: the real command against a stand-in for the model.
 
+mod cost;
 mod crashes;
 mod frames;
 mod outages;
