@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use component::Inspection;
+pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
 pub use engine::Runtime;
 pub use error::AdapterError;
@@ -68,10 +68,24 @@ impl Adapter {
         path: &Path,
         manifest: &Manifest,
     ) -> Result<Self, AdapterError> {
-        let settings = settings(manifest)?;
+        // A secret that is missing is told at once, and not after compiling.
+        settings(manifest)?;
+        let compiled = Compiled::load(runtime, path, manifest.sha256.as_deref()).await?;
+        Self::open(runtime, name, &compiled, manifest).await
+    }
+
+    /// Opens a component that is compiled already, under the grants and limits of `manifest`. Secrets that it names are
+    /// looked up now.
+    pub async fn open(
+        runtime: &Arc<Runtime>,
+        name: &str,
+        compiled: &Compiled,
+        manifest: &Manifest,
+    ) -> Result<Self, AdapterError> {
         let template = {
-            let (runtime, name, path, manifest) = (runtime.clone(), name.to_owned(), path.to_owned(), manifest.clone());
-            tokio::task::spawn_blocking(move || prepare(runtime, &name, &path, &manifest, settings))
+            let (runtime, name) = (runtime.clone(), name.to_owned());
+            let (compiled, manifest) = (compiled.clone(), manifest.clone());
+            tokio::task::spawn_blocking(move || prepare(runtime, &name, &compiled, &manifest))
         };
         let template = template
             .await
@@ -104,16 +118,15 @@ fn settings(manifest: &Manifest) -> Result<Settings, AdapterError> {
     })
 }
 
-/// Everything that can be done before the first instance is made; blocks while it compiles.
+/// Everything that can be done before the first instance is made; blocks for files.
 fn prepare(
     runtime: Arc<Runtime>,
     name: &str,
-    path: &Path,
+    compiled: &Compiled,
     manifest: &Manifest,
-    settings: Settings,
 ) -> Result<Template, AdapterError> {
-    let component = component::load(&runtime, path, manifest.sha256.as_deref())?;
-    let linked = runtime.linker().instantiate_pre(&component);
+    let settings = settings(manifest)?;
+    let linked = runtime.linker().instantiate_pre(&compiled.component);
     let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
     let grants = Grants::new(name, manifest, Arc::new(settings), runtime.reactor())?;
     Template::new(name, runtime, grants, manifest.timeout, instance)

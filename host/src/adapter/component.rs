@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
@@ -57,8 +58,36 @@ impl Inspection {
     }
 }
 
-/// Reads, checks and compiles a component; blocks while it compiles.
-pub(super) fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Component, AdapterError> {
+/// A component that keeps the contract, compiled. Nothing of it has run yet, and nothing is granted to it.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub(super) component: Component,
+    sha256: String,
+    imports: Vec<String>,
+}
+
+impl Compiled {
+    /// Reads, checks and compiles the component at `path`. `pinned` is the hex SHA-256 that it must have.
+    ///
+    /// Compiles on a blocking thread: seconds for a large component that is not in the code cache.
+    pub async fn load(runtime: &Arc<Runtime>, path: &Path, pinned: Option<&str>) -> Result<Self, AdapterError> {
+        let (runtime, path, pinned) = (runtime.clone(), path.to_owned(), pinned.map(str::to_owned));
+        let loading = tokio::task::spawn_blocking(move || load(&runtime, &path, pinned.as_deref()));
+        loading.await.map_err(|error| AdapterError::Start(error.to_string()))?
+    }
+
+    /// Hex SHA-256 of the component's file.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The names of what it imports, with their versions.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+}
+
+fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Compiled, AdapterError> {
     let bytes = read(path)?;
     let sha256 = sha256(&bytes);
     if let Some(expected) = pinned.filter(|expected| !expected.eq_ignore_ascii_case(&sha256)) {
@@ -73,7 +102,11 @@ pub(super) fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Resu
         path: path.to_owned(),
         source,
     })?;
-    Ok(component)
+    Ok(Compiled {
+        imports: contract::imports(&component),
+        component,
+        sha256,
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
