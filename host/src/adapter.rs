@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub(crate) use component::sha256;
 pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
 pub use engine::Runtime;
