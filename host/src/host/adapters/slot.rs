@@ -223,7 +223,8 @@ impl Slot {
             }
         }
         let is_news = self.told.replace(cause.clone()).as_ref() != Some(&cause);
-        if self.open.is_none() {
+        // Else the name is nobody's, or another destination's.
+        if self.open.is_none() && self.is_destination {
             self.directory.mirror.not_opened(&self.name, cause.clone(), can_retry);
         }
         if is_news {

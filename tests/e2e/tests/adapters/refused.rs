@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 
-use mirrorbox::host::{AdapterChange, AdapterState};
+use mirrorbox::config::Config;
+use mirrorbox::host::{AdapterChange, AdapterState, Host};
+use mirrorbox::store::{MemoryStore, Store};
 use mirrorbox_e2e::resident_bytes;
 
-use crate::directory::{Directory, build};
+use crate::directory::{Directory, QUICK, Running, build, digest, key};
 
 /// A module with nothing in it.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -111,21 +114,46 @@ async fn what_is_no_adapter_is_reported_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_taken_stays_whose_it_is() {
+    let directory = Directory::new();
+    let store = Arc::new(MemoryStore::new());
+    let config = Config::load(&directory.config(), &directory.state()).unwrap();
+    let builder = Host::builder(&directory.state()).config(&config).watching(QUICK);
+    let host = builder.store("memory", store.clone()).build().await.unwrap();
+    let events = host.events();
+    let mut running = Running { host, events };
+    directory.install("memory", &build(0));
+    running
+        .complains("memory", "another destination of this host has that name")
+        .await;
+    running.append("session", 0..5).await;
+    running.flush().await;
+    assert!(store.end(&key("session")).await.unwrap().is_some());
+    fs::remove_file(directory.path("memory.wasm")).unwrap();
+    directory.install("other", &build(0));
+    running.loaded("other").await;
+    running.append("session", 5..10).await;
+    running.flush().await;
+    running.close().await;
+    directory.check("other", &[("session", 10)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_replacement_changes_nothing() {
     let directory = Directory::new();
     directory.install("fs", &build(0));
     let mut running = directory.start();
     running.until_open("fs").await;
-    let digest = running.adapter("fs").digest;
+    let opened = running.adapter("fs").digest;
     let mut appended = 0;
-    let mut goes_on = async |running: &crate::directory::Running| {
+    let mut goes_on = async |running: &Running| {
         running.append("session", appended..appended + 3).await;
         running.flush().await;
         appended += 3;
         let status = running.adapter("fs");
         assert_eq!(
             (status.state, &status.digest),
-            (AdapterState::Open, &digest),
+            (AdapterState::Open, &opened),
             "{status:?}"
         );
     };
@@ -153,7 +181,7 @@ async fn a_bad_replacement_changes_nothing() {
     goes_on(&running).await;
     set_mode(&directory.path(""), 0o755);
     directory.put("fs.wasm", build(1));
-    running.replaced("fs", &crate::directory::digest(&build(1))).await;
+    running.replaced("fs", &digest(&build(1))).await;
     assert_eq!(running.adapter("fs").cause, None);
     running.flush().await;
     running.close().await;
