@@ -138,9 +138,8 @@ impl Running {
         let events = &mut self.events;
         let waiting = async {
             loop {
-                match events.next().await.expect("the host ended first") {
-                    HostEvent::Adapter(event) => return event,
-                    _ => {}
+                if let HostEvent::Adapter(event) = events.next().await.expect("the host ended first") {
+                    return event;
                 }
             }
         };
