@@ -119,7 +119,7 @@ impl Claimed {
     /// Follows until `stop` holds true, and takes what is complete by then. Needs a tokio runtime with time around it, on
     /// which adapters' calls work. Dropped, it loses nothing: what was not taken is compared by the next one.
     pub async fn run(self, host: &Host, stop: watch::Receiver<bool>, on_event: OnWatchEvent) {
-        Follower::new(host, self, on_event).run(stop).await;
+        Follower::new(host, self, stop, on_event).run().await;
     }
 }
 

@@ -91,6 +91,8 @@ pub enum Wait {
     Destinations,
     /// It cannot be read or spooled; tried again.
     Failed(String),
+    /// Following is to stop: what is left is taken by the last look.
+    Stopping,
 }
 
 /// Is told of each event as it happens. It must not block.
@@ -148,6 +150,7 @@ impl fmt::Display for Wait {
             Self::Run => f.write_str("a run in its project may mirror it; it is compared once that has ended"),
             Self::Destinations => f.write_str("no destination is open that could say what is stored of it"),
             Self::Failed(cause) => write!(f, "{cause}; it is tried again"),
+            Self::Stopping => f.write_str("following is to stop"),
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) struct Follower<'a> {
     entries: AtomicU64,
     room: Semaphore,
     leftovers_at: Instant,
+    stop: watch::Receiver<bool>,
 }
 
 /// What the streams share during one look at the directory.
@@ -62,8 +63,8 @@ pub(super) struct Look<'a> {
     pub(super) records: &'a Records,
     pub(super) runs: &'a Runs,
     pub(super) spools: Spools,
-    /// Nobody looks again.
-    is_last: bool,
+    /// Whether to stop; none in the last look, which goes on.
+    stop: Option<watch::Receiver<bool>>,
     on_event: &'a OnWatchEvent,
     entries: &'a AtomicU64,
     room: &'a Semaphore,
@@ -88,18 +89,38 @@ impl Look<'_> {
     /// When a stream that waits is looked at again.
     pub(super) fn again(&self, cause: &Wait) -> Instant {
         match cause {
-            Wait::Run | Wait::Destinations => Instant::now(),
+            Wait::Run | Wait::Destinations | Wait::Stopping => Instant::now(),
             Wait::Failed(_) => Instant::now() + LEFTOVERS,
         }
     }
 
+    /// Nobody looks again.
     pub(super) fn is_last(&self) -> bool {
-        self.is_last
+        self.stop.is_none()
+    }
+
+    /// Fails once it is to stop. Between two appends: one that is dropped halfway may still come to be.
+    pub(super) fn go_on(&self) -> Result<(), Wait> {
+        match self.stop.as_ref().is_some_and(|stop| *stop.borrow()) {
+            true => Err(Wait::Stopping),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for an answer, but not beyond the time when it is to stop.
+    pub(super) async fn unless_stopped<T>(&self, answer: impl Future<Output = Result<T, Wait>>) -> Result<T, Wait> {
+        let Some(mut stop) = self.stop.clone() else {
+            return answer.await;
+        };
+        tokio::select! {
+            answer = answer => answer,
+            _ = stop.wait_for(|stop| *stop) => Err(Wait::Stopping),
+        }
     }
 }
 
 impl<'a> Follower<'a> {
-    pub(super) fn new(host: &'a Host, claimed: Claimed, on_event: OnWatchEvent) -> Self {
+    pub(super) fn new(host: &'a Host, claimed: Claimed, stop: watch::Receiver<bool>, on_event: OnWatchEvent) -> Self {
         let Claimed {
             watch,
             records,
@@ -116,6 +137,7 @@ impl<'a> Follower<'a> {
             entries: AtomicU64::new(0),
             room: Semaphore::new(ROOM as usize),
             leftovers_at: Instant::now(),
+            stop,
             watch,
             records,
         };
@@ -125,13 +147,9 @@ impl<'a> Follower<'a> {
         follower
     }
 
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let stopped = async |stop: &mut watch::Receiver<bool>| drop(stop.wait_for(|stop| *stop).await);
-        tokio::select! {
-            () = self.follow() => {}
-            () = stopped(&mut stop) => {}
-        }
-        // Dropped halfway, a stream is compared.
+    pub(super) async fn run(mut self) {
+        self.follow().await;
+        // Dropped halfway, a stream is compared by the next process.
         let last = tokio::time::timeout(self.watch.last_look, self.look_at_all(true)).await;
         if last.is_err() {
             tracing::warn!("not everything in the agent's files could be taken in time; the next start takes it");
@@ -139,7 +157,12 @@ impl<'a> Follower<'a> {
     }
 
     async fn follow(&mut self) {
-        let _late = tokio::time::timeout(OPENING, self.host.settled()).await;
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            // Opening may take long.
+            _settled_or_late = tokio::time::timeout(OPENING, self.host.settled()) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
         self.look_at_all(false).await;
         self.figures.send_modify(|figures| figures.ready = true);
         let mut all_at = Instant::now() + EVERY;
@@ -148,6 +171,7 @@ impl<'a> Follower<'a> {
             tokio::select! {
                 () = self.changes.wait() => sleep(TOGETHER.min(wait)).await,
                 () = sleep(wait) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
             }
             let dirty = self.changes.take();
             if dirty.all || all_at <= Instant::now() {
@@ -205,7 +229,7 @@ impl<'a> Follower<'a> {
             records: &self.records,
             runs: &self.runs,
             spools: Spools::new(&self.watch.state),
-            is_last,
+            stop: (!is_last).then(|| self.stop.clone()),
             on_event: &self.on_event,
             entries: &self.entries,
             room: &self.room,

@@ -93,9 +93,10 @@ impl Meeting {
 }
 
 /// What a destination holds of a transcript, to begin behind; none where nobody that can be asked has any.
-pub(super) async fn base(host: &Host, key: &SessionKey) -> Option<Base> {
-    let (_, base) = longest(host, key).await.ok().flatten()?;
-    Some(base)
+pub(super) async fn base(host: &Host, key: &SessionKey) -> Result<Option<Base>, Wait> {
+    // What is followed already is spooled whoever is away.
+    let longest = longest(host, key).await.unwrap_or_default();
+    Ok(longest.map(|(_, base)| base))
 }
 
 /// The store with the longest log.

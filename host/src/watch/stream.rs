@@ -165,7 +165,7 @@ impl Stream {
 
     fn wait(&mut self, look: &Look<'_>, cause: Wait) {
         let before = self.waits.take().map(|(wait, _)| wait);
-        if before.as_ref() != Some(&cause) {
+        if before.as_ref() != Some(&cause) && cause != Wait::Stopping {
             look.tell(WatchEvent::Waits {
                 key: self.key.clone(),
                 cause: cause.clone(),
@@ -202,7 +202,8 @@ impl Taking<'_> {
     }
 
     async fn meet(&mut self) -> Result<Spooled, Wait> {
-        let Meeting { stored, base } = Meeting::of(self.look.host, &self.look.spools, self.key).await?;
+        let meeting = Meeting::of(self.look.host, &self.look.spools, self.key);
+        let Meeting { stored, base } = self.look.unless_stopped(meeting).await?;
         self.base = Some(base);
         Ok(stored)
     }
@@ -239,6 +240,7 @@ impl Taking<'_> {
 
     /// Appends a block, unless a run has the file.
     async fn block(&mut self, path: &Path, block: Block) -> Result<Mark, Wait> {
+        self.look.go_on()?;
         if !block.lines.is_empty() {
             self.check_runs(path)?;
             self.append(&block.lines).await?;
@@ -275,6 +277,7 @@ impl Taking<'_> {
         if last.is_some_and(|last| metadata::same(&last, &entry)) {
             return Ok(());
         }
+        self.look.go_on()?;
         self.check_runs(path)?;
         self.append(&[entry]).await
     }
@@ -284,7 +287,11 @@ impl Taking<'_> {
         if !self.has_begun {
             let base = match self.base.take() {
                 Some(base) => base,
-                None => meeting::base(self.look.host, self.key).await,
+                None => {
+                    self.look
+                        .unless_stopped(meeting::base(self.look.host, self.key))
+                        .await?
+                }
             };
             // Without a base, it begins with its first entry.
             if let Some(base) = base {
