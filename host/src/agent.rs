@@ -19,6 +19,8 @@ mod command;
 mod error;
 mod event;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod leftover;
 mod output;
 mod place;
