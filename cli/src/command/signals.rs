@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use crate::error::CliError;
 use crate::output::say;
 
-/// How often we were told to stop. The first time the agent may finish; the second time nobody waits for anything.
+/// How often we were told to stop. The first time what is under way may end well; the second time nobody waits for anything.
 #[derive(Debug)]
 pub(super) struct Signals {
     stop: watch::Receiver<bool>,
@@ -14,15 +14,15 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on. A limit counts as the first time.
-    pub(super) fn start(limit: Option<Duration>) -> Result<Self, CliError> {
+    /// Listens from now on, and says what is done the first time. A limit counts as that.
+    pub(super) fn start(limit: Option<Duration>, what: &'static str) -> Result<Self, CliError> {
         let mut told = Told::listen()?;
         let (stop, is_to_stop) = watch::channel(false);
         let (at_once, is_to_leave) = watch::channel(false);
         tokio::spawn(async move {
             tokio::select! {
-                () = told.next() => say("stopping: the agent may finish; once more leaves at once"),
-                () = after(limit) => say("the time is over: the agent may finish"),
+                () = told.next() => say(format_args!("stopping: {what}; once more leaves at once")),
+                () = after(limit) => say(format_args!("the time is over: {what}")),
             }
             stop.send_replace(true);
             told.next().await;
