@@ -16,6 +16,8 @@ use super::{ConfigError, MirrorSettings, Place, Setting, text};
 /// instances = 4           # at most; each serves one call at a time
 /// memory = "512MiB"       # the most that one instance may reach
 /// timeout = "30s"         # per call
+/// returns = "145MiB"      # the most that one call may return; the largest batch takes 128MiB
+/// log_lines = 100         # the most that are logged of it in a second; 0 logs nothing
 /// idle_connections = 32   # kept open to each HTTP server while nobody uses them; 0 keeps none
 /// [config]
 /// bucket = "transcripts"
@@ -40,6 +42,10 @@ pub struct Manifest {
     /// The most time that one call may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// The most that one call may return.
+    returns: ByteSize,
+    /// How many lines a second are logged of the adapter, all its instances together. 0 to 10,000.
+    pub log_lines: u32,
     /// How many connections to each HTTP server are kept open, at most, while no request uses them.
     pub idle_connections: u16,
     /// What the adapter reads through `wasi:config`.
@@ -102,6 +108,9 @@ impl Default for Manifest {
             instances: 4,
             memory: ByteSize::mib(512),
             timeout: Duration::from_secs(30),
+            // The largest batch, a full page before it, and something around.
+            returns: ByteSize::mib(128 + 16 + 1),
+            log_lines: 100,
             idle_connections: 32,
             settings: BTreeMap::new(),
             grants: Grants::default(),
@@ -152,6 +161,12 @@ impl Manifest {
         self.memory.as_u64()
     }
 
+    /// The most that one call may return, in bytes; as much may go the other way, from the adapter to one of the host's
+    /// functions.
+    pub fn returns(&self) -> u64 {
+        self.returns.as_u64()
+    }
+
     /// What stands under `[config]`, before secrets are looked up.
     pub fn settings(&self) -> BTreeMap<String, Setting> {
         let plain = |(name, setting): (&String, &Spanned<Setting>)| (name.clone(), setting.get_ref().clone());
@@ -174,6 +189,12 @@ impl Manifest {
         }
         if self.memory() < 1 << 20 || self.memory() > 4 << 30 {
             return Err(format!("memory = \"{}\" is not between 1MiB and 4GiB", self.memory));
+        }
+        if self.returns() < 1 << 20 || self.returns() > 1 << 30 {
+            return Err(format!("returns = \"{}\" is not between 1MiB and 1GiB", self.returns));
+        }
+        if self.log_lines > 10_000 {
+            return Err(format!("log_lines = {} is not between 0 and 10000", self.log_lines));
         }
         if self.timeout.is_zero() {
             return Err("timeout must be longer than nothing".to_owned());
@@ -203,6 +224,8 @@ mod tests {
             memory = "64MiB"
             timeout = "1m 30s"
             idle_connections = 0
+            returns = "32MiB"
+            log_lines = 5
             [config]
             bucket = "b"
             path_style = true
@@ -221,6 +244,7 @@ mod tests {
         .unwrap();
         assert_eq!(manifest.memory(), 64 << 20);
         assert_eq!(manifest.timeout, Duration::from_secs(90));
+        assert_eq!((manifest.returns(), manifest.log_lines), (32 << 20, 5));
         assert_eq!(manifest.settings()["path_style"], Setting::Plain("true".into()));
         assert_eq!(manifest.settings()["parts"], Setting::Plain("256".into()));
         assert_eq!(manifest.grants.dirs[0].mode, DirMode::ReadOnly);
@@ -233,7 +257,7 @@ mod tests {
         assert_eq!(table.ca.as_deref(), Some(Path::new("/etc/adapters/ca.pem")));
         assert_eq!(
             (table.port, table.private, table.place().unwrap().line),
-            (8443, true, Some(15))
+            (8443, true, Some(17))
         );
         assert!(!manifest.mirror.takes("-home-app"));
     }
@@ -244,6 +268,8 @@ mod tests {
             ("instances = 0", "between 1 and 64"),
             ("memory = \"1KiB\"", "between 1MiB and 4GiB"),
             ("timeout = \"0s\"", "timeout"),
+            ("returns = \"1KiB\"", "between 1MiB and 1GiB"),
+            ("log_lines = 10001", "between 0 and 10000"),
             ("sha256 = \"abc\"", "64 hex digits"),
             (
                 "[grants]\nnetwork = [\n\"https://a\", \"ftp://b\"]",

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use serde::Serialize;
+
 use super::{Host, NetworkGrant, Special, Transport};
 
 /// Decides what an adapter may reach. Whatever no grant names is refused.
@@ -27,7 +29,7 @@ pub struct NetworkPolicy {
 }
 
 /// Why something was refused. Says for people what a guest is not told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// What was wanted.
     pub what: String,
