@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 
+mod audit;
 mod local;
 mod manifest;
 mod mirror;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use audit::Audit;
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};

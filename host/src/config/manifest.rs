@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::network::NetworkGrant;
+use super::audit::Audit;
+use super::network::{NetworkGrant, NetworkPolicy};
 use super::{ConfigError, MirrorSettings, Place, Setting, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
@@ -58,6 +59,9 @@ pub struct Manifest {
     /// Where this manifest was read, and where each setting stands in it.
     #[serde(skip)]
     origin: Option<Origin>,
+    /// Lets it go where it wants, and notes where that was.
+    #[serde(skip)]
+    audit: Option<Audit>,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +105,21 @@ pub enum DirMode {
     ReadWrite,
 }
 
+impl DirMode {
+    /// As a manifest says it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "ro",
+            Self::ReadWrite => "rw",
+        }
+    }
+}
+
+/// A text as TOML writes it.
+pub(super) fn toml_text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 impl Default for Manifest {
     fn default() -> Self {
         Self {
@@ -116,6 +135,7 @@ impl Default for Manifest {
             grants: Grants::default(),
             mirror: MirrorSettings::default(),
             origin: None,
+            audit: None,
         }
     }
 }
@@ -165,6 +185,22 @@ impl Manifest {
     /// functions.
     pub fn returns(&self) -> u64 {
         self.returns.as_u64()
+    }
+
+    /// The decisions about the network that follow from the grants.
+    pub fn policy(&self) -> NetworkPolicy {
+        let grants = self.grants.network.clone();
+        match &self.audit {
+            Some(audit) => NetworkPolicy::audited(grants, audit.network()),
+            None => NetworkPolicy::new(grants),
+        }
+    }
+
+    /// From now on, adapters that are opened with this manifest, or with a clone of it, may go where no grant allows it; a
+    /// cloud's metadata server stays closed. What they needed is noted in the audit.
+    pub fn audit(&mut self) -> Audit {
+        let audit = self.audit.get_or_insert_with(|| Audit::new(self.grants.dirs.clone()));
+        audit.clone()
     }
 
     /// What stands under `[config]`, before secrets are looked up.
