@@ -3,6 +3,7 @@
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 //! [`directory`] looks at the adapter directory name by name, for a host that runs on whatever is dropped there.
 
+mod audit;
 pub mod directory;
 mod local;
 mod manifest;
@@ -18,7 +19,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+<<<<<<< HEAD
 pub use directory::Refusal;
+=======
+pub use audit::Audit;
+>>>>>>> limits
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};
