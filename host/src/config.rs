@@ -19,11 +19,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-<<<<<<< HEAD
-pub use directory::Refusal;
-=======
 pub use audit::Audit;
->>>>>>> limits
+pub use directory::Refusal;
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};
