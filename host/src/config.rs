@@ -3,6 +3,7 @@
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 //! [`directory`] looks at the adapter directory name by name, for a host that runs on whatever is dropped there.
 
+mod audit;
 pub mod directory;
 mod local;
 mod manifest;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use audit::Audit;
 pub use directory::Refusal;
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
