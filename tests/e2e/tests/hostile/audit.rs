@@ -6,7 +6,7 @@ use mirrorbox::adapter::Adapter;
 use mirrorbox_e2e::{Backend, Installation, runtime, test_guest};
 use tokio::net::TcpListener;
 
-use crate::{ONE, load, manifest, told};
+use crate::fixture::{ONE, load, manifest, told};
 
 #[tokio::test]
 async fn what_an_audit_saw_is_a_manifest_that_allows_just_that() {

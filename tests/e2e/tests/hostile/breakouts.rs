@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::fixture::{ONE, load, told};
 use crate::witness::beside_another;
-use crate::{ONE, load, told};
 
 /// What stands in files that nobody may change.
 const SECRET: &str = "nobody writes here";

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use mirrorbox::adapter::{Adapter, AdapterState};
 use mirrorbox::store::StoreError;
 
+use crate::fixture::{ONE, answers, commit, load};
 use crate::witness::beside_another;
-use crate::{ONE, answers, commit, load};
 
 /// Longer than any pause before an adapter is parked.
 const PATIENCE: Duration = Duration::from_secs(120);

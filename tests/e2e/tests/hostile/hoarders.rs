@@ -2,8 +2,8 @@
 
 use mirrorbox::store::StoreError;
 
+use crate::fixture::{ONE, answers, commit, load};
 use crate::witness::beside_another;
-use crate::{ONE, answers, commit, load};
 
 /// Whether a deed was refused, be it by an answer or by a trap; never granted, never out of time.
 fn is_refused(error: &StoreError) -> bool {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Reader, Store, StoreError};
 
+use crate::fixture::{ONE, load};
 use crate::witness::beside_another;
-use crate::{ONE, load};
 
 #[tokio::test]
 async fn a_lie_is_an_error_that_names_the_batch() {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use crate::manifest;
+use crate::fixture::manifest;
 
 /// What the functions return where nothing else is said: `open` an info without a capability, `name` a `raw`, the others
 /// the error `unsupported`. The memory begins with 64 KiB for answers; behind that, arguments are put.

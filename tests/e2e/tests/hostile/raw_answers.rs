@@ -5,9 +5,9 @@ use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Capabilities, Store, StoreError};
 use wit_component::StringEncoding;
 
+use crate::fixture::{ONE, ONE_IN_A_HURRY};
 use crate::raw::Raw;
 use crate::witness::beside_another;
-use crate::{ONE, ONE_IN_A_HURRY};
 
 fn key() -> SessionKey {
     SessionKey::main("project", "sitzung-日本-🦀").unwrap()

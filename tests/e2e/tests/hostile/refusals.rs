@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use mirrorbox_e2e::{Installation, test_guest};
 
-use crate::{ONE, load, told};
+use crate::fixture::{ONE, load, told};
 
 #[tokio::test]
 async fn each_refusal_is_heard_once_with_what_would_allow_it() {

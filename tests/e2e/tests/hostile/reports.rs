@@ -4,7 +4,7 @@ use mirrorbox::adapter::AdapterState;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::Store;
 
-use crate::{ONE, commit, load};
+use crate::fixture::{ONE, commit, load};
 
 #[tokio::test]
 async fn calls_failures_and_instances_are_counted() {

@@ -7,8 +7,8 @@ use mirrorbox::adapter::{Adapter, AdapterError};
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Store, StoreError};
 
+use crate::fixture::{ONE, ONE_IN_A_HURRY, answers, commit, load, told};
 use crate::witness::beside_another;
-use crate::{ONE, ONE_IN_A_HURRY, answers, commit, load, told};
 
 async fn is_stopped(guest: &str, deed: &str) -> Adapter {
     let adapter = load(guest, ONE_IN_A_HURRY).await.unwrap();
