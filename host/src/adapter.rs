@@ -41,6 +41,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
+pub(crate) use component::sha256;
 pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
 pub use crash_loop::AdapterState;

@@ -1,6 +1,8 @@
 mod check;
+mod fresh;
 mod inspect;
 mod install;
+mod rollback;
 
 use clap::{Args, Subcommand};
 use mirrorbox::host::{Destination, Destinations};
@@ -10,12 +12,13 @@ use serde::Serialize;
 use self::check::Check;
 use self::inspect::Inspect;
 use self::install::Install;
+use self::rollback::Rollback;
 use super::Context;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{Table, left};
 
-/// List the adapters of the configuration and whether they open; check one, inspect a component, install one
+/// List the adapters of the configuration and whether they open; check one, inspect a component, install one, go back
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Adapters {
@@ -28,6 +31,7 @@ enum What {
     Check(Check),
     Inspect(Inspect),
     Install(Install),
+    Rollback(Rollback),
 }
 
 impl Adapters {
@@ -36,6 +40,7 @@ impl Adapters {
             Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
             Some(What::Install(install)) => install.run(context).await,
+            Some(What::Rollback(rollback)) => rollback.run(context),
             None => list(context).await,
         }
     }

@@ -214,6 +214,16 @@ impl Manifest {
         self.settings.iter().map(plain).collect()
     }
 
+    /// The files that it names: secrets and certificates. They are read whenever the adapter is opened.
+    pub fn files(&self) -> Vec<&Path> {
+        let secrets = self.settings.values().filter_map(|setting| match setting.get_ref() {
+            Setting::File(path) => Some(path.as_path()),
+            Setting::Plain(_) | Setting::Env(_) => None,
+        });
+        let certificates = self.grants.network.iter().filter_map(|grant| grant.ca.as_deref());
+        secrets.chain(certificates).collect()
+    }
+
     /// The place in the manifest that a message about settings is about: the line of the first setting that the
     /// message names in backticks, else the file; none for the default manifest.
     pub fn place_of(&self, message: &str) -> Option<Place> {
@@ -301,6 +311,10 @@ mod tests {
             (8443, true, Some(17))
         );
         assert!(!manifest.mirror.takes("-home-app"));
+        let [ca] = manifest.files()[..] else {
+            panic!("{:?}", manifest.files());
+        };
+        assert_eq!(ca, Path::new("/etc/adapters/ca.pem"));
     }
 
     #[test]
