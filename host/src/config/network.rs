@@ -5,9 +5,11 @@
 //! | `grant` | one entry: scheme, host, port |
 //! | `host` | a host: a name, an address, or a pattern of either |
 //! | `address` | addresses that no name may lead to unless somebody said so |
+//! | `cover` | does a grant allow more than others do |
 //! | `policy` | may this request, lookup or connection go out |
 
 mod address;
+mod cover;
 mod grant;
 mod host;
 mod policy;
