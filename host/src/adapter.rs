@@ -5,8 +5,7 @@
 //! | --- | --- |
 //! | `engine` | one engine for the process; what a component can import |
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
-//! | `contract`, `shape` | does it keep the contract, and where does it differ |
-//! | `bindings` | the contract's types and ours |
+//! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
 //! | `guest`, `limits`, `log` | what an instance may touch, use and say |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
@@ -15,7 +14,6 @@
 //! What a broken or hostile component can cost: one instance at a time, the memory and time that its manifest
 //! allows, and the bytes in the directories that its manifest grants. Never the host, never another adapter.
 
-mod bindings;
 mod code_cache;
 mod component;
 mod contract;
@@ -27,7 +25,6 @@ mod limits;
 mod log;
 mod network;
 mod pool;
-mod shape;
 mod ticker;
 
 use std::path::Path;
@@ -43,6 +40,7 @@ pub use error::AdapterError;
 use crate::config::{Manifest, Settings};
 use crate::key::SessionKey;
 use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
+use contract::v0_1::bindings;
 use guest::Grants;
 use instance::Template;
 use pool::Pool;

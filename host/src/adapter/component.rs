@@ -32,8 +32,8 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The names of what it imports. Importing is not needing: a client library imports what it never calls.
     pub imports: Vec<String>,
-    /// Whether it keeps the contract.
-    pub contract: Result<(), ContractError>,
+    /// The version of the contract that it is taken at, or why it keeps none.
+    pub contract: Result<&'static str, ContractError>,
 }
 
 impl Inspection {
@@ -48,13 +48,13 @@ impl Inspection {
             size: bytes.len() as u64,
             exports: contract::exports(&component),
             imports: contract::imports(&component),
-            contract: contract::check(&component),
+            contract: contract::check(&component, runtime.linker()),
         })
     }
 
-    /// The version of the contract that this host speaks.
-    pub fn contract_version() -> &'static str {
-        super::bindings::VERSION
+    /// The versions of the contract that this host speaks, the newest first.
+    pub fn contract_versions() -> Vec<&'static str> {
+        contract::versions()
     }
 }
 
@@ -98,7 +98,7 @@ fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Compiled
         });
     }
     let component = compile(runtime, path, &sha256, &bytes)?;
-    contract::check(&component).map_err(|source| AdapterError::Contract {
+    contract::check(&component, runtime.linker()).map_err(|source| AdapterError::Contract {
         path: path.to_owned(),
         source,
     })?;

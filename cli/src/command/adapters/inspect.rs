@@ -23,7 +23,11 @@ struct Document {
     bytes: u64,
     exports: Vec<String>,
     imports: Vec<String>,
-    contract_version: &'static str,
+    /// The version of the contract that it is taken at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract_version: Option<&'static str>,
+    /// The versions that this host speaks.
+    host_speaks: Vec<&'static str>,
     keeps_contract: bool,
     /// Where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +71,8 @@ impl From<Inspection> for Document {
             bytes: inspection.size,
             exports: inspection.exports,
             imports: inspection.imports,
-            contract_version: Inspection::contract_version(),
+            contract_version: inspection.contract.as_ref().ok().copied(),
+            host_speaks: Inspection::contract_versions(),
             keeps_contract: inspection.contract.is_ok(),
             problem: inspection.contract.err().map(|error| error.to_string()),
         }
@@ -83,8 +88,8 @@ impl Document {
         lines.extend(listed("exports", &self.exports));
         lines.extend(listed("imports", &self.imports));
         lines.push(match &self.problem {
-            None => format!("contract  {}: kept", self.contract_version),
-            Some(problem) => format!("contract  {}: NOT kept: {}", self.contract_version, safe(problem)),
+            None => format!("contract  {}: kept", self.contract_version.unwrap_or_default()),
+            Some(problem) => format!("contract  NOT kept: {}", safe(problem)),
         });
         lines
     }
@@ -111,7 +116,8 @@ mod tests {
             bytes: 2048,
             exports: vec!["a".into(), "b".into()],
             imports: Vec::new(),
-            contract_version: "0.1.0",
+            contract_version: None,
+            host_speaks: vec!["0.1.0"],
             keeps_contract: false,
             problem: Some("load: missing".into()),
         };
@@ -122,7 +128,7 @@ mod tests {
                 "sha256    00",
                 "exports   a",
                 "          b",
-                "contract  0.1.0: NOT kept: load: missing",
+                "contract  NOT kept: load: missing",
             ]
         );
     }

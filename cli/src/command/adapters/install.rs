@@ -112,7 +112,8 @@ impl Document<'_> {
 
 async fn keeps_contract(file: &Path) -> Result<(), CliError> {
     let kept = inspect(file.to_owned()).await?.contract;
-    kept.map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
+    kept.map(drop)
+        .map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
 }
 
 /// A file under a name that nobody looks at, on its way to its place. Dropped, it goes away.
