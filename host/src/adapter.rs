@@ -9,6 +9,7 @@
 //! | `guest`, `limits`, `log` | what an instance may touch, use and say |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
+//! | `wants` | what a component could make use of |
 //! | `ticker` | the clock that stops a guest |
 //!
 //! What a broken or hostile component can cost: one instance at a time, the memory and time that its manifest
@@ -26,6 +27,7 @@ mod log;
 mod network;
 mod pool;
 mod ticker;
+mod wants;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +38,9 @@ pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
 pub use engine::Runtime;
 pub use error::AdapterError;
+pub use wants::Wants;
 
+use crate::config::lock::Approvals;
 use crate::config::{Manifest, Settings};
 use crate::key::SessionKey;
 use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
@@ -101,6 +105,22 @@ impl Adapter {
                 Err(error)
             }
         }
+    }
+
+    /// [`Adapter::open`], if it may do no more than was approved under `name`. What was opened is recorded then: what
+    /// never opened has done nothing yet.
+    pub async fn open_approved(
+        runtime: &Arc<Runtime>,
+        name: &str,
+        compiled: &Compiled,
+        manifest: &Manifest,
+        approvals: &Approvals,
+    ) -> Result<Self, AdapterError> {
+        let admission = compiled.admit(name, manifest, approvals).await?;
+        let adapter = Self::open(runtime, name, compiled, manifest).await?;
+        let recorded = tokio::task::spawn_blocking(move || admission.record()).await;
+        recorded.map_err(|error| AdapterError::Start(error.to_string()))?;
+        Ok(adapter)
     }
 
     /// Lets calls under way finish and ends every instance. Later calls fail as `Unavailable`.

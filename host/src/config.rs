@@ -1,8 +1,10 @@
-//! The configuration directory: `mirrorbox.toml`, and `adapters/` with `NAME.wasm` and `NAME.toml` for each destination.
+//! The configuration directory: `mirrorbox.toml`, `adapters/` with `NAME.wasm` and `NAME.toml` for each destination, and
+//! `adapters.lock`.
 //!
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 
 mod local;
+pub mod lock;
 mod manifest;
 mod mirror;
 pub mod network;
@@ -15,6 +17,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use lock::Approvals;
 
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
@@ -35,6 +39,8 @@ pub struct Config {
     pub acknowledge: Acknowledge,
     /// How long the spool keeps what every destination has.
     pub keep: Keep,
+    /// What adapters are held against before they open; none: they open as they are.
+    pub approvals: Option<Approvals>,
     /// The destinations, by name.
     pub destinations: Vec<DestinationConfig>,
 }
@@ -65,6 +71,14 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A file says something that it must not.
     #[error("{place}: {message}")]
     Invalid {
@@ -85,6 +99,9 @@ struct MainFile {
     acknowledge: Acknowledge,
     #[serde(default)]
     keep: Keep,
+    /// Whether adapters that may do more than before need nobody's approval.
+    #[serde(default)]
+    auto_approve: bool,
 }
 
 impl Config {
@@ -101,6 +118,7 @@ impl Config {
             projects_dir: main.projects_dir.map(|path| dir.join(path)),
             acknowledge: main.acknowledge,
             keep: main.keep,
+            approvals: Some(Approvals::of(dir, main.auto_approve)),
             destinations: destinations(&dir.join("adapters"))?,
         })
     }

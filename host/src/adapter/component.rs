@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::{AdapterError, ContractError, Runtime, contract};
+use crate::config::Manifest;
+use crate::config::lock::{Admission, Approvals};
 
 /// The first bytes of every WebAssembly binary, and the four that follow in a module and in a component.
 const MAGIC: &[u8] = b"\0asm";
@@ -74,6 +76,23 @@ impl Compiled {
         let (runtime, path, pinned) = (runtime.clone(), path.to_owned(), pinned.map(str::to_owned));
         let loading = tokio::task::spawn_blocking(move || load(&runtime, &path, pinned.as_deref()));
         loading.await.map_err(|error| AdapterError::Start(error.to_string()))?
+    }
+
+    /// Holds what the component imports and `manifest` grants against what was approved under `name`.
+    pub(super) async fn admit(
+        &self,
+        name: &str,
+        manifest: &Manifest,
+        approvals: &Approvals,
+    ) -> Result<Admission, AdapterError> {
+        let (approvals, name, grants) = (approvals.clone(), name.to_owned(), manifest.grants.clone());
+        let (sha256, imports) = (self.sha256.clone(), self.imports.clone());
+        let asking = tokio::task::spawn_blocking(move || {
+            let entry = approvals.entry(&sha256, &imports, &grants);
+            approvals.admit(&name, entry)
+        });
+        let admitted = asking.await.map_err(|error| AdapterError::Start(error.to_string()))?;
+        Ok(admitted?)
     }
 
     /// Hex SHA-256 of the component's file.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::background::Background;
 use super::{Core, Host, HostError};
 use crate::block_on::block_on;
-#[cfg(feature = "wasm")]
-use crate::config::DestinationConfig;
 use crate::config::{Acknowledge, Config, Keep};
+#[cfg(feature = "wasm")]
+use crate::config::{DestinationConfig, lock::Approvals};
 use crate::mirror::{DestinationOptions, Mirror};
 use crate::spool::Spool;
 use crate::store::Store;
@@ -21,6 +21,8 @@ pub struct HostBuilder {
     stores: Vec<(String, Arc<dyn Store>, DestinationOptions)>,
     #[cfg(feature = "wasm")]
     adapters: Vec<DestinationConfig>,
+    #[cfg(feature = "wasm")]
+    approvals: Option<Approvals>,
 }
 
 impl HostBuilder {
@@ -32,6 +34,8 @@ impl HostBuilder {
             stores: Vec::new(),
             #[cfg(feature = "wasm")]
             adapters: Vec::new(),
+            #[cfg(feature = "wasm")]
+            approvals: None,
         }
     }
 
@@ -41,7 +45,10 @@ impl HostBuilder {
         self.acknowledge = config.acknowledge;
         self.keep = config.keep;
         #[cfg(feature = "wasm")]
-        self.adapters.extend(config.destinations.iter().cloned());
+        {
+            self.adapters.extend(config.destinations.iter().cloned());
+            self.approvals.clone_from(&config.approvals);
+        }
         self
     }
 
@@ -99,7 +106,7 @@ impl HostBuilder {
             mirror.opened(&name, store);
         }
         #[cfg(feature = "wasm")]
-        super::opener::open_all(&mirror, &self.state, self.adapters)?;
+        super::opener::open_all(&mirror, &self.state, self.adapters, self.approvals.as_ref())?;
         let adoption = spool.adopt()?;
         for adopted in adoption.spools {
             mirror.adopt(adopted);

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::HostError;
-use crate::adapter::{Adapter, AdapterError, Runtime};
+use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
+use crate::config::lock::Approvals;
 use crate::config::{DestinationConfig, Manifest};
 use crate::mirror::{DestinationOptions, Mirror};
 
@@ -22,7 +23,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 const PARKED: Duration = Duration::from_secs(300);
 
 /// Adds every adapter as a destination, and has it opened in the background.
-pub(super) fn open_all(mirror: &Arc<Mirror>, state: &Path, adapters: Vec<DestinationConfig>) -> Result<(), HostError> {
+pub(super) fn open_all(
+    mirror: &Arc<Mirror>,
+    state: &Path,
+    adapters: Vec<DestinationConfig>,
+    approvals: Option<&Approvals>,
+) -> Result<(), HostError> {
     if adapters.is_empty() {
         return Ok(());
     }
@@ -42,6 +48,7 @@ pub(super) fn open_all(mirror: &Arc<Mirror>, state: &Path, adapters: Vec<Destina
             runtime: runtime.clone(),
             manifest: config.component.with_extension("toml"),
             config,
+            approvals: approvals.cloned(),
             adapter: None,
             pause: FIRST,
         };
@@ -56,12 +63,13 @@ struct Opener {
     runtime: Arc<Runtime>,
     config: DestinationConfig,
     manifest: PathBuf,
+    approvals: Option<Approvals>,
     adapter: Option<Arc<Adapter>>,
     pause: Duration,
 }
 
 /// When files were last written, and how long they are: enough to see that they are others.
-type Stamps = [Option<(SystemTime, u64)>; 2];
+type Stamps = [Option<(SystemTime, u64)>; 3];
 
 impl Opener {
     async fn run(mut self) {
@@ -101,8 +109,15 @@ impl Opener {
     async fn load(&self) -> Result<Arc<Adapter>, (String, bool)> {
         let manifest = Manifest::load(&self.manifest).map_err(|error| (error.to_string(), false))?;
         let (name, component) = (&self.config.name, &self.config.component);
-        let loaded = Adapter::load(&self.runtime, name, component, &manifest).await;
-        loaded
+        let opened = async {
+            let compiled = Compiled::load(&self.runtime, component, manifest.sha256.as_deref()).await?;
+            match &self.approvals {
+                Some(approvals) => Adapter::open_approved(&self.runtime, name, &compiled, &manifest, approvals).await,
+                None => Adapter::open(&self.runtime, name, &compiled, &manifest).await,
+            }
+        };
+        opened
+            .await
             .map(Arc::new)
             .map_err(|error: AdapterError| (error.to_string(), error.can_retry()))
     }
@@ -113,15 +128,24 @@ impl Opener {
         loop {
             let left = over.map_or(LOOK, |over| over.saturating_duration_since(Instant::now()).min(LOOK));
             tokio::time::sleep(left).await;
-            if over.is_some_and(|over| Instant::now() >= over) || self.stamps() != seen {
+            if over.is_some_and(|over| Instant::now() >= over) || self.have_changed(seen, again.is_some()) {
                 return;
             }
         }
     }
 
+    /// Approvals matter only to what is not open: others' are written all the time.
+    fn have_changed(&self, seen: Stamps, is_waiting: bool) -> bool {
+        let [component, manifest, approvals] = self.stamps();
+        let [old_component, old_manifest, old_approvals] = seen;
+        let files = component != old_component || manifest != old_manifest;
+        files || is_waiting && approvals != old_approvals
+    }
+
     fn stamps(&self) -> Stamps {
-        [&self.config.component, &self.manifest].map(|path| {
-            let metadata = std::fs::metadata(path).ok()?;
+        let approvals = self.approvals.as_ref().map(Approvals::path);
+        [Some(&self.config.component), Some(&self.manifest), approvals.as_ref()].map(|path| {
+            let metadata = std::fs::metadata(path?).ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         })
     }

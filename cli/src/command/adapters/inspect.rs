@@ -4,11 +4,11 @@ use clap::Args;
 use mirrorbox::adapter::{AdapterError, Inspection, Runtime};
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, suggest};
 use crate::error::{CliError, Exit};
 use crate::output::{bytes, safe, safe_line};
 
-/// Say what a component exports and imports, and whether it keeps the contract
+/// Say what a component exports and imports, whether it keeps the contract, and which manifest to begin with
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// A component's file
@@ -32,6 +32,9 @@ struct Document {
     /// Where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    /// The manifest to begin with, where there is none beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
 }
 
 impl Inspect {
@@ -65,7 +68,10 @@ fn look(file: &Path) -> Result<Inspection, AdapterError> {
 
 impl From<Inspection> for Document {
     fn from(inspection: Inspection) -> Self {
+        let has_manifest = inspection.path.with_extension("toml").exists();
+        let is_adapter = inspection.contract.is_ok() && !has_manifest;
         Self {
+            manifest: is_adapter.then(|| suggest::manifest(&inspection.sha256, &inspection.imports)),
             file: inspection.path.display().to_string(),
             sha256: inspection.sha256,
             bytes: inspection.size,
@@ -91,6 +97,13 @@ impl Document {
             None => format!("contract  {}: kept", self.contract_version.unwrap_or_default()),
             Some(problem) => format!("contract  NOT kept: {}", safe(problem)),
         });
+        if let Some(manifest) = &self.manifest {
+            let place = PathBuf::from(&self.file).with_extension("toml");
+            let place = place.file_name().unwrap_or_default().to_string_lossy();
+            lines.push(String::new());
+            lines.push(format!("# {}, a manifest to begin with", safe_line(&place)));
+            lines.extend(manifest.lines().map(str::to_owned));
+        }
         lines
     }
 }
@@ -120,6 +133,7 @@ mod tests {
             host_speaks: vec!["0.1.0"],
             keeps_contract: false,
             problem: Some("load: missing".into()),
+            manifest: None,
         };
         assert_eq!(
             document.lines(),

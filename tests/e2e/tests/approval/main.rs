@@ -2,4 +2,12 @@
 
 // `cfg(test)` is what lets the lints see that all of it is test code.
 #[cfg(test)]
+mod component;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod report;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod waiting;
