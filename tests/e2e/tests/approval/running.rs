@@ -31,6 +31,7 @@ fn what_waits_is_delivered_once_it_is_approved() {
     installed.succeeds(["adapters", "approve", "fs"]);
     let left = transcript.flush_blocking(LONG).unwrap();
     assert!(left.is_empty(), "{left}");
-    host.close_blocking(LONG).unwrap();
+    let left = host.close_blocking(LONG).unwrap();
+    assert!(left.is_empty(), "{left}");
     assert!(fs::read_dir(&installed.store).unwrap().next().is_some());
 }
