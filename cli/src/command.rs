@@ -14,10 +14,12 @@ mod restore;
 mod run;
 mod sessions;
 mod show;
+mod signals;
 mod status;
 mod tag;
 mod tail;
 mod verify;
+mod watch;
 
 use clap::Subcommand;
 use mirrorbox::config::Config;
@@ -33,6 +35,7 @@ pub(crate) enum Command {
     Init(init::Init),
     Adapters(adapters::Adapters),
     Run(run::Run),
+    Watch(watch::Watch),
     Import(import::Import),
     Status(status::Status),
     Drain(drain::Drain),
@@ -52,7 +55,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it deals with signals itself. Others are dropped where they stand.
     pub(crate) fn handles_signals(&self) -> bool {
-        matches!(self, Self::Run(_))
+        matches!(self, Self::Run(_) | Self::Watch(_))
     }
 }
 
@@ -82,6 +85,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Init(init) => init.run(&mut context)?,
         Command::Adapters(adapters) => adapters.run(&mut context).await?,
         Command::Run(run) => run.run(&context).await?,
+        Command::Watch(watch) => watch.run(&context).await?,
         Command::Import(import) => import.run(&mut context).await?,
         Command::Status(status) => status.run(&mut context)?,
         Command::Drain(drain) => drain.run(&mut context).await?,

@@ -7,6 +7,7 @@ use mirrorbox::config::lock::LockError;
 use mirrorbox::host::{HostError, SessionsError};
 use mirrorbox::session::SessionError;
 use mirrorbox::spool::SpoolError;
+use mirrorbox::watch::WatchError;
 
 use crate::output::say;
 
@@ -134,6 +135,16 @@ impl From<AgentError> for CliError {
             AgentError::NoCommand | AgentError::ChosenTwice { .. } | AgentError::NoHome | AgentError::Followed => {
                 Self::usage(error.to_string())
             }
+            _ => Self::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<WatchError> for CliError {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::Held { .. } => Self::usage(error.to_string())
+                .advise("one is enough for all projects; name another state directory with --state for another one"),
             _ => Self::failed(error.to_string()),
         }
     }

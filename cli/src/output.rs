@@ -105,7 +105,8 @@ pub(crate) fn ask(question: impl Display) -> bool {
 pub(crate) fn start_log(verbose: u8) {
     let filter = match verbose {
         // A destination that does not open is told by the command itself.
-        0 => "warn,mirrorbox::host=error",
+        // What becomes of followed files is what `watch` is there to tell.
+        0 => "warn,mirrorbox::host=error,mirrorbox::watch=info",
         1 => "info",
         _ => "info,mirrorbox=debug",
     };

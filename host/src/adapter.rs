@@ -7,8 +7,10 @@
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
 //! | `guest`, `limits`, `log` | what an instance may touch, use and say |
+//! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
+//! | `crash_loop` | whether one that crashed gets another instance now |
 //! | `wants` | what a component could make use of |
 //! | `ticker` | the clock that stops a guest |
 //!
@@ -18,6 +20,7 @@
 mod code_cache;
 mod component;
 mod contract;
+mod crash_loop;
 mod engine;
 mod error;
 mod guest;
@@ -26,21 +29,29 @@ mod limits;
 mod log;
 mod network;
 mod pool;
+mod refusals;
 mod ticker;
+mod usage;
 mod wants;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::broadcast;
 
+pub(crate) use component::sha256;
 pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
+pub use crash_loop::AdapterState;
 pub use engine::Runtime;
 pub use error::AdapterError;
+pub use refusals::Refused;
+pub use usage::Usage;
 pub use wants::Wants;
 
 use crate::config::lock::Approvals;
+use crate::config::network::Refusal;
 use crate::config::{Manifest, Settings};
 use crate::key::SessionKey;
 use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
@@ -121,6 +132,25 @@ impl Adapter {
         let recorded = tokio::task::spawn_blocking(move || admission.record()).await;
         recorded.map_err(|error| AdapterError::Start(error.to_string()))?;
         Ok(adapter)
+    }
+
+    /// What it has used since it was opened.
+    pub fn usage(&self) -> Usage {
+        self.pool.usage()
+    }
+
+    /// What it tried and its manifest does not allow: each thing once, in the order in which it was first tried, 256 at
+    /// most; [`Usage::refused`] counts all.
+    ///
+    /// Of files there is nothing to tell: what is not granted is not there for it.
+    pub fn refusals(&self) -> Vec<Refused> {
+        self.pool.log().refusals().each()
+    }
+
+    /// Hears of each thing that is refused from now on, once, when it is first tried. A listener that is 64 behind misses
+    /// the oldest; [`Adapter::refusals`] has them.
+    pub fn listen_refusals(&self) -> broadcast::Receiver<Refusal> {
+        self.pool.log().refusals().listen()
     }
 
     /// Lets calls under way finish and ends every instance. Later calls fail as `Unavailable`.

@@ -19,6 +19,8 @@ mod command;
 mod error;
 mod event;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod leftover;
 mod output;
 mod place;
@@ -37,7 +39,9 @@ pub use error::AgentError;
 pub use event::{AgentEvent, OnEvent, Tally};
 pub use leftover::Leftovers;
 pub use run::{Ended, Resume, Run, Start, Talk, run};
+pub(crate) use spooled::{Spooled, is_mirrored};
 pub use task::bind_task;
+pub(crate) use trail::WrittenTrail;
 
 /// Says where something could not be kept.
 fn in_trail(path: &Path) -> impl FnOnce(io::Error) -> AgentError + use<> {

@@ -2,7 +2,10 @@
 //! `adapters.lock`.
 //!
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
+//! [`directory`] looks at the adapter directory name by name, for a host that runs on whatever is dropped there.
 
+mod audit;
+pub mod directory;
 mod local;
 pub mod lock;
 mod manifest;
@@ -20,11 +23,16 @@ use serde::Deserialize;
 
 use lock::Approvals;
 
+pub use audit::Audit;
+pub use directory::Refusal;
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};
 pub use secret::{Setting, Settings};
 pub use text::Place;
+
+/// The adapter directory, within the configuration directory.
+const ADAPTERS: &str = "adapters";
 
 /// What the configuration directory says.
 #[derive(Clone, Debug)]
@@ -79,6 +87,14 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// What stands in the adapter directory is not looked into.
+    #[error("{}: {refusal}", .path.display())]
+    Refused {
+        /// Which file or directory.
+        path: PathBuf,
+        /// Why, and what to do.
+        refusal: Refusal,
+    },
     /// A file says something that it must not.
     #[error("{place}: {message}")]
     Invalid {
@@ -108,6 +124,25 @@ impl Config {
     /// Reads the configuration directory `dir`. `state` is where the host keeps its own files unless `mirrorbox.toml`
     /// names another place; relative paths in it start at `dir`.
     pub fn load(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
+        Self::read(dir, state, destinations)
+    }
+
+    /// As [`Config::load`], for a host that goes on running: a name in the adapter directory with which something is
+    /// wrong is left out. The host looks there itself and reports it.
+    pub fn load_lenient(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
+        Self::read(dir, state, usable_destinations)
+    }
+
+    /// Where components and their manifests are dropped.
+    pub fn adapter_dir(&self) -> PathBuf {
+        self.dir.join(ADAPTERS)
+    }
+
+    fn read(
+        dir: &Path,
+        state: &Path,
+        destinations: impl FnOnce(&Path) -> Result<Vec<DestinationConfig>, ConfigError>,
+    ) -> Result<Self, ConfigError> {
         if !dir.is_dir() {
             return Err(ConfigError::Absent(dir.to_owned()));
         }
@@ -119,9 +154,27 @@ impl Config {
             acknowledge: main.acknowledge,
             keep: main.keep,
             approvals: Some(Approvals::of(dir, main.auto_approve)),
-            destinations: destinations(&dir.join("adapters"))?,
+            destinations: destinations(&dir.join(ADAPTERS))?,
         })
     }
+}
+
+/// What is all right of an adapter directory.
+fn usable_destinations(dir: &Path) -> Result<Vec<DestinationConfig>, ConfigError> {
+    let found = directory::scan(dir).map_err(|source| ConfigError::Read {
+        path: dir.to_owned(),
+        source,
+    })?;
+    let usable = found.into_iter().filter_map(|(name, found)| {
+        let component = found.component().ok()?;
+        let (manifest, _) = found.manifest().ok()?;
+        Some(DestinationConfig {
+            name,
+            component: component.to_owned(),
+            manifest,
+        })
+    });
+    Ok(usable.collect())
 }
 
 /// The components of an adapter directory. A manifest without its component is an error: something that somebody

@@ -26,13 +26,12 @@
 //! `_blocking` are for callers without one. A future that is dropped has been accepted or not, and what was accepted is
 //! done.
 
+mod adapters;
 mod background;
 mod builder;
 #[cfg(feature = "wasm")]
 mod destinations;
 mod events;
-#[cfg(feature = "wasm")]
-mod opener;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -43,12 +42,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use adapters::{AdapterChange, AdapterEvent};
+#[cfg(feature = "wasm")]
+pub use adapters::{AdapterState, AdapterStatus, Good, LastGood, Watching};
 pub use builder::HostBuilder;
 #[cfg(feature = "wasm")]
 pub use destinations::{Destination, Destinations};
 pub use events::{Events, HostEvent};
 pub use sessions::{Messages, Sessions, SessionsError};
 pub use transcript::{AppendFailed, Transcript};
+
+use tokio::sync::broadcast;
 
 use crate::block_on::block_on;
 use crate::config::Acknowledge;
@@ -72,6 +76,15 @@ pub enum HostError {
     #[cfg(feature = "wasm")]
     #[error(transparent)]
     Engine(#[from] crate::adapter::AdapterError),
+    /// The adapter directory could not be looked at.
+    #[cfg(feature = "wasm")]
+    #[error("cannot look at the adapter directory {path}: {source}")]
+    AdapterDirectory {
+        /// Which directory.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The mirror's records cannot be used.
     #[error(transparent)]
     Mirror(Trouble),
@@ -99,6 +112,9 @@ struct Core {
     mirror: Arc<Mirror>,
     acknowledge: Acknowledge,
     background: Background,
+    adapter_events: broadcast::Sender<AdapterEvent>,
+    #[cfg(feature = "wasm")]
+    adapters: Arc<adapters::Board>,
 }
 
 impl Host {
@@ -155,14 +171,30 @@ impl Host {
         self.core.mirror.stores()
     }
 
+    /// Returns once every destination is open, or cannot be opened for now.
+    #[cfg(feature = "agent")]
+    pub(crate) async fn settled(&self) {
+        self.core.mirror.settled().await;
+    }
+
     /// What happens from now on.
     pub fn events(&self) -> Events {
-        Events::new(self.core.mirror.events(), self.core.spool.alarms())
+        Events::new(
+            self.core.mirror.events(),
+            self.core.spool.alarms(),
+            self.core.adapter_events.subscribe(),
+        )
     }
 
     /// How every stream is doing at every destination.
     pub fn status(&self) -> Vec<DestinationStatus> {
         self.core.mirror.status()
+    }
+
+    /// How every adapter in the adapter directory is doing, by name; also what stands there and is none.
+    #[cfg(feature = "wasm")]
+    pub fn adapters(&self) -> Vec<AdapterStatus> {
+        self.core.adapters.adapters()
     }
 
     /// Whoever waits for better times tries again now: a password was changed, a server is back.

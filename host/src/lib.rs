@@ -18,6 +18,7 @@
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
 //! | `agent` | runs an agent's command and mirrors what it writes |
+//! | `watch` | follows an agent's projects directory for as long as a process lives |
 //! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 
 #![deny(unsafe_code)]
@@ -39,3 +40,5 @@ pub mod spool;
 pub mod store;
 pub mod summary;
 pub mod transcript;
+#[cfg(feature = "agent")]
+pub mod watch;

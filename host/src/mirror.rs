@@ -124,6 +124,13 @@ impl Mirror {
         Ok(())
     }
 
+    /// A destination is served otherwise from now on.
+    pub fn set_options(&self, destination: &str, options: DestinationOptions) {
+        if let Some(destination) = self.shared.destination(destination) {
+            self.shared.set_options(&destination, options);
+        }
+    }
+
     /// A destination's store was opened, for the first time or anew: what it holds is confirmed before anything is
     /// added. Calls under way finish on the one before.
     pub fn opened(&self, destination: &str, store: Arc<dyn Store>) {

@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{process, set_up, test};
+use crate::{fuzz, process, set_up, test};
 
-/// Formatting, lints, tests.
+/// Formatting, lints, tests, fuzzing.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
@@ -14,7 +14,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("lints");
     lint(workspace)?;
     step("tests");
-    test::run(workspace, &test::Options::default())
+    test::run(workspace, &test::Options::default())?;
+    step("fuzzing");
+    fuzz::run(workspace, &fuzz::Options::default())
 }
 
 /// Warnings are denied through the lint level and not through `RUSTFLAGS`, which would compile everything anew.
@@ -27,12 +29,14 @@ fn lint(workspace: &Workspace) -> Result<()> {
             process::run(clippy.args(["--target", TARGET, "--package", &guest.name]).args(deny))?;
         }
     }
-    process::run(
-        workspace
-            .cargo("clippy")
-            .args(["--workspace", "--all-targets"])
-            .args(deny),
-    )
+    for selection in [
+        &["--workspace", "--all-targets"][..],
+        // What an embedder gets who brings stores of his own.
+        &["--package", "mirrorbox", "--no-default-features", "--all-targets"],
+    ] {
+        process::run(workspace.cargo("clippy").args(selection).args(deny))?;
+    }
+    Ok(())
 }
 
 fn step(name: &str) {

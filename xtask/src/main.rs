@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod fuzz;
 mod oracle;
 mod process;
 mod servers;
@@ -38,10 +39,12 @@ enum Task {
     Test(test::Options),
     /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
     Build(build::Options),
-    /// Formatting, lints with warnings denied, then every test
+    /// Formatting, lints with warnings denied, every test, then a minute of fuzzing for each target
     Ci,
     /// The tests of the durable mirror in their long forms: hundreds of kills, hundreds of thousands of entries
     Soak(soak::Options),
+    /// What comes from outside, made up by a fuzzer: a minute for each target
+    Fuzz(fuzz::Options),
     /// Measure, and write docs/benchmarks.md
     Bench(bench::Options),
     /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
@@ -67,6 +70,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Build(options) => build::run(&workspace, &options),
         Task::Ci => ci::run(&workspace),
         Task::Soak(options) => soak::run(&workspace, &options),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Setup => {
             set_up(&workspace)?;

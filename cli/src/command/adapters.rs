@@ -1,8 +1,10 @@
 mod approve;
 mod check;
+mod fresh;
 mod inspect;
 mod install;
 mod list;
+mod rollback;
 mod suggest;
 
 use clap::{Args, Subcommand};
@@ -11,10 +13,11 @@ use self::approve::Approve;
 use self::check::Check;
 use self::inspect::Inspect;
 use self::install::Install;
+use self::rollback::Rollback;
 use super::Context;
 use crate::error::{CliError, Exit};
 
-/// List the adapters of the configuration and how they stand; approve, check, install one, inspect a component
+/// List the adapters of the configuration and how they stand; approve, check, install one, go back, inspect a component
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Adapters {
@@ -28,6 +31,7 @@ enum What {
     Check(Check),
     Inspect(Inspect),
     Install(Install),
+    Rollback(Rollback),
 }
 
 impl Adapters {
@@ -37,6 +41,7 @@ impl Adapters {
             Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
             Some(What::Install(install)) => install.run(context).await,
+            Some(What::Rollback(rollback)) => rollback.run(context),
             None => list::list(context).await,
         }
     }

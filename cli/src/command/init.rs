@@ -1,4 +1,5 @@
 mod files;
+mod service;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,12 @@ pub(crate) struct Init {
     /// The folder for transcripts [default: the platform's directory for data]
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
+    /// Make nothing, but print a unit for systemd that runs `mirrorbox watch` with the configuration that is there
+    #[arg(long, conflicts_with = "store")]
+    service: bool,
+    /// With --service: the agent's projects directory [default: the configuration's, else the agent's own]
+    #[arg(long, value_name = "DIR", requires = "service")]
+    projects_dir: Option<PathBuf>,
 }
 
 /// What was made, for programs.
@@ -29,6 +36,12 @@ struct Document<'a> {
 
 impl Init {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, CliError> {
+        if self.service {
+            let config = context.config()?;
+            let projects = paths::projects_dir(self.projects_dir.as_deref(), &config)?;
+            context.output.line(service::unit(&config, &projects)?.trim_end())?;
+            return Ok(Exit::Done);
+        }
         let component = built_in::FS.component()?;
         let config = absolute(&paths::config_dir(&context.global)?)?;
         let store = absolute(&match self.store {

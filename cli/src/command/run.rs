@@ -1,6 +1,5 @@
 mod choose;
 mod input;
-mod signals;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,8 +12,8 @@ use mirrorbox::config::Config;
 use mirrorbox::host::Host;
 
 use self::choose::Choice;
-use self::signals::Signals;
 use super::Context;
+use super::signals::Signals;
 use crate::error::{CliError, Exit};
 use crate::output::{safe_line, say};
 
@@ -62,7 +61,7 @@ impl Run {
             return Err(CliError::usage("there are no adapters to deliver to")
                 .advise(format!("put one into {}", config.dir.join("adapters").display())));
         }
-        let signals = Signals::start(self.limit)?;
+        let signals = Signals::start(self.limit, "the agent may finish")?;
         let done = tokio::select! {
             done = self.mirrored(&config, &signals) => Some(done),
             () = signals.at_once() => None,

@@ -1,22 +1,48 @@
+mod live;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use mirrorbox::mirror::{self, DestinationLook, Look, StreamWaiting, WriterLook};
 
+use serde::Serialize;
+
 use super::Context;
+use super::watch::socket;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Table, bytes, count, left, right, safe_line};
 
-/// Show what waits on this disk for each destination; from disk alone, whether or not other processes run
+/// Show what waits for each destination: as `mirrorbox watch` says if one runs, else from disk alone
+///
+/// From disk it tells what waits there, whether or not other processes run.
 #[derive(Debug, Args)]
 pub(crate) struct Status {}
+
+/// How things stand on disk, for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    source: &'a str,
+    #[serde(flatten)]
+    look: &'a Look,
+}
 
 impl Status {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         let config = context.config()?;
+        if let Some(live) = socket::ask(&config.state) {
+            match context.output.is_json() {
+                true => context.output.json(&live)?,
+                false => live::print(&mut context.output, &live)?,
+            }
+            return Ok(live.exit());
+        }
         let look = mirror::look(&config.state, &config.destinations)?;
         if context.output.is_json() {
-            context.output.json(&look)?;
+            let document = Document {
+                source: "disk",
+                look: &look,
+            };
+            context.output.json(&document)?;
         } else {
             print(&mut context.output, &look)?;
         }

@@ -18,8 +18,8 @@ const MAGIC: &[u8] = b"\0asm";
 const MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 
-/// The largest file that is compiled: 256 MiB. Language runtimes take about 20.
-const MAX_SIZE: u64 = 256 << 20;
+/// The largest file that is compiled.
+const MAX_SIZE: u64 = crate::config::directory::MAX_COMPONENT;
 
 /// What can be said of a component without running it.
 #[derive(Clone, Debug)]
@@ -129,6 +129,7 @@ fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Compiled
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
+    check_file(path)?;
     let mut bytes = Vec::new();
     // No further than the limit, whatever the file's length is said to be.
     let read = File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
@@ -143,6 +144,20 @@ fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
             source,
         }),
     }
+}
+
+/// Before it is opened: a fifo would hold us up until somebody writes to it, and a huge file be read up to the limit.
+fn check_file(path: &Path) -> Result<(), AdapterError> {
+    let reason = match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => "it is not a file".to_owned(),
+        Ok(metadata) if metadata.len() > MAX_SIZE => format!("it is larger than {} MiB", MAX_SIZE >> 20),
+        // Opening it says what is wrong.
+        _ => return Ok(()),
+    };
+    Err(AdapterError::NotAComponent {
+        path: path.to_owned(),
+        reason,
+    })
 }
 
 fn compile(runtime: &Runtime, path: &Path, sha256: &str, bytes: &[u8]) -> Result<Component, AdapterError> {
@@ -171,7 +186,8 @@ fn check_format(bytes: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// Hex SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");

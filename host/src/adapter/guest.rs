@@ -23,6 +23,7 @@ pub(super) struct Grants {
     network: Arc<Network>,
     settings: Arc<Settings>,
     memory: u64,
+    returns: u64,
     log: Log,
 }
 
@@ -34,11 +35,12 @@ impl Grants {
         settings: Arc<Settings>,
         reactor: &Reactor,
     ) -> Result<Self, AdapterError> {
-        let log = Log::new(adapter, settings.clone());
+        let log = Log::new(adapter, settings.clone(), manifest.log_lines);
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
             network: Network::new(manifest, reactor, log.clone())?,
             memory: manifest.memory(),
+            returns: manifest.returns(),
             log,
             settings,
         })
@@ -56,6 +58,15 @@ impl Grants {
 
     pub(super) fn memory(&self) -> u64 {
         self.memory
+    }
+
+    /// The most that a call may hand to the host, in bytes.
+    pub(super) fn returns(&self) -> usize {
+        usize::try_from(self.returns).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// The world of a new instance. Fails where a granted directory cannot be opened.

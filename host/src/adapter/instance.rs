@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,11 @@ use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::bindings::{self, Exports, ExportsPre, wit};
+use super::crash_loop::{CrashLoop, End};
 use super::guest::{Grants, Guest};
-use super::limits::{MAX_RETURNED, RETIRE_ABOVE, RETIRE_AFTER};
+use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
 use super::pool::{Alive, Idle};
+use super::usage::Counters;
 use super::{AdapterError, Runtime};
 use crate::store::{StoreError, StoreInfo};
 
@@ -29,6 +31,8 @@ pub(super) struct Template {
     pub(super) runtime: Arc<Runtime>,
     pub(super) grants: Grants,
     pub(super) timeout: Duration,
+    pub(super) counters: Counters,
+    crashes: Mutex<CrashLoop>,
     exports: ExportsPre<Guest>,
 }
 
@@ -54,8 +58,23 @@ impl Template {
             runtime,
             grants,
             timeout,
+            counters: Counters::default(),
+            crashes: Mutex::default(),
             exports,
         })
+    }
+
+    pub(super) fn crashes(&self) -> MutexGuard<'_, CrashLoop> {
+        self.crashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An instance is not to be used any more.
+    fn broke(&self, end: End, error: &StoreError) {
+        self.counters.broke(error);
+        let pause = self.crashes().failed(Instant::now(), end, error.to_string());
+        if let Some(pause) = pause {
+            tracing::warn!(adapter = self.name, ?pause, "no fresh instance for a while: {error}");
+        }
     }
 }
 
@@ -78,10 +97,11 @@ impl fmt::Debug for Live {
 impl Live {
     /// A new instance, opened.
     async fn start(template: &Template) -> Result<Self, AdapterError> {
+        template.counters.started.fetch_add(1, Relaxed);
         let deadline = Instant::now() + template.timeout;
         let mut store = Store::new(template.runtime.engine(), template.grants.guest(deadline)?);
         store.limiter(|guest| &mut guest.limits);
-        store.set_hostcall_fuel(MAX_RETURNED);
+        store.set_hostcall_fuel(template.grants.returns());
         // A guest that computes gives the thread back at every tick, and is stopped at its deadline.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|store| {
@@ -106,7 +126,9 @@ impl Live {
         });
         match opened.await {
             Ok(info) => live.info = bindings::to_info(info),
-            Err(Failure::Said(source) | Failure::Broken(source)) => {
+            Err(Failure::Said(source)) => return Err(AdapterError::Open { place: None, source }),
+            Err(Failure::Broken(end, source)) => {
+                template.broke(end, &source);
                 return Err(AdapterError::Open { place: None, source });
             }
         }
@@ -120,14 +142,17 @@ impl Live {
         self.store.data_mut().deadline = deadline;
         let _ticking = template.runtime.ticker().during_call();
         // Epochs never fire while the guest waits for the host: the timer does.
-        match tokio::time::timeout_at(deadline.into(), call(self)).await {
+        let ended = tokio::time::timeout_at(deadline.into(), call(self)).await;
+        let memory = self.store.data().limits.used() as u64;
+        template.counters.memory_peak.fetch_max(memory, Relaxed);
+        match ended {
             Ok(Ok(Ok(result))) => Ok(result),
             Ok(Ok(Err(error))) => {
                 let translate = |text: String| template.grants.translate(&text);
                 Err(Failure::Said(bindings::to_error(error, translate)))
             }
-            Ok(Err(error)) => Err(Failure::Broken(self.broken(template, &error))),
-            Err(_elapsed) => Err(Failure::Broken(StoreError::Timeout(template.timeout))),
+            Ok(Err(error)) => Err(Failure::Broken(End::Crashed, self.broken(template, &error))),
+            Err(_elapsed) => Err(Failure::Broken(End::Waited, StoreError::Timeout(template.timeout))),
         }
     }
 
@@ -159,14 +184,13 @@ impl Live {
 async fn instantiate(template: &Template, store: &mut Store<Guest>) -> Result<Exports, AdapterError> {
     let _ticking = template.runtime.ticker().during_call();
     let started = tokio::time::timeout(template.timeout, template.exports.instantiate_async(store)).await;
-    match started {
-        Ok(Ok(exports)) => Ok(exports),
-        Ok(Err(error)) => Err(AdapterError::Start(error.root_cause().to_string())),
-        Err(_elapsed) => Err(AdapterError::Start(format!(
-            "it did not start within {:?}",
-            template.timeout
-        ))),
-    }
+    let cause = match started {
+        Ok(Ok(exports)) => return Ok(exports),
+        Ok(Err(error)) => error.root_cause().to_string(),
+        Err(_elapsed) => format!("it did not start within {:?}", template.timeout),
+    };
+    template.broke(End::Crashed, &StoreError::Trapped(cause.clone()));
+    Err(AdapterError::Start(cause))
 }
 
 /// Why a call gave no result.
@@ -174,7 +198,7 @@ enum Failure {
     /// The guest said so: it is well.
     Said(StoreError),
     /// The guest is not to be used again.
-    Broken(StoreError),
+    Broken(End, StoreError),
 }
 
 /// What a guest's export gives: a trap, or the contract's result.
@@ -188,8 +212,8 @@ impl<R, F> Call<R> for F where F: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture
 /// What an instance's thread is asked to do.
 pub(super) type Job = Box<dyn for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, Finished> + Send>;
 
-/// The instance for a job, or why there is none.
-pub(super) type Started<'a> = Result<(&'a Template, &'a mut Live), AdapterError>;
+/// What instances are made from, and the instance for a job, or why there is none.
+pub(super) type Started<'a> = (&'a Template, Result<&'a mut Live, AdapterError>);
 
 /// A job that is done: what becomes of the instance, and the answer that is then given.
 pub(super) struct Finished {
@@ -226,8 +250,8 @@ where
 pub(super) fn start() -> (Job, oneshot::Receiver<Result<StoreInfo, AdapterError>>) {
     job(|started| {
         Box::pin(async move {
-            match started {
-                Ok((_, live)) => (Fate::Keep, Ok(live.info.clone())),
+            match started.1 {
+                Ok(live) => (Fate::Keep, Ok(live.info.clone())),
                 Err(error) => (Fate::Retire, Err(error)),
             }
         })
@@ -242,17 +266,30 @@ where
 {
     job(|started| {
         Box::pin(async move {
-            let (template, live) = match started {
-                Ok(started) => started,
-                Err(error) => return (Fate::Retire, Err(error.into_store_error())),
+            let (template, live) = started;
+            template.counters.calls.fetch_add(1, Relaxed);
+            let (fate, answer) = match live {
+                Ok(live) => answer(template, live, call).await,
+                Err(error) => (Fate::Retire, Err(error.into_store_error())),
             };
-            match live.call(template, call).await {
-                Ok(result) => (live.fate(), Ok(result)),
-                Err(Failure::Said(error)) => (live.fate(), Err(error)),
-                Err(Failure::Broken(error)) => (Fate::Retire, Err(error)),
-            }
+            template.counters.ended(&answer);
+            (fate, answer)
         })
     })
+}
+
+/// Makes a call; whether the instance is to be used again, and what the caller is told.
+async fn answer<R>(template: &Template, live: &mut Live, call: impl Call<R>) -> (Fate, Result<R, StoreError>) {
+    let answer = match live.call(template, call).await {
+        Ok(result) => Ok(result),
+        Err(Failure::Said(error)) => Err(error),
+        Err(Failure::Broken(end, error)) => {
+            template.broke(end, &error);
+            return (Fate::Retire, Err(error));
+        }
+    };
+    template.crashes().answered();
+    (live.fate(), answer)
 }
 
 /// An instance that is not there yet, or is, and the thread that has it.
@@ -319,8 +356,8 @@ async fn serve(template: &Template, idle: &Idle, orders: &mpsc::Receiver<Order>)
 
 async fn started<'a>(template: &'a Template, live: &'a mut Option<Live>) -> Started<'a> {
     let live = match live {
-        Some(live) => live,
-        empty => empty.insert(Live::start(template).await?),
+        Some(live) => Ok(live),
+        empty => Live::start(template).await.map(|live| empty.insert(live)),
     };
-    Ok((template, live))
+    (template, live)
 }

@@ -1,4 +1,4 @@
-//! What one instance may use.
+//! What one instance may use, as far as no manifest says it.
 
 use wasmtime::ResourceLimiter;
 
@@ -6,8 +6,6 @@ use wasmtime::ResourceLimiter;
 pub(super) const RETIRE_ABOVE: usize = 64 << 20;
 /// An instance is retired after this many calls, whatever leaks inside it.
 pub(super) const RETIRE_AFTER: u32 = 10_000;
-/// The most that one call may return, in bytes: the largest batch, a full page before it, and something around.
-pub(super) const MAX_RETURNED: usize = (128 + 16 + 1) << 20;
 /// The most handles (files, sockets, streams) that an instance may hold.
 pub(super) const MAX_HANDLES: usize = 1_024;
 /// The most random bytes that one call of `wasi:random` may give.

@@ -1,7 +1,7 @@
 //! What a component says, through `wasi:logging` or its standard output: lines in the host's log.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,13 +11,12 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::guest::Guest;
+use super::refusals::Refusals;
 use crate::config::Settings;
 use crate::config::network::Refusal;
 
 /// The longest line that is logged, in bytes; the rest of it is cut.
 const MAX_LINE: usize = 8 << 10;
-/// The most lines that one adapter, with all its instances, may log in a second.
-const MAX_LINES_PER_SECOND: u32 = 100;
 
 /// The level of a message, as `wasi:logging` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift)]
@@ -59,24 +58,23 @@ pub(super) struct Log {
     adapter: Arc<str>,
     settings: Arc<Settings>,
     rate: Arc<Mutex<Rate>>,
+    refusals: Arc<Refusals>,
 }
 
 impl Log {
-    pub(super) fn new(adapter: &str, settings: Arc<Settings>) -> Self {
+    /// Passes on so many lines a second at most, of all instances together.
+    pub(super) fn new(adapter: &str, settings: Arc<Settings>, lines: u32) -> Self {
         Self {
             adapter: adapter.into(),
             settings,
-            rate: Arc::new(Mutex::new(Rate::new(Instant::now()))),
+            rate: Arc::new(Mutex::new(Rate::new(lines, Instant::now()))),
+            refusals: Arc::default(),
         }
     }
 
     /// Logs one line, masked and cut, unless the adapter has said too much already.
     pub(super) fn line(&self, level: Level, context: &str, message: &str) {
-        let verdict = self
-            .rate
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .admit(Instant::now());
+        let verdict = self.rate().admit(Instant::now());
         let Verdict::Logged { suppressed } = verdict else {
             return;
         };
@@ -95,9 +93,27 @@ impl Log {
         }
     }
 
-    /// Says that a call of the guest was refused, and what would allow it.
+    /// Says that a call of the guest was refused, and what would allow it: once, but then whatever else it logs.
     pub(super) fn refused(&self, refusal: &Refusal) {
-        self.line(Level::Warn, "sandbox", &format!("refused: {refusal}"));
+        if self.refusals.add(refusal) {
+            let adapter = &*self.adapter;
+            let refusal = refusal.to_string();
+            let refusal = self.settings.mask(cut(&refusal));
+            tracing::warn!(adapter, context = "sandbox", "refused: {refusal}");
+        }
+    }
+
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// How many lines were not passed on.
+    pub(super) fn dropped(&self) -> u64 {
+        self.rate().dropped
+    }
+
+    fn rate(&self) -> MutexGuard<'_, Rate> {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A standard stream whose lines are logged at `level`.
@@ -118,9 +134,12 @@ fn cut(text: &str) -> &str {
 /// Counts lines in windows of a second.
 #[derive(Debug)]
 struct Rate {
+    most: u32,
     since: Instant,
     lines: u32,
     suppressed: u32,
+    /// Of all seconds.
+    dropped: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -133,21 +152,25 @@ enum Verdict {
 }
 
 impl Rate {
-    fn new(now: Instant) -> Self {
+    fn new(most: u32, now: Instant) -> Self {
         Self {
+            most,
             since: now,
             lines: 0,
             suppressed: 0,
+            dropped: 0,
         }
     }
 
     fn admit(&mut self, now: Instant) -> Verdict {
-        let suppressed = match now.duration_since(self.since) >= Duration::from_secs(1) {
-            true => std::mem::replace(self, Self::new(now)).suppressed,
-            false => 0,
-        };
-        if self.lines == MAX_LINES_PER_SECOND {
-            self.suppressed += 1;
+        let mut suppressed = 0;
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.lines) = (now, 0);
+            suppressed = std::mem::take(&mut self.suppressed);
+        }
+        if self.lines == self.most {
+            self.suppressed = self.suppressed.saturating_add(suppressed).saturating_add(1);
+            self.dropped += 1;
             return Verdict::Suppressed;
         }
         self.lines += 1;
@@ -242,8 +265,8 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_counted() {
         let start = Instant::now();
-        let mut rate = Rate::new(start);
-        for _ in 0..MAX_LINES_PER_SECOND {
+        let mut rate = Rate::new(3, start);
+        for _ in 0..3 {
             assert_eq!(rate.admit(start), Verdict::Logged { suppressed: 0 });
         }
         assert_eq!(rate.admit(start), Verdict::Suppressed);
@@ -251,6 +274,17 @@ mod tests {
         let later = start + Duration::from_secs(1);
         assert_eq!(rate.admit(later), Verdict::Logged { suppressed: 2 });
         assert_eq!(rate.admit(later), Verdict::Logged { suppressed: 0 });
+        assert_eq!(rate.dropped, 2);
+    }
+
+    #[test]
+    fn who_may_log_nothing_logs_nothing() {
+        let start = Instant::now();
+        let mut rate = Rate::new(0, start);
+        for second in 0..3 {
+            assert_eq!(rate.admit(start + Duration::from_secs(second)), Verdict::Suppressed);
+        }
+        assert_eq!(rate.dropped, 3);
     }
 
     #[test]
@@ -262,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_stream_keeps_no_more_than_a_line() {
-        let mut stream = Log::new("test", Arc::default()).stream(Level::Info, "stdout");
+        let mut stream = Log::new("test", Arc::default(), 100).stream(Level::Info, "stdout");
         stream.push(&vec![b'x'; 3 * MAX_LINE]);
         assert_eq!(stream.line.len(), MAX_LINE);
         stream.push(b"\nrest");

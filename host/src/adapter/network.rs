@@ -53,7 +53,7 @@ pub(super) struct Network {
 impl Network {
     /// Fails where a granted file of certificates cannot be used.
     pub(super) fn new(manifest: &Manifest, reactor: &Reactor, log: Log) -> Result<Arc<Self>, AdapterError> {
-        let policy = Arc::new(NetworkPolicy::new(manifest.grants.network.clone()));
+        let policy = Arc::new(manifest.policy());
         let idle = manifest.idle_connections.into();
         let client = Client::new(policy.clone(), idle, reactor.handle().clone(), log.clone())?;
         Ok(Arc::new(Self { policy, client, log }))
@@ -81,7 +81,7 @@ impl Network {
             SocketAddrUse::TcpBind if is_wildcard => true,
             SocketAddrUse::TcpConnect => {
                 let names = names.of(address.ip());
-                self.allowed(self.policy.connect(address, &names).map(drop))
+                self.allowed(self.policy.connect(address, &names))
             }
             _ => self.allowed(Err(Refusal {
                 what: format!("a socket for {address} ({purpose:?})"),

@@ -4,13 +4,16 @@
 //! a place. An instance leaves the pool with a job and its own thread brings it back, whatever became of the caller.
 
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::AdapterError;
 use super::instance::{self, Call, Instance, Job, Template};
+use super::log::Log;
+use super::usage::Usage;
 use crate::store::{StoreError, StoreInfo};
 
 /// How much longer than its deadline a call is waited for: long enough for its thread to say that it timed out itself.
@@ -104,15 +107,38 @@ impl Pool {
         }
     }
 
-    /// An instance that waits, or a new one.
+    /// An instance that waits, or a new one, unless instances crash one after the other.
     fn instance(&self) -> Result<Instance, StoreError> {
         // Before the look at the pool: if it is open then, closing waits for what is spawned now.
         let alive = self.threads.subscribe();
         if let Some(instance) = self.idle.take()? {
             return Ok(instance);
         }
+        self.template.crashes().check(Instant::now())?;
         let spawned = Instance::spawn(self.template.clone(), self.idle.clone(), alive);
         spawned.map_err(|error: io::Error| StoreError::Unavailable(format!("no thread for another instance: {error}")))
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let Template { counters, grants, .. } = &*self.template;
+        Usage {
+            state: self.template.crashes().state(Instant::now()),
+            // Each instance's thread holds one.
+            instances: self.threads.receiver_count() as u64,
+            started: counters.started.load(Relaxed),
+            calls: counters.calls.load(Relaxed),
+            failures: counters.failures.load(Relaxed),
+            traps: counters.traps.load(Relaxed),
+            timeouts: counters.timeouts.load(Relaxed),
+            memory_peak: counters.memory_peak.load(Relaxed),
+            refused: grants.log().refusals().total(),
+            log_lines_dropped: grants.log().dropped(),
+        }
+    }
+
+    /// The log that every instance writes to.
+    pub(super) fn log(&self) -> &Log {
+        self.template.grants.log()
     }
 
     /// Lets calls under way finish, then ends every instance.

@@ -10,15 +10,15 @@ use crate::transcript::{members, metadata};
 ///
 /// One line may stand in a file any number of times, so they are counted. Memory: some 40 bytes for each line.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spooled {
+pub(crate) struct Spooled {
     lines: HashMap<[u8; 16], u32>,
     /// The last metadata entry, of which the agent's file has none.
-    pub(super) metadata: Option<Vec<u8>>,
+    pub(crate) metadata: Option<Vec<u8>>,
 }
 
 impl Spooled {
     /// Takes in what a dead process left. What was pruned cannot be told any more: none.
-    pub(super) fn of(stream: &StreamLook) -> Result<Option<Self>, AgentError> {
+    pub(crate) fn of(stream: &StreamLook) -> Result<Option<Self>, AgentError> {
         let mut spooled = Self::default();
         let mut place = stream.start();
         if place.offset > 0 {
@@ -33,7 +33,7 @@ impl Spooled {
     }
 
     /// Counts a line, given without its line feed.
-    pub(super) fn add(&mut self, line: &[u8]) {
+    pub(crate) fn add(&mut self, line: &[u8]) {
         *self.lines.entry(fingerprint(line)).or_default() += 1;
         if metadata::is_metadata(line) {
             self.metadata = Some(line.to_owned());
@@ -41,7 +41,7 @@ impl Spooled {
     }
 
     /// Takes in what another writer spooled after it.
-    pub(super) fn add_all(&mut self, other: &Self) {
+    pub(crate) fn add_all(&mut self, other: &Self) {
         for (line, count) in &other.lines {
             *self.lines.entry(*line).or_default() += count;
         }
@@ -51,7 +51,7 @@ impl Spooled {
     }
 
     /// Whether the line is there, once more than it was asked for.
-    pub(super) fn take(&mut self, line: &[u8]) -> bool {
+    pub(crate) fn take(&mut self, line: &[u8]) -> bool {
         match self.lines.get_mut(&fingerprint(line)) {
             Some(count @ 1..) => {
                 *count -= 1;
@@ -68,7 +68,7 @@ fn fingerprint(line: &[u8]) -> [u8; 16] {
 }
 
 /// Whether the agent mirrors lines of this kind. What it notes about its requests stays in its own file.
-pub(super) fn is_mirrored(line: &[u8]) -> bool {
+pub(crate) fn is_mirrored(line: &[u8]) -> bool {
     const OWN: [&str; 2] = ["api-request", "resume-head-vouch"];
     let is_suspect = |own: &&str| memchr::memmem::find(line, own.as_bytes()).is_some();
     if !OWN.iter().any(is_suspect) {

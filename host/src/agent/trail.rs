@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::place::Place;
 use super::process::Identity;
 use crate::follow::{self, TranscriptFile};
+use crate::watch::tell_of_run;
 
 /// How often removing is tried: what the agent started may still be writing there.
 const REMOVALS: u32 = 5;
@@ -139,6 +140,9 @@ impl Trail {
         let is_new = self.record.sessions.insert((folder.to_owned(), session.to_owned()));
         let is_first = is_spooled && !self.record.is_spooled;
         self.record.is_spooled |= is_spooled;
+        if is_new && let Some(state) = self.dir.ancestors().nth(2) {
+            tell_of_run(state, folder, session)?;
+        }
         match is_new || is_first {
             true => self.save(),
             false => Ok(()),
@@ -195,6 +199,31 @@ fn record(dir: &Path) -> io::Result<Option<Record>> {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What a run wrote down, as others read it.
+#[derive(Debug)]
+pub(crate) struct WrittenTrail(Record);
+
+impl WrittenTrail {
+    /// Its name in a run's directory.
+    pub(crate) const FILE: &str = RECORD;
+
+    pub(crate) fn read(file: &Path) -> io::Result<Self> {
+        Ok(Self(serde_json::from_slice(&fs::read(file)?)?))
+    }
+
+    /// The projects directory that the run's agent writes to.
+    pub(crate) fn projects(&self) -> &Path {
+        &self.0.place.projects
+    }
+
+    /// Whether the run wrote to a session, or may have made a file of its folder as long as it is.
+    pub(crate) fn has(&self, folder: &str, session: &str, path: &str, bytes: u64) -> bool {
+        let is_named = |(named, id): &(String, String)| named == folder && id == session;
+        let was = self.0.lengths.get(path).copied().unwrap_or(0);
+        self.0.sessions.iter().any(is_named) || (self.0.place.folder == folder && bytes != was)
     }
 }
 

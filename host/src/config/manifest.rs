@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::network::NetworkGrant;
+use super::audit::Audit;
+use super::network::{NetworkGrant, NetworkPolicy};
 use super::{ConfigError, MirrorSettings, Place, Setting, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
@@ -16,6 +17,8 @@ use super::{ConfigError, MirrorSettings, Place, Setting, text};
 /// instances = 4           # at most; each serves one call at a time
 /// memory = "512MiB"       # the most that one instance may reach
 /// timeout = "30s"         # per call
+/// returns = "145MiB"      # the most that one call may return; the largest batch takes 128MiB
+/// log_lines = 100         # the most that are logged of it in a second; 0 logs nothing
 /// idle_connections = 32   # kept open to each HTTP server while nobody uses them; 0 keeps none
 /// [config]
 /// bucket = "transcripts"
@@ -40,6 +43,10 @@ pub struct Manifest {
     /// The most time that one call may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// The most that one call may return.
+    returns: ByteSize,
+    /// How many lines a second are logged of the adapter, all its instances together. 0 to 10,000.
+    pub log_lines: u32,
     /// How many connections to each HTTP server are kept open, at most, while no request uses them.
     pub idle_connections: u16,
     /// What the adapter reads through `wasi:config`.
@@ -52,6 +59,9 @@ pub struct Manifest {
     /// Where this manifest was read, and where each setting stands in it.
     #[serde(skip)]
     origin: Option<Origin>,
+    /// Lets it go where it wants, and notes where that was.
+    #[serde(skip)]
+    audit: Option<Audit>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +105,21 @@ pub enum DirMode {
     ReadWrite,
 }
 
+impl DirMode {
+    /// As a manifest says it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "ro",
+            Self::ReadWrite => "rw",
+        }
+    }
+}
+
+/// A text as TOML writes it.
+pub(super) fn toml_text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 impl Default for Manifest {
     fn default() -> Self {
         Self {
@@ -102,11 +127,15 @@ impl Default for Manifest {
             instances: 4,
             memory: ByteSize::mib(512),
             timeout: Duration::from_secs(30),
+            // The largest batch, a full page before it, and something around.
+            returns: ByteSize::mib(128 + 16 + 1),
+            log_lines: 100,
             idle_connections: 32,
             settings: BTreeMap::new(),
             grants: Grants::default(),
             mirror: MirrorSettings::default(),
             origin: None,
+            audit: None,
         }
     }
 }
@@ -152,10 +181,42 @@ impl Manifest {
         self.memory.as_u64()
     }
 
+    /// The most that one call may return, in bytes; as much may go the other way, from the adapter to one of the host's
+    /// functions.
+    pub fn returns(&self) -> u64 {
+        self.returns.as_u64()
+    }
+
+    /// The decisions about the network that follow from the grants.
+    pub fn policy(&self) -> NetworkPolicy {
+        let grants = self.grants.network.clone();
+        match &self.audit {
+            Some(audit) => NetworkPolicy::audited(grants, audit.network()),
+            None => NetworkPolicy::new(grants),
+        }
+    }
+
+    /// From now on, adapters that are opened with this manifest, or with a clone of it, may go where no grant allows it; a
+    /// cloud's metadata server stays closed. What they needed is noted in the audit.
+    pub fn audit(&mut self) -> Audit {
+        let audit = self.audit.get_or_insert_with(|| Audit::new(self.grants.dirs.clone()));
+        audit.clone()
+    }
+
     /// What stands under `[config]`, before secrets are looked up.
     pub fn settings(&self) -> BTreeMap<String, Setting> {
         let plain = |(name, setting): (&String, &Spanned<Setting>)| (name.clone(), setting.get_ref().clone());
         self.settings.iter().map(plain).collect()
+    }
+
+    /// The files that it names: secrets and certificates. They are read whenever the adapter is opened.
+    pub fn files(&self) -> Vec<&Path> {
+        let secrets = self.settings.values().filter_map(|setting| match setting.get_ref() {
+            Setting::File(path) => Some(path.as_path()),
+            Setting::Plain(_) | Setting::Env(_) => None,
+        });
+        let certificates = self.grants.network.iter().filter_map(|grant| grant.ca.as_deref());
+        secrets.chain(certificates).collect()
     }
 
     /// The place in the manifest that a message about settings is about: the line of the first setting that the
@@ -174,6 +235,12 @@ impl Manifest {
         }
         if self.memory() < 1 << 20 || self.memory() > 4 << 30 {
             return Err(format!("memory = \"{}\" is not between 1MiB and 4GiB", self.memory));
+        }
+        if self.returns() < 1 << 20 || self.returns() > 1 << 30 {
+            return Err(format!("returns = \"{}\" is not between 1MiB and 1GiB", self.returns));
+        }
+        if self.log_lines > 10_000 {
+            return Err(format!("log_lines = {} is not between 0 and 10000", self.log_lines));
         }
         if self.timeout.is_zero() {
             return Err("timeout must be longer than nothing".to_owned());
@@ -203,6 +270,8 @@ mod tests {
             memory = "64MiB"
             timeout = "1m 30s"
             idle_connections = 0
+            returns = "32MiB"
+            log_lines = 5
             [config]
             bucket = "b"
             path_style = true
@@ -221,6 +290,7 @@ mod tests {
         .unwrap();
         assert_eq!(manifest.memory(), 64 << 20);
         assert_eq!(manifest.timeout, Duration::from_secs(90));
+        assert_eq!((manifest.returns(), manifest.log_lines), (32 << 20, 5));
         assert_eq!(manifest.settings()["path_style"], Setting::Plain("true".into()));
         assert_eq!(manifest.settings()["parts"], Setting::Plain("256".into()));
         assert_eq!(manifest.grants.dirs[0].mode, DirMode::ReadOnly);
@@ -233,9 +303,13 @@ mod tests {
         assert_eq!(table.ca.as_deref(), Some(Path::new("/etc/adapters/ca.pem")));
         assert_eq!(
             (table.port, table.private, table.place().unwrap().line),
-            (8443, true, Some(15))
+            (8443, true, Some(17))
         );
         assert!(!manifest.mirror.takes("-home-app"));
+        let [ca] = manifest.files()[..] else {
+            panic!("{:?}", manifest.files());
+        };
+        assert_eq!(ca, Path::new("/etc/adapters/ca.pem"));
     }
 
     #[test]
@@ -244,6 +318,8 @@ mod tests {
             ("instances = 0", "between 1 and 64"),
             ("memory = \"1KiB\"", "between 1MiB and 4GiB"),
             ("timeout = \"0s\"", "timeout"),
+            ("returns = \"1KiB\"", "between 1MiB and 1GiB"),
+            ("log_lines = 10001", "between 0 and 10000"),
             ("sha256 = \"abc\"", "64 hex digits"),
             (
                 "[grants]\nnetwork = [\n\"https://a\", \"ftp://b\"]",

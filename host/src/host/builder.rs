@@ -1,13 +1,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(feature = "wasm")]
+use std::sync::OnceLock;
+
+use tokio::sync::broadcast;
 
 use super::background::Background;
-use super::{Core, Host, HostError};
-use crate::block_on::block_on;
-use crate::config::{Acknowledge, Config, Keep};
+use super::{AdapterEvent, Core, Host, HostError};
 #[cfg(feature = "wasm")]
-use crate::config::{DestinationConfig, lock::Approvals};
+use super::{Watching, adapters};
+use crate::block_on::block_on;
+use crate::config::directory::is_destination_name;
+#[cfg(feature = "wasm")]
+use crate::config::lock::Approvals;
+use crate::config::{Acknowledge, Config, Keep};
 use crate::mirror::{DestinationOptions, Mirror};
 use crate::spool::Spool;
 use crate::store::Store;
@@ -20,10 +27,15 @@ pub struct HostBuilder {
     keep: Keep,
     stores: Vec<(String, Arc<dyn Store>, DestinationOptions)>,
     #[cfg(feature = "wasm")]
-    adapters: Vec<DestinationConfig>,
+    adapter_dir: Option<PathBuf>,
     #[cfg(feature = "wasm")]
     approvals: Option<Approvals>,
+    #[cfg(feature = "wasm")]
+    watching: Watching,
 }
+
+/// How many events of adapters a slow listener may fall behind before it is told how many it missed.
+const BACKLOG: usize = 1024;
 
 impl HostBuilder {
     pub(super) fn new(state: &Path) -> Self {
@@ -33,22 +45,32 @@ impl HostBuilder {
             keep: Keep::default(),
             stores: Vec::new(),
             #[cfg(feature = "wasm")]
-            adapters: Vec::new(),
+            adapter_dir: None,
             #[cfg(feature = "wasm")]
             approvals: None,
+            #[cfg(feature = "wasm")]
+            watching: Watching::default(),
         }
     }
 
-    /// Takes over what a configuration directory says: its adapters, when to answer, how long to keep. The state
-    /// directory stays the builder's.
+    /// Takes over what a configuration directory says: when to answer, how long to keep, and its adapter directory,
+    /// which the host looks at itself from then on: adapters come and go while it runs. The state directory stays the
+    /// builder's.
     pub fn config(mut self, config: &Config) -> Self {
         self.acknowledge = config.acknowledge;
         self.keep = config.keep;
         #[cfg(feature = "wasm")]
         {
-            self.adapters.extend(config.destinations.iter().cloned());
+            self.adapter_dir = Some(config.adapter_dir());
             self.approvals.clone_from(&config.approvals);
         }
+        self
+    }
+
+    /// How the adapter directory is watched.
+    #[cfg(feature = "wasm")]
+    pub fn watching(mut self, watching: Watching) -> Self {
+        self.watching = watching;
         self
     }
 
@@ -80,13 +102,25 @@ impl HostBuilder {
     pub async fn build(self) -> Result<Host, HostError> {
         let background = Background::start()?;
         let (handle, acknowledge) = (background.handle().clone(), self.acknowledge);
-        let start = handle.spawn_blocking(move || self.start());
-        let (spool, mirror) = start.await.map_err(|_ended| HostError::Closed)??;
+        let adapter_events = broadcast::Sender::new(BACKLOG);
+        let start = {
+            let adapter_events = adapter_events.clone();
+            handle.spawn_blocking(move || self.start(adapter_events))
+        };
+        let Started {
+            spool,
+            mirror,
+            #[cfg(feature = "wasm")]
+            adapters,
+        } = start.await.map_err(|_ended| HostError::Closed)??;
         let core = Core {
             spool,
             mirror,
             acknowledge,
             background,
+            adapter_events,
+            #[cfg(feature = "wasm")]
+            adapters,
         };
         Ok(Host { core: Arc::new(core) })
     }
@@ -97,16 +131,20 @@ impl HostBuilder {
     }
 
     /// Blocks for the disk; on the host's own runtime.
-    fn start(self) -> Result<(Arc<Spool>, Arc<Mirror>), HostError> {
+    fn start(self, adapter_events: broadcast::Sender<AdapterEvent>) -> Result<Started, HostError> {
         self.check_names()?;
         let spool = Arc::new(Spool::open(&self.state)?);
         let mirror = Arc::new(Mirror::start(&self.state, self.keep)?);
-        for (name, store, options) in self.stores {
-            mirror.add_destination(&name, options).map_err(HostError::Mirror)?;
-            mirror.opened(&name, store);
+        for (name, store, options) in &self.stores {
+            mirror
+                .add_destination(name, options.clone())
+                .map_err(HostError::Mirror)?;
+            mirror.opened(name, store.clone());
         }
         #[cfg(feature = "wasm")]
-        super::opener::open_all(&mirror, &self.state, self.adapters, self.approvals.as_ref())?;
+        let adapters = self.watch_adapters(&mirror, adapter_events)?;
+        #[cfg(not(feature = "wasm"))]
+        drop(adapter_events);
         let adoption = spool.adopt()?;
         for adopted in adoption.spools {
             mirror.adopt(adopted);
@@ -115,21 +153,52 @@ impl HostBuilder {
             tracing::warn!("a spool is left alone: {refused}");
         }
         mirror.follow(&spool);
-        Ok((spool, mirror))
+        Ok(Started {
+            spool,
+            mirror,
+            #[cfg(feature = "wasm")]
+            adapters,
+        })
+    }
+
+    #[cfg(feature = "wasm")]
+    fn watch_adapters(
+        self,
+        mirror: &Arc<Mirror>,
+        events: broadcast::Sender<AdapterEvent>,
+    ) -> Result<Arc<adapters::Board>, HostError> {
+        let board = Arc::new(adapters::Board::new(events));
+        if let Some(dir) = self.adapter_dir {
+            adapters::watch(adapters::Directory {
+                dir,
+                approvals: self.approvals,
+                state: self.state,
+                watching: self.watching,
+                taken: self.stores.into_iter().map(|(name, ..)| name).collect(),
+                mirror: mirror.clone(),
+                board: board.clone(),
+                runtime: OnceLock::new(),
+            })?;
+        }
+        Ok(board)
     }
 
     /// Names become directories' names.
     fn check_names(&self) -> Result<(), HostError> {
         let mut seen = BTreeSet::new();
-        let stores = self.stores.iter().map(|(name, ..)| name.as_str());
-        #[cfg(feature = "wasm")]
-        let stores = stores.chain(self.adapters.iter().map(|adapter| adapter.name.as_str()));
-        for name in stores {
-            let is_plain = !name.is_empty() && name.len() <= 200 && !name.starts_with('.');
-            if !is_plain || name.contains(['/', '\\', '\0']) || !seen.insert(name) {
-                return Err(HostError::Name(name.to_owned()));
+        for (name, ..) in &self.stores {
+            if !is_destination_name(name) || !seen.insert(name) {
+                return Err(HostError::Name(name.clone()));
             }
         }
         Ok(())
     }
+}
+
+/// What a host is made of.
+struct Started {
+    spool: Arc<Spool>,
+    mirror: Arc<Mirror>,
+    #[cfg(feature = "wasm")]
+    adapters: Arc<adapters::Board>,
 }

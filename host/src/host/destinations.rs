@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
+use crate::adapter::{Adapter, AdapterError, Compiled, Runtime, Usage};
 use crate::config::lock::Approvals;
 use crate::config::{Config, DestinationConfig};
 use crate::store::Store;
@@ -112,6 +112,11 @@ impl Destination {
     /// Its component, where that could be compiled and keeps the contract; it need not have been opened.
     pub fn component(&self) -> Option<&Compiled> {
         self.compiled.as_ref()
+    }
+
+    /// What its adapter has used, if it is open.
+    pub fn usage(&self) -> Option<Usage> {
+        self.adapter.as_ref().ok().map(|adapter| adapter.usage())
     }
 
     /// The store, or why it could not be opened.

@@ -1,5 +1,6 @@
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use super::AdapterEvent;
 use crate::mirror::Event;
 use crate::spool::Alarm;
 
@@ -11,6 +12,8 @@ pub enum HostEvent {
     Mirror(Event),
     /// On the local disk.
     Spool(Alarm),
+    /// In the adapter directory.
+    Adapter(AdapterEvent),
     /// So many events were missed: whoever listens was too slow. [`super::Host::status`] says how things stand.
     Missed(u64),
 }
@@ -20,24 +23,31 @@ pub enum HostEvent {
 pub struct Events {
     mirror: broadcast::Receiver<Event>,
     spool: broadcast::Receiver<Alarm>,
+    adapters: broadcast::Receiver<AdapterEvent>,
 }
 
 impl Events {
-    pub(super) fn new(mirror: broadcast::Receiver<Event>, spool: broadcast::Receiver<Alarm>) -> Self {
-        Self { mirror, spool }
+    pub(super) fn new(
+        mirror: broadcast::Receiver<Event>,
+        spool: broadcast::Receiver<Alarm>,
+        adapters: broadcast::Receiver<AdapterEvent>,
+    ) -> Self {
+        Self {
+            mirror,
+            spool,
+            adapters,
+        }
     }
 
     /// The next event; none once the host is no more. Under any executor; dropped, it loses none.
     pub async fn next(&mut self) -> Option<HostEvent> {
-        let (event, other_ended) = tokio::select! {
+        tokio::select! {
             biased;
-            event = self.mirror.recv() => (told(event, HostEvent::Mirror), false),
-            alarm = self.spool.recv() => (told(alarm, HostEvent::Spool), true),
-        };
-        match event {
-            Some(event) => Some(event),
-            None if other_ended => told(self.mirror.recv().await, HostEvent::Mirror),
-            None => told(self.spool.recv().await, HostEvent::Spool),
+            Some(event) = told(self.mirror.recv(), HostEvent::Mirror) => Some(event),
+            Some(event) = told(self.spool.recv(), HostEvent::Spool) => Some(event),
+            Some(event) = told(self.adapters.recv(), HostEvent::Adapter) => Some(event),
+            // Each of them has ended.
+            else => None,
         }
     }
 
@@ -47,8 +57,11 @@ impl Events {
     }
 }
 
-fn told<T>(received: Result<T, RecvError>, event: impl FnOnce(T) -> HostEvent) -> Option<HostEvent> {
-    match received {
+async fn told<T>(
+    received: impl Future<Output = Result<T, RecvError>>,
+    event: impl FnOnce(T) -> HostEvent,
+) -> Option<HostEvent> {
+    match received.await {
         Ok(received) => Some(event(received)),
         Err(RecvError::Lagged(missed)) => Some(HostEvent::Missed(missed)),
         Err(RecvError::Closed) => None,

@@ -137,7 +137,7 @@ impl Delivery {
         };
         let now = Instant::now();
         let since = *self.waiting_since.get_or_insert(now);
-        let at_once = self.destination.options.mirror.flush == Flush::Eager || copy.is_due();
+        let at_once = self.destination.options().mirror.flush == Flush::Eager || copy.is_due();
         Some(if at_once { now } else { since + MAX_DELAY })
     }
 
@@ -318,7 +318,7 @@ impl Delivery {
     }
 
     fn takes_over(&self) -> bool {
-        self.destination.options.mirror.writers == Writers::Last
+        self.destination.options().mirror.writers == Writers::Last
     }
 }
 

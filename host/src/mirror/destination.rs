@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -37,7 +37,7 @@ impl Default for DestinationOptions {
 #[derive(Debug)]
 pub(super) struct Destination {
     pub(super) name: String,
-    pub(super) options: DestinationOptions,
+    options: RwLock<Arc<DestinationOptions>>,
     pub(super) announcer: Announcer,
     gate: Arc<Gate>,
     opened: watch::Sender<Opened>,
@@ -68,7 +68,7 @@ impl Destination {
     pub(super) fn new(name: &str, options: DestinationOptions, announcer: Announcer, gate: Arc<Gate>) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
-            options,
+            options: RwLock::new(Arc::new(options)),
             announcer,
             gate,
             opened: watch::Sender::default(),
@@ -77,7 +77,20 @@ impl Destination {
     }
 
     pub(super) fn takes(&self, key: &SessionKey) -> bool {
-        self.options.mirror.takes(key.project_key())
+        self.options().mirror.takes(key.project_key())
+    }
+
+    /// How it is served now.
+    pub(super) fn options(&self) -> Arc<DestinationOptions> {
+        self.options.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How it is served from now on. Calls under way keep the time that they were given.
+    pub(super) fn set_options(&self, options: DestinationOptions) {
+        if options.calls != self.options().calls {
+            self.gate.resize(options.calls);
+        }
+        *self.options.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
     }
 
     /// Puts a store in place, for the first time or instead of another. Calls under way finish on the old one.
@@ -134,7 +147,7 @@ impl Destination {
                     pass,
                     store,
                     generation: now.generation,
-                    timeout: self.options.timeout,
+                    timeout: self.options().timeout,
                 };
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
@@ -16,7 +16,7 @@ const TRIPS: u32 = 5;
 /// Lets calls through to one destination. Waiting streams are served in turn: none waits longer because another has more.
 #[derive(Debug)]
 pub(super) struct Gate {
-    places: Arc<Semaphore>,
+    places: Mutex<Arc<Semaphore>>,
     breaker: Mutex<Breaker>,
     changed: watch::Sender<()>,
     chance: Arc<Chance>,
@@ -48,7 +48,7 @@ enum Way {
 impl Gate {
     pub(super) fn new(places: usize, chance: Arc<Chance>) -> Arc<Self> {
         Arc::new(Self {
-            places: Arc::new(Semaphore::new(places.max(1))),
+            places: Mutex::new(Arc::new(Semaphore::new(places.max(1)))),
             breaker: Mutex::default(),
             changed: watch::Sender::new(()),
             chance,
@@ -62,21 +62,23 @@ impl Gate {
             changed.mark_unchanged();
             let until = match self.look() {
                 Way::Wait(until) => until,
-                Way::Free { is_probe: false } => match self.places.clone().acquire_owned().await {
+                Way::Free { is_probe: false } => match self.places().acquire_owned().await {
                     // What was free may not be any more.
                     Ok(place) => match self.take(place) {
                         Some(pass) => return pass,
                         None => continue,
                     },
-                    Err(_never_closed) => None,
+                    // There are other places now.
+                    Err(_closed) => continue,
                 },
-                Way::Free { is_probe: true } => match self.places.clone().try_acquire_owned() {
+                Way::Free { is_probe: true } => match self.places().try_acquire_owned() {
                     Ok(place) => match self.take(place) {
                         Some(pass) => return pass,
                         None => continue,
                     },
+                    Err(TryAcquireError::Closed) => continue,
                     // Calls from before are still under way: they will say whether it is back.
-                    Err(_) => None,
+                    Err(TryAcquireError::NoPermits) => None,
                 },
             };
             match until {
@@ -122,9 +124,25 @@ impl Gate {
         self.changed.send_replace(());
     }
 
+    /// So many calls at once from now on. Those under way are not counted among them.
+    pub(super) fn resize(&self, places: usize) {
+        let fresh = Arc::new(Semaphore::new(places.max(1)));
+        let old = std::mem::replace(&mut *self.lock_places(), fresh);
+        // Whoever waits there comes here.
+        old.close();
+    }
+
     /// How often in a row calls failed.
     pub(super) fn failures(&self) -> u32 {
         self.breaker().backoff.failures()
+    }
+
+    fn places(&self) -> Arc<Semaphore> {
+        self.lock_places().clone()
+    }
+
+    fn lock_places(&self) -> MutexGuard<'_, Arc<Semaphore>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {

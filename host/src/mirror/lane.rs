@@ -17,6 +17,7 @@ pub(super) struct Lane {
     progress: watch::Sender<Progress>,
     inbox: Mutex<News>,
     arrived: Notify,
+    retired: watch::Sender<bool>,
 }
 
 /// How far the stream is.
@@ -87,7 +88,19 @@ impl Lane {
             progress: watch::Sender::default(),
             inbox: Mutex::default(),
             arrived: Notify::new(),
+            retired: watch::Sender::new(false),
         })
+    }
+
+    /// The destination does not take the stream any more: its task ends, and nobody waits for it.
+    pub(super) fn retire(&self) {
+        self.retired.send_replace(true);
+        self.progress.send_modify(|progress| progress.copies.clear());
+    }
+
+    /// Waits until the lane is retired.
+    pub(super) async fn retired(&self) {
+        drop(self.retired.subscribe().wait_for(|retired| *retired).await);
     }
 
     /// Adds a copy. From now on it counts as something that is not delivered.

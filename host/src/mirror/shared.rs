@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use super::chance::Chance;
 use super::cursor::Cursors;
 use super::delivery::Delivery;
-use super::destination::Destination;
+use super::destination::{Destination, DestinationOptions};
 use super::event::Event;
 use super::lane::{Copied, Lane};
 use super::ledger::{Ledger, Streams, Wanted};
@@ -67,6 +67,23 @@ impl Shared {
             .insert(destination.name.clone(), destination.clone());
         for copied in copies.iter() {
             self.bring(copied, &destination);
+        }
+    }
+
+    /// A destination is served otherwise from now on: streams that it takes newly are on their way, those that it takes
+    /// no more are left as they are there. A delete that somebody wants is done all the same.
+    pub(super) fn set_options(self: &Arc<Self>, destination: &Arc<Destination>, options: DestinationOptions) {
+        let copies = self.copies();
+        destination.set_options(options);
+        destination.lanes().retain(|key, lane| {
+            let stays = destination.takes(key) || lane.progress().borrow().is_deleting();
+            if !stays {
+                lane.retire();
+            }
+            stays
+        });
+        for copied in copies.iter() {
+            self.bring(copied, destination);
         }
     }
 
@@ -133,7 +150,14 @@ impl Shared {
         lanes.insert(key.clone(), lane.clone());
         drop(lanes);
         let delivery = Delivery::new(self.clone(), destination.clone(), lane.clone());
-        self.spawn(delivery.run());
+        let retired = lane.clone();
+        self.spawn(async move {
+            tokio::select! {
+                biased;
+                () = retired.retired() => {}
+                () = delivery.run() => {}
+            }
+        });
         lane
     }
 

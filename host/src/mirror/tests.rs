@@ -6,4 +6,5 @@ mod fixture;
 mod found;
 mod later;
 mod look;
+mod options;
 pub(super) mod simulation;

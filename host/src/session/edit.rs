@@ -85,12 +85,16 @@ fn is_hidden(char: char) -> bool {
 
 /// Where the main transcript of a session ends; none where nothing of it is stored, or it was deleted.
 pub(crate) async fn stored_end(store: Arc<dyn Store>, session: &SessionKey) -> Result<Option<Position>, SessionError> {
-    let key = session.to_main();
+    stream_end(store, &session.to_main()).await
+}
+
+/// The same of one transcript.
+pub(crate) async fn stream_end(store: Arc<dyn Store>, key: &SessionKey) -> Result<Option<Position>, SessionError> {
     let failed = || SessionError::store("look for the session");
-    let Some(last) = end(&*store, &key).await.map_err(failed())? else {
+    let Some(last) = end(&*store, key).await.map_err(failed())? else {
         return Ok(None);
     };
-    match tombstone_at(&*store, &key, last).await {
+    match tombstone_at(&*store, key, last).await {
         Ok(Some(_)) => Ok(None),
         Ok(None) => Ok(Some(last)),
         Err(error) => Err(SessionError::Stream(Box::new(error))),

@@ -5,6 +5,7 @@
 
 mod backends;
 mod build;
+mod instances;
 mod mirror;
 mod native;
 mod pairs;
@@ -39,7 +40,7 @@ struct Args {
     /// The adapters before their servers, and nothing else.
     #[arg(long)]
     backends: bool,
-    /// Only the parts whose name holds this: throughput, appends, delivery, sandbox, startup; redis, postgres, s3.
+    /// Only the parts whose name holds this: throughput, appends, delivery, sandbox, instances, startup; redis, postgres, s3.
     #[arg(long, default_value = "")]
     only: String,
     /// Up to how many parts of a stream are loaded, and how many sessions listed.
@@ -76,6 +77,9 @@ async fn measure(args: &Args, built: &Built, report: &mut Report) -> anyhow::Res
     }
     if args.wants("sandbox") {
         sandbox::measure(built, args.rounds, report).await?;
+    }
+    if args.wants("instances") {
+        instances::measure(built, args.rounds, report).await?;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(super) async fn present(
 impl<'a> Document<'a> {
     fn new(name: &'a str, present: &'a Entry, approved: Option<Entry>, verdict: &Verdict, recorded: bool) -> Self {
         let before = approved.as_ref().map(|approved| approved.permissions.clone());
-        let before = before.unwrap_or_else(Permissions::default);
+        let before = before.unwrap_or_default();
         let Difference { more, less } = present.permissions.difference(&before);
         Self {
             name,

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use mirrorbox::config::{Acknowledge, Config, DestinationConfig, Keep, Manifest};
+use mirrorbox::config::{Acknowledge, Audit, Config, DestinationConfig, Keep, Manifest};
 use mirrorbox::store::Store;
 use mirrorbox_conformance::{Checked, Options, Outcome, Report};
 use serde::Serialize;
@@ -29,11 +29,15 @@ pub(crate) struct Check {
     /// What random keys and payloads are made from [default: another one each time]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Let it connect to wherever it wants, and print the grants that this took: a manifest with just those
+    #[arg(long)]
+    audit: bool,
 }
 
 impl Check {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        let (config, name) = self.configuration(context)?;
+        let (mut config, name) = self.configuration(context)?;
+        let audit = self.audit.then(|| begin_audit(&mut config, &name)).flatten();
         // Two hosts: each has instances of its own, and they meet in the backend.
         let ours = Destinations::open(&config, Some(&name)).await?;
         let theirs = Destinations::open(&config, Some(&name)).await?;
@@ -55,7 +59,7 @@ impl Check {
                 options.filter
             )));
         }
-        print(&mut context.output, &report)?;
+        print(&mut context.output, &report, audit.map(|audit| audit.manifest()))?;
         Ok(if report.passed() { Exit::Done } else { Exit::Failed })
     }
 
@@ -70,6 +74,13 @@ impl Check {
             _ => Ok((context.config()?, self.adapter.clone())),
         }
     }
+}
+
+/// None where there is no such destination, which is told when it is opened.
+fn begin_audit(config: &mut Config, name: &str) -> Option<Audit> {
+    let mut destinations = config.destinations.iter_mut();
+    let destination = destinations.find(|destination| destination.name == name)?;
+    Some(destination.manifest.audit())
 }
 
 fn of_file(file: &Path, name: &str, state: PathBuf) -> Result<Config, CliError> {
@@ -103,9 +114,12 @@ struct Document<'a> {
     detects_gaps: bool,
     seed: u64,
     checks: &'a [Checked],
+    /// The part of a manifest that allows what was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<String>,
 }
 
-fn print(output: &mut Output, report: &Report) -> Result<(), CliError> {
+fn print(output: &mut Output, report: &Report, grants: Option<String>) -> Result<(), CliError> {
     if output.is_json() {
         return output.json(&Document {
             adapter: format!("{} {}", report.store.name, report.store.version),
@@ -113,11 +127,17 @@ fn print(output: &mut Output, report: &Report) -> Result<(), CliError> {
             detects_gaps: report.detects_gaps,
             seed: report.seed,
             checks: &report.checks,
+            grants,
         });
     }
     output.line(table(&report.checks))?;
     output.line("")?;
-    output.line(safe(&report.to_string()))
+    output.line(safe(&report.to_string()))?;
+    if let Some(grants) = grants {
+        output.line("\nWhat it used, as the manifest grants it:\n")?;
+        output.line(safe(&grants))?;
+    }
+    Ok(())
 }
 
 fn table(checks: &[Checked]) -> Table {

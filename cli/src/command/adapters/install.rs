@@ -1,5 +1,4 @@
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,6 +6,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::approve::present;
+use super::fresh::Fresh;
 use super::inspect::inspect;
 use crate::built_in::BuiltIn;
 use crate::destinations::warn;
@@ -140,41 +140,4 @@ async fn keeps_contract(file: &Path) -> Result<(), CliError> {
     let kept = inspect(file.to_owned()).await?.contract;
     kept.map(drop)
         .map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
-}
-
-/// A file under a name that nobody looks at, on its way to its place. Dropped, it goes away.
-struct Fresh {
-    path: PathBuf,
-}
-
-impl Fresh {
-    fn write(path: &Path, bytes: &[u8]) -> Result<Self, CliError> {
-        let fresh = Self { path: path.to_owned() };
-        let write = || {
-            let mut file = File::create(path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(|error| cannot_write(path, &error))?;
-        Ok(fresh)
-    }
-
-    fn put(self, place: &Path) -> Result<(), CliError> {
-        let put = fs::rename(&self.path, place).and_then(|()| match place.parent() {
-            Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),
-            _ => Ok(()),
-        });
-        put.map_err(|error| cannot_write(place, &error))
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        // It has moved, or there is an error on its way to the user already.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> CliError {
-    CliError::failed(format!("cannot write {}: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-use mirrorbox::adapter::{AdapterError, Wants};
+use mirrorbox::adapter::{AdapterError, Usage, Wants};
 use mirrorbox::config::lock::LockError;
 use mirrorbox::host::{Destination, Destinations};
 use mirrorbox::store::Capabilities;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Context;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
-use crate::output::{Table, left, right, say};
+use crate::output::{Table, bytes, left, right, say};
 
 /// How many hex digits of a digest tell adapters apart for eyes.
 const SHORT: usize = 12;
@@ -31,6 +31,9 @@ struct Row {
     /// What it could make use of and is not granted: hints, for importing is not needing.
     missing: Vec<&'static str>,
     projects: Vec<String>,
+    /// What it has used to open, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
     /// Why it did not open.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -108,6 +111,7 @@ impl Row {
                 .collect(),
             network: grants.network.iter().map(ToString::to_string).collect(),
             projects: config.manifest.mirror.projects.clone(),
+            usage: destination.usage(),
             error,
         }
     }
@@ -153,8 +157,13 @@ fn table(rows: &[Row]) -> Table {
         "IMPORTS",
         "MAY TOUCH",
         "PROJECTS",
+        "INSTANCES",
+        "CALLS",
+        "FAILURES",
+        "MEMORY",
     ]);
     for row in rows {
+        let used = |of: fn(&Usage) -> String| right(row.usage.as_ref().map_or_else(|| "-".to_owned(), of));
         let digest = row.sha256.as_deref().and_then(|digest| digest.get(..SHORT));
         table.row([
             left(&row.name),
@@ -165,6 +174,10 @@ fn table(rows: &[Row]) -> Table {
             right(row.imports.len()),
             left(or_nothing(&[&row.directories[..], &row.network[..]].concat())),
             left(row.projects.join(", ")),
+            used(|usage| usage.instances.to_string()),
+            used(|usage| usage.calls.to_string()),
+            used(|usage| usage.failures.to_string()),
+            used(|usage| bytes(usage.memory_peak)),
         ]);
     }
     table
@@ -199,6 +212,7 @@ mod tests {
             network: Vec::new(),
             missing: Vec::new(),
             projects: vec!["*".into()],
+            usage: None,
             error: None,
         };
         assert_eq!(
@@ -207,9 +221,12 @@ mod tests {
                 row("mine", None, State::Waiting)
             ])
             .to_string(),
-            "NAME  STATE               ADAPTER   DIGEST        CAN                IMPORTS  MAY TOUCH  PROJECTS\n\
-             fs    open                fs 0.1.0  0123456789ab  listing, deletion        1  /srv       *\n\
-             mine  waits for approval  -         -                                      0  nothing    *"
+            "NAME  STATE               ADAPTER   DIGEST        CAN                IMPORTS  MAY TOUCH  PROJECTS  \
+             INSTANCES  CALLS  FAILURES  MEMORY\n\
+             fs    open                fs 0.1.0  0123456789ab  listing, deletion        1  /srv       *         \
+             \x20       -      -         -       -\n\
+             mine  waits for approval  -         -                                      0  nothing    *         \
+             \x20       -      -         -       -"
         );
     }
 

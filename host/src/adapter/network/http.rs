@@ -139,6 +139,9 @@ impl Client {
         log: Log,
     ) -> Result<Self, AdapterError> {
         let mut configs = HashMap::new();
+        if policy.is_audited() {
+            configs.insert(None, tls::config(None)?);
+        }
         for grant in policy.grants() {
             if grant.transport == Transport::Https && !configs.contains_key(&grant.ca) {
                 configs.insert(grant.ca.clone(), tls::config(grant.ca.as_deref())?);
@@ -162,7 +165,7 @@ impl Client {
                 what: format!("a tunnel through {target}"),
                 remedy: "no manifest allows CONNECT".to_owned(),
             }),
-            false => self.0.policy.request(target.tls, &target.host, target.port).map(drop),
+            false => self.0.policy.request(target.tls, &target.host, target.port),
         };
         decision.map(|()| target).map_err(|refusal| {
             self.0.log.refused(&refusal);

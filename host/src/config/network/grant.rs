@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::{Host, HostError, HostPattern, Special};
 use crate::config::Place;
+use crate::config::manifest::toml_text;
 
 /// How an adapter reaches out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,6 +141,39 @@ impl NetworkGrant {
             span: 0..0,
             place: None,
         })
+    }
+
+    /// The grant for just this.
+    pub(super) fn of(transport: Transport, host: &Host, port: u16) -> Self {
+        Self {
+            transport,
+            host: HostPattern::Host(host.clone()),
+            port,
+            private: false,
+            ca: None,
+            written: format!("{}://{host}:{port}", transport.scheme()),
+            span: 0..0,
+            place: None,
+        }
+    }
+
+    /// Whether two are for the same hosts, reached alike.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        (self.transport, &self.host, self.port) == (other.transport, &other.host, other.port)
+    }
+
+    /// As it stands among others in a manifest: text, or a table where there is more to say.
+    pub fn entry(&self) -> String {
+        let to = toml_text(&self.written);
+        let private = if self.private { ", private = true" } else { "" };
+        let ca = self
+            .ca
+            .as_ref()
+            .map(|ca| format!(", ca = {}", toml_text(&ca.to_string_lossy())));
+        match (self.private, ca) {
+            (false, None) => to,
+            (_, ca) => format!("{{ to = {to}{private}{} }}", ca.unwrap_or_default()),
+        }
     }
 
     /// Whether the grant is for this host at this port, reached like this.

@@ -1,7 +1,10 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
-use super::{Host, NetworkGrant, Special, Transport};
+use serde::Serialize;
+
+use super::{Host, NetworkAudit, NetworkGrant, Special, Transport};
 
 /// Decides what an adapter may reach. Whatever no grant names is refused.
 ///
@@ -24,10 +27,11 @@ use super::{Host, NetworkGrant, Special, Transport};
 #[derive(Clone, Debug, Default)]
 pub struct NetworkPolicy {
     grants: Vec<NetworkGrant>,
+    audit: Option<NetworkAudit>,
 }
 
 /// Why something was refused. Says for people what a guest is not told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// What was wanted.
     pub what: String,
@@ -44,7 +48,21 @@ impl fmt::Display for Refusal {
 impl NetworkPolicy {
     /// The policy that a manifest's grants make.
     pub fn new(grants: Vec<NetworkGrant>) -> Self {
-        Self { grants }
+        Self { grants, audit: None }
+    }
+
+    /// A policy that lets through what no grant covers, for the audit to note it. What some grant could never allow for a
+    /// name, a metadata server among it, it refuses all the same.
+    pub fn audited(grants: Vec<NetworkGrant>, audit: NetworkAudit) -> Self {
+        Self {
+            grants,
+            audit: Some(audit),
+        }
+    }
+
+    /// Whether it lets through what no grant covers.
+    pub fn is_audited(&self) -> bool {
+        self.audit.is_some()
     }
 
     /// The grants.
@@ -53,26 +71,45 @@ impl NetworkPolicy {
     }
 
     /// May an HTTP request be made to this host? For a name, each address that it leads to takes [`Self::dial`].
-    pub fn request(&self, tls: bool, host: &Host, port: u16) -> Result<&NetworkGrant, Refusal> {
+    pub fn request(&self, tls: bool, host: &Host, port: u16) -> Result<(), Refusal> {
         let transport = http(tls);
-        match host {
-            Host::Address(address) => self.literal(transport, *address, port),
-            Host::Name(_) => self.covering(transport, host, port),
-        }
-        .ok_or_else(|| Refusal {
+        let refusal = || Refusal {
             what: format!("a request to {}://{host}:{port}", transport.scheme()),
             remedy: add(transport, host, port),
-        })
+        };
+        match host {
+            Host::Address(address) => self
+                .noted(self.literal(transport, *address, port), || {
+                    self.lacking(NetworkGrant::of(transport, host, port), *address)
+                })
+                .ok_or_else(refusal),
+            // It is noted once it is known where the name leads.
+            Host::Name(_) if self.is_audited() => Ok(()),
+            Host::Name(_) => self.covering(transport, host, port).map(drop).ok_or_else(refusal),
+        }
+    }
+
+    /// The file with certificates that the grant of HTTPS requests to this host names.
+    pub fn certificates(&self, host: &Host, port: u16) -> Option<PathBuf> {
+        self.covering(Transport::Https, host, port)?.ca.clone()
     }
 
     /// May a request to this host, which leads to `address`, be sent there?
     pub fn dial(&self, tls: bool, host: &Host, port: u16, address: IpAddr) -> Result<(), Refusal> {
-        self.led(http(tls), host, Some(port), address)
+        let (transport, address) = (http(tls), address.to_canonical());
+        let granted = self.led(transport, host, Some(port), address);
+        let lacking = || {
+            let mut grant = NetworkGrant::of(transport, host, port);
+            grant.ca = self.certificates(host, port).filter(|_| tls);
+            grant
+        };
+        let allowed = self.noted(granted, || self.lacking(lacking(), address));
+        allowed.ok_or_else(|| self.leads_astray(transport, host, Some(port), address))
     }
 
     /// May this name be looked up? Only a grant of TCP connections says so: a request needs no lookup by the guest.
     pub fn lookup(&self, host: &Host) -> Result<(), Refusal> {
-        if self.named(host).next().is_some() {
+        if self.is_audited() || self.named(host).next().is_some() {
             return Ok(());
         }
         Err(Refusal {
@@ -83,30 +120,52 @@ impl NetworkPolicy {
 
     /// May the guest be told that a name that it may look up leads to `address`?
     pub fn answer(&self, host: &Host, address: IpAddr) -> Result<(), Refusal> {
-        self.led(Transport::Tcp, host, None, address)
+        let address = address.to_canonical();
+        // In an audit, the connection that follows is what is noted.
+        let is_told =
+            self.led(Transport::Tcp, host, None, address).is_some() || (self.is_audited() && may_be_granted(address));
+        match is_told {
+            true => Ok(()),
+            false => Err(self.leads_astray(Transport::Tcp, host, None, address)),
+        }
     }
 
-    /// May a TCP connection be made? `names` are those that were looked up and led to this very address.
-    pub fn connect<'a>(
-        &self,
-        to: SocketAddr,
-        names: impl IntoIterator<Item = &'a Host>,
-    ) -> Result<&NetworkGrant, Refusal> {
-        let address = to.ip().to_canonical();
-        let mut by_name = names.into_iter().filter_map(|name| {
-            let covering = self
-                .grants
-                .iter()
-                .filter(|grant| grant.covers(Transport::Tcp, name, to.port()));
-            covering.into_iter().find(|grant| admits(grant, address))
-        });
-        let granted = self
-            .literal(Transport::Tcp, address, to.port())
-            .or_else(|| by_name.next());
-        granted.ok_or_else(|| Refusal {
+    /// May a TCP connection be made? `names` are those that were looked up and led to this very address, the latest last.
+    pub fn connect<'a>(&self, to: SocketAddr, names: impl IntoIterator<Item = &'a Host>) -> Result<(), Refusal> {
+        let (address, port) = (to.ip().to_canonical(), to.port());
+        let names: Vec<_> = names.into_iter().collect();
+        let by_name = || {
+            let mut granted = names.iter();
+            granted.find_map(|name| self.led(Transport::Tcp, name, Some(port), address))
+        };
+        let granted = self.literal(Transport::Tcp, address, port).or_else(by_name);
+        let lacking = || match names.last() {
+            Some(name) => NetworkGrant::of(Transport::Tcp, name, port),
+            None => NetworkGrant::of(Transport::Tcp, &address.into(), port),
+        };
+        let allowed = self.noted(granted, || self.lacking(lacking(), address));
+        allowed.ok_or_else(|| Refusal {
             what: format!("a TCP connection to {to}"),
-            remedy: add(Transport::Tcp, &address.into(), to.port()),
+            remedy: add(Transport::Tcp, &address.into(), port),
         })
+    }
+
+    /// Notes the grant that allows something, for an audit; without one it may be let through all the same.
+    fn noted(&self, granted: Option<&NetworkGrant>, lacking: impl FnOnce() -> bool) -> Option<()> {
+        match (granted, &self.audit) {
+            (Some(grant), Some(audit)) => audit.note(grant.clone()).then_some(()),
+            (Some(_), None) => Some(()),
+            (None, _) => lacking().then_some(()),
+        }
+    }
+
+    /// Lets a way to `address` through for the audit's sake, which notes the grant that is lacking.
+    fn lacking(&self, mut grant: NetworkGrant, address: IpAddr) -> bool {
+        let Some(audit) = self.audit.as_ref().filter(|_| may_be_granted(address)) else {
+            return false;
+        };
+        grant.private = Special::of(address).is_some_and(|special| !grant.admits(special));
+        audit.note(grant)
     }
 
     /// The grant that names an address as such.
@@ -127,21 +186,24 @@ impl NetworkPolicy {
             .filter(move |grant| grant.covers(Transport::Tcp, host, grant.port))
     }
 
-    /// Whether some grant of this host, at this port or at any, covers the address that it leads to.
-    fn led(&self, transport: Transport, host: &Host, port: Option<u16>, address: IpAddr) -> Result<(), Refusal> {
-        let address = address.to_canonical();
+    /// The grant of this host, at this port or at any, that covers the address that it leads to.
+    fn led(&self, transport: Transport, host: &Host, port: Option<u16>, address: IpAddr) -> Option<&NetworkGrant> {
         let covers = |grant: &&NetworkGrant| grant.covers(transport, host, port.unwrap_or(grant.port));
-        let covering: Vec<_> = self.grants.iter().filter(covers).collect();
-        if covering.iter().any(|grant| admits(grant, address)) {
-            return Ok(());
-        }
+        let mut covering = self.grants.iter().filter(covers);
+        covering.find(|grant| admits(grant, address))
+    }
+
+    /// Why a host must not lead to this address.
+    fn leads_astray(&self, transport: Transport, host: &Host, port: Option<u16>, address: IpAddr) -> Refusal {
+        let covers = |grant: &&NetworkGrant| grant.covers(transport, host, port.unwrap_or(grant.port));
+        let covering = self.grants.iter().find(covers);
         let special = Special::of(address);
-        Err(Refusal {
+        Refusal {
             what: match special {
                 Some(special) => format!("{host} leads to {address}, {special}"),
                 None => format!("{host} leads to {address}"),
             },
-            remedy: match (covering.first(), special) {
+            remedy: match (covering, special) {
                 (Some(grant), Some(special)) if special.is_private() => allow_private(grant),
                 (grant, Some(Special::Metadata)) => {
                     let port = grant.map_or(80, |grant| grant.port);
@@ -150,7 +212,7 @@ impl NetworkPolicy {
                 (None, _) => add(transport, host, port.unwrap_or(0)),
                 _ => "nothing allows it".to_owned(),
             },
-        })
+        }
     }
 }
 
@@ -166,6 +228,11 @@ fn admits(grant: &NetworkGrant, address: IpAddr) -> bool {
     Special::of(address).is_none_or(|special| grant.admits(special))
 }
 
+/// Whether a grant of a name could cover this address.
+fn may_be_granted(address: IpAddr) -> bool {
+    Special::of(address).is_none_or(Special::is_private)
+}
+
 fn add(transport: Transport, host: &Host, port: u16) -> String {
     let scheme = transport.scheme();
     format!("the manifest would allow it with network = [\"{scheme}://{host}:{port}\"]")
@@ -173,10 +240,9 @@ fn add(transport: Transport, host: &Host, port: u16) -> String {
 
 /// The entry that would do, and the line that it would replace.
 fn allow_private(grant: &NetworkGrant) -> String {
-    let entry = match &grant.ca {
-        Some(ca) => format!("{{ to = \"{grant}\", private = true, ca = {ca:?} }}"),
-        None => format!("{{ to = \"{grant}\", private = true }}"),
-    };
+    let mut private = grant.clone();
+    private.private = true;
+    let entry = private.entry();
     match grant.place() {
         Some(place) => format!("{place} would allow it with {entry}"),
         None => format!("the manifest would allow it with network = [{entry}]"),

@@ -348,7 +348,7 @@ impl Delivery {
         Log {
             store: at.store.clone(),
             key: self.lane.key.clone(),
-            timeout: self.destination.options.timeout,
+            timeout: self.destination.options().timeout,
         }
     }
 }

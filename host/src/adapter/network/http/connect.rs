@@ -74,9 +74,8 @@ async fn addresses(client: &Shared, target: &Target) -> Result<Vec<IpAddr>, Erro
 }
 
 fn tls(client: &Shared, target: &Target) -> Result<TlsConnector, Error> {
-    let grant = client.policy.request(target.tls, &target.host, target.port);
-    let grant = grant.map_err(|_| Error::HttpRequestDenied)?;
-    let config = client.tls.get(&grant.ca).ok_or(Error::ConfigurationError)?;
+    let certificates = client.policy.certificates(&target.host, target.port);
+    let config = client.tls.get(&certificates).ok_or(Error::ConfigurationError)?;
     Ok(TlsConnector::from(Arc::clone(config)))
 }
 

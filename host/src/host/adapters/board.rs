@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::broadcast;
+
+use super::{AdapterChange, AdapterEvent, AdapterState, AdapterStatus};
+use crate::adapter::Compiled;
+
+/// Where everything that becomes of adapters is written up: the log, the counters, whoever listens.
+#[derive(Debug)]
+pub(in crate::host) struct Board {
+    listeners: broadcast::Sender<AdapterEvent>,
+    adapters: Mutex<BTreeMap<String, AdapterStatus>>,
+}
+
+impl Board {
+    pub(in crate::host) fn new(listeners: broadcast::Sender<AdapterEvent>) -> Self {
+        Self {
+            listeners,
+            adapters: Mutex::default(),
+        }
+    }
+
+    pub(in crate::host) fn adapters(&self) -> Vec<AdapterStatus> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// A name was found.
+    pub(super) fn found(&self, name: &str) {
+        self.lock().entry(name.to_owned()).or_insert_with(|| blank(name));
+    }
+
+    /// A name with which there was never more than something wrong is gone.
+    pub(super) fn forget(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    /// What is open now.
+    pub(super) fn opened(&self, name: &str, compiled: &Compiled, adapter: String) {
+        self.change(name, |status| {
+            status.digest = Some(compiled.sha256().to_owned());
+            status.imports = compiled.imports().to_vec();
+            status.adapter = Some(adapter);
+        });
+    }
+
+    /// What stands in the directory is what is open after all.
+    pub(super) fn settled(&self, name: &str) {
+        self.change(name, |status| status.cause = None);
+    }
+
+    /// Tells everybody.
+    pub(super) fn announce(&self, name: &str, what: AdapterChange) {
+        let event = what.name();
+        match &what {
+            AdapterChange::Loaded { .. } | AdapterChange::Replaced { .. } => {
+                tracing::info!(adapter = name, event, "{what}");
+            }
+            _ => tracing::warn!(adapter = name, event, "{what}"),
+        }
+        self.change(name, |status| status.note(&what));
+        // Nobody may be listening.
+        let _ = self.listeners.send(AdapterEvent {
+            adapter: name.to_owned(),
+            what,
+        });
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut AdapterStatus)) {
+        let mut adapters = self.lock();
+        change(adapters.entry(name.to_owned()).or_insert_with(|| blank(name)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, AdapterStatus>> {
+        self.adapters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AdapterStatus {
+    fn note(&mut self, what: &AdapterChange) {
+        *self.events.entry(what.name()).or_default() += 1;
+        let (state, cause) = match what {
+            AdapterChange::Loaded { .. } | AdapterChange::Replaced { .. } => (AdapterState::Open, None),
+            AdapterChange::Kept { cause } => (self.state, Some(cause)),
+            AdapterChange::Failed { cause, .. } => (AdapterState::Failed, Some(cause)),
+            AdapterChange::FellBack { cause, .. } => (AdapterState::LastGood, Some(cause)),
+            AdapterChange::Removed => (AdapterState::Removed, None),
+        };
+        self.cause = cause.cloned();
+        // A new component begins anew.
+        if self.state != state || matches!(what, AdapterChange::Replaced { .. }) {
+            self.since = SystemTime::now();
+        }
+        self.state = state;
+    }
+}
+
+fn blank(name: &str) -> AdapterStatus {
+    AdapterStatus {
+        name: name.to_owned(),
+        state: AdapterState::Opening,
+        since: SystemTime::now(),
+        cause: None,
+        digest: None,
+        adapter: None,
+        imports: Vec::new(),
+        events: BTreeMap::new(),
+    }
+}

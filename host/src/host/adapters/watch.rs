@@ -1,0 +1,234 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Board;
+use super::settle::Settling;
+use super::slot::Slot;
+use crate::adapter::{AdapterError, Runtime};
+use crate::config::directory::{Found, scan};
+use crate::config::lock::Approvals;
+use crate::host::HostError;
+use crate::mirror::Mirror;
+
+/// Events come in swarms: so long after one it is looked what they were about.
+const SWARM: Duration = Duration::from_millis(10);
+
+/// How the adapter directory is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watching {
+    /// Whether to listen to the system's file events. Where there are none, looking from time to time is enough.
+    pub events: bool,
+    /// How often it is looked in any case; also at the files that manifests name.
+    pub rescan: Duration,
+    /// A name is looked into once its files have been the same for so long.
+    pub quiet: Duration,
+}
+
+impl Default for Watching {
+    /// With file events, looking every 2 seconds, quiet after 200 ms.
+    fn default() -> Self {
+        Self {
+            events: true,
+            rescan: Duration::from_secs(2),
+            quiet: Duration::from_millis(200),
+        }
+    }
+}
+
+/// The adapter directory, and what all of its names share.
+#[derive(Debug)]
+pub(in crate::host) struct Directory {
+    pub(in crate::host) dir: PathBuf,
+    /// What adapters are held against before they open.
+    pub(in crate::host) approvals: Option<Approvals>,
+    pub(in crate::host) state: PathBuf,
+    pub(in crate::host) watching: Watching,
+    /// Names that other destinations of the host have.
+    pub(in crate::host) taken: BTreeSet<String>,
+    pub(in crate::host) mirror: Arc<Mirror>,
+    pub(in crate::host) board: Arc<Board>,
+    pub(in crate::host) runtime: OnceLock<Arc<Runtime>>,
+}
+
+impl Directory {
+    /// The engine: started for the first component, and kept.
+    pub(super) fn runtime(&self) -> Result<Arc<Runtime>, AdapterError> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime.clone());
+        }
+        let runtime = Runtime::shared(Some(&self.state.join("cache")))?;
+        Ok(self.runtime.get_or_init(|| runtime).clone())
+    }
+}
+
+/// Adds what stands in the directory as destinations, has them opened in the background, and watches from then on. Blocks
+/// for the disk; within the mirror's runtime.
+pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
+    let found = scan(&directory.dir).map_err(|source| HostError::AdapterDirectory {
+        path: directory.dir.clone(),
+        source,
+    })?;
+    let directory = Arc::new(directory);
+    let mut watch = Watch {
+        settling: Settling::new(directory.watching.quiet, found.clone()),
+        slots: BTreeMap::new(),
+        directory: directory.clone(),
+    };
+    for (name, found) in found {
+        let (sender, receiver) = watch::channel(found);
+        let mut slot = Slot::new(directory.clone(), &name, receiver);
+        if slot.take_part_at_start()? {
+            directory.runtime()?;
+        }
+        watch.slots.insert(name, sender);
+        directory.mirror.spawn(slot.run());
+    }
+    directory.mirror.spawn(watch.run());
+    Ok(())
+}
+
+/// Looks at the directory and tells the names' tasks.
+struct Watch {
+    directory: Arc<Directory>,
+    settling: Settling,
+    slots: BTreeMap<String, watch::Sender<Found>>,
+}
+
+impl Watch {
+    async fn run(mut self) {
+        let stirred = Arc::new(Notify::new());
+        let mut eyes = Eyes::new(&self.directory, stirred.clone());
+        let mut complaint = None;
+        loop {
+            let looking = tokio::task::spawn_blocking(move || (eyes.look(), eyes));
+            let Ok((scanned, same_eyes)) = looking.await else {
+                return;
+            };
+            eyes = same_eyes;
+            match scanned {
+                Ok(scan) => {
+                    complaint = None;
+                    self.hand_on(scan);
+                }
+                // Whatever runs goes on: a directory that cannot be read says nothing about what is in it.
+                Err(error) => self.complain(&mut complaint, &error),
+            }
+            self.rest(&stirred).await;
+        }
+    }
+
+    /// Until it is time to look again.
+    async fn rest(&self, stirred: &Notify) {
+        let rescan = Instant::now() + self.directory.watching.rescan;
+        let until = self.settling.next().map_or(rescan, |next| next.min(rescan));
+        tokio::select! {
+            () = stirred.notified() => tokio::time::sleep(SWARM).await,
+            () = tokio::time::sleep_until(until) => {}
+        }
+    }
+
+    fn hand_on(&mut self, scan: BTreeMap<String, Found>) {
+        for (name, found) in self.settling.look(Instant::now(), scan) {
+            if let Some(slot) = self.slots.get(&name) {
+                slot.send_replace(found);
+            }
+        }
+        // A task ends where there is nothing more; there may be something again by now.
+        self.slots.retain(|_, slot| !slot.is_closed());
+        for (name, found) in self.settling.settled() {
+            if !self.slots.contains_key(name) {
+                let (sender, receiver) = watch::channel(found.clone());
+                let slot = Slot::new(self.directory.clone(), name, receiver);
+                self.slots.insert(name.clone(), sender);
+                self.directory.mirror.spawn(slot.run());
+            }
+        }
+    }
+
+    fn complain(&self, complaint: &mut Option<io::ErrorKind>, error: &io::Error) {
+        if complaint.replace(error.kind()) != Some(error.kind()) {
+            let dir = self.directory.dir.display();
+            tracing::warn!("cannot look at {dir}, and what runs goes on: {error}");
+        }
+    }
+}
+
+/// Sees what stands in the directory, and is told when to look again.
+struct Eyes {
+    dir: PathBuf,
+    events: bool,
+    stirred: Arc<Notify>,
+    /// The directory whose events come: another one may take its place.
+    listening: Option<(Identity, RecommendedWatcher)>,
+}
+
+impl Eyes {
+    fn new(directory: &Directory, stirred: Arc<Notify>) -> Self {
+        Self {
+            dir: directory.dir.clone(),
+            events: directory.watching.events,
+            stirred,
+            listening: None,
+        }
+    }
+
+    /// Blocks for the disk.
+    fn look(&mut self) -> io::Result<BTreeMap<String, Found>> {
+        // Before it is looked: what changes from here on is told.
+        self.listen();
+        scan(&self.dir)
+    }
+
+    fn listen(&mut self) {
+        let identity = identity(&self.dir);
+        let listening = self.listening.as_ref().map(|(identity, _)| *identity);
+        if !self.events || listening == identity {
+            return;
+        }
+        self.listening = None;
+        let Some(identity) = identity else { return };
+        match watcher(&self.dir, self.stirred.clone()) {
+            Ok(watcher) => self.listening = Some((identity, watcher)),
+            Err(error) => {
+                let dir = self.dir.display();
+                tracing::debug!("no file events of {dir}, it is looked at from time to time: {error}");
+            }
+        }
+    }
+}
+
+fn watcher(dir: &Path, stirred: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Our own looking is none of our business.
+        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            stirred.notify_one();
+        }
+    })?;
+    watcher.watch(dir, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
+}
+
+/// Which directory it is.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = ();
+
+#[cfg(unix)]
+fn identity(dir: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(dir).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(dir: &Path) -> Option<Identity> {
+    dir.is_dir().then_some(())
+}

@@ -1,0 +1,165 @@
+//! How far a file was taken, and whether it is still that file.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::event::Change;
+
+/// How much of a line is looked at to know it again.
+const PRINT: usize = 4 << 10;
+
+/// What the file system says of a file: equal ones tell that nobody wrote to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    pub(super) bytes: u64,
+    modified: (u64, u32),
+    pub(super) file: Inode,
+}
+
+/// Which file a name stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Inode {
+    device: u64,
+    number: u64,
+}
+
+impl Stamp {
+    /// A regular file's; none where there is none. Links are not followed.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
+        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some(Self {
+            bytes: metadata.len(),
+            modified: (modified.as_secs(), modified.subsec_nanos()),
+            file: Inode::of(&metadata),
+        })
+    }
+}
+
+impl Inode {
+    /// A directory's; none where there is none.
+    pub(super) fn of_dir(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
+        Some(Self::of(&metadata))
+    }
+
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            device: metadata.dev(),
+            number: metadata.ino(),
+        }
+    }
+
+    /// Elsewhere a file that replaces another is told by its lines.
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Self {
+        Self::default()
+    }
+}
+
+/// How far a transcript's file was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// Lines before this byte are not wanted.
+    pub(super) from: u64,
+    /// The byte behind the last line that was taken.
+    pub(super) offset: u64,
+    first: Option<Print>,
+    last: Option<Print>,
+}
+
+/// The end of a line, to know it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Print {
+    at: u64,
+    bytes: usize,
+    digest: [u8; 16],
+}
+
+impl Mark {
+    /// Where nothing is wanted of what is before a byte, and nothing was taken behind it.
+    pub(super) fn at(from: u64) -> Self {
+        Self {
+            from,
+            offset: from,
+            ..Self::default()
+        }
+    }
+
+    /// A line was taken, given without its line feed; it ends before this byte.
+    pub(super) fn advance(&mut self, line: &[u8], offset: u64) {
+        let print = Print::of(line, offset);
+        self.first.get_or_insert(print);
+        self.last = Some(print);
+        self.offset = offset;
+    }
+
+    /// What was done to the file other than adding to it. Looks at its first line and at the last one that was taken, so
+    /// it misses a line in between that was changed in place to another one of the same length.
+    pub(super) fn change(&self, path: &Path, before: Option<&Stamp>, now: &Stamp) -> io::Result<Option<Change>> {
+        if before.is_some_and(|before| before.file != now.file) {
+            return Ok(Some(Change::Replaced));
+        }
+        if now.bytes < self.offset {
+            return Ok(Some(Change::Shortened));
+        }
+        let mut file = File::open(path)?;
+        for print in self.first.iter().chain(&self.last) {
+            if !print.is_in(&mut file)? {
+                return Ok(Some(Change::Rewritten));
+            }
+        }
+        // Whoever only adds makes it longer.
+        let is_longer = before.is_none_or(|before| before == now || before.bytes < now.bytes);
+        Ok((!is_longer).then_some(Change::Unseen))
+    }
+}
+
+impl Print {
+    fn of(line: &[u8], end: u64) -> Self {
+        let part = line.get(line.len().saturating_sub(PRINT)..).unwrap_or_default();
+        Self {
+            at: end.saturating_sub(part.len() as u64 + 1),
+            bytes: part.len(),
+            digest: digest(part),
+        }
+    }
+
+    fn is_in(&self, file: &mut File) -> io::Result<bool> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(self.at))?;
+        file.take(self.bytes as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes.pop() == Some(b'\n') && bytes.len() == self.bytes && digest(&bytes) == self.digest)
+    }
+}
+
+/// The byte behind the last complete line.
+pub(super) fn complete_lines(path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let mut end = file.seek(SeekFrom::End(0))?;
+    while end > 0 {
+        let begin = end.saturating_sub(PRINT as u64);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(begin))?;
+        (&mut file).take(end - begin).read_to_end(&mut bytes)?;
+        if let Some(feed) = memchr::memrchr(b'\n', &bytes) {
+            return Ok(begin + feed as u64 + 1);
+        }
+        end = begin;
+    }
+    Ok(0)
+}
+
+/// Half a SHA-256: still far too long for two lines to meet by chance.
+pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    let (half, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
+    *half
+}

@@ -1,0 +1,166 @@
+//! What is remembered of files, on disk: `<state>/watch/`.
+//!
+//! Records are hints and are not synced: a file whose record is lost, or is not about the file as it is, is compared.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::mark::{Mark, Stamp};
+use super::{WatchError, failed};
+use crate::disk::{self, Folder};
+use crate::key::SessionKey;
+
+/// The directory, and the lock of whoever follows.
+#[derive(Debug)]
+pub(super) struct Records {
+    dir: PathBuf,
+    folder: Folder,
+    /// Nobody followed for this state directory before.
+    pub(super) is_first: bool,
+    _lock: File,
+}
+
+/// What is remembered of a transcript and its sidecar.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// As it was when everything in it had been taken.
+    pub(super) transcript: Option<Stamp>,
+    pub(super) sidecar: Option<Stamp>,
+    pub(super) mark: Mark,
+}
+
+const LOCK: &str = "lock";
+const BEGUN: &str = "begun";
+const STREAMS: &str = "streams";
+const RUNS: &str = "runs";
+
+impl Records {
+    pub(super) fn claim(state: &Path) -> Result<Self, WatchError> {
+        let dir = state.join("watch");
+        let lock = lock(state, &dir)?;
+        let open = || -> io::Result<(Folder, bool)> {
+            private_dirs().create(dir.join(STREAMS))?;
+            private_dirs().create(dir.join(RUNS))?;
+            Ok((Folder::open(&dir)?, !dir.join(BEGUN).exists()))
+        };
+        let (folder, is_first) = open().map_err(failed(&dir))?;
+        Ok(Self {
+            dir,
+            folder,
+            is_first,
+            _lock: lock,
+        })
+    }
+
+    /// Everything that was there at the very start is known.
+    pub(super) fn has_begun(&mut self) -> io::Result<()> {
+        self.is_first = false;
+        disk::replace(&self.folder, Path::new(BEGUN), b"")
+    }
+
+    pub(super) fn load(&self, key: &SessionKey) -> Option<Record> {
+        let bytes = fs::read(self.dir.join(stream(key))).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Without a sync: a record that is lost costs a comparison.
+    pub(super) fn save(&self, key: &SessionKey, record: &Record) -> io::Result<()> {
+        disk::replace_hint(&self.folder, &stream(key), &serde_json::to_vec(record)?)
+    }
+
+    /// On disk when this returns: what is not wanted can be told in no other way.
+    pub(super) fn save_durably(&self, key: &SessionKey, record: &Record) -> io::Result<()> {
+        disk::replace(&self.folder, &stream(key), &serde_json::to_vec(record)?)
+    }
+
+    /// Whether a run wrote to a session since [`Records::take_runs`].
+    pub(super) fn is_told_of(&self, folder: &str, session: &str) -> bool {
+        self.dir.join(run(folder, session)).exists()
+    }
+
+    /// The folders and sessions that runs wrote to since it was asked last.
+    pub(super) fn take_runs(&self) -> io::Result<Vec<(String, String)>> {
+        let mut taken = Vec::new();
+        for entry in fs::read_dir(self.dir.join(RUNS))? {
+            let path = entry?.path();
+            taken.extend(serde_json::from_slice::<(String, String)>(&fs::read(&path)?).ok());
+            fs::remove_file(&path)?;
+        }
+        Ok(taken)
+    }
+}
+
+/// A run is about to spool rows of a session: whoever follows compares the session's files before it goes on with them,
+/// however short the run is.
+pub(crate) fn tell_of_run(state: &Path, folder: &str, session: &str) -> io::Result<()> {
+    let dir = state.join("watch");
+    // Where nobody ever followed, every file is compared when somebody does.
+    if !dir.join(RUNS).is_dir() {
+        return Ok(());
+    }
+    let new = dir.join(format!("run-{}", uuid::Uuid::new_v4().simple()));
+    fs::write(&new, serde_json::to_vec(&(folder, session))?)?;
+    fs::rename(new, dir.join(run(folder, session)))
+}
+
+/// Locks the directory, and writes down who has it.
+fn lock(state: &Path, dir: &Path) -> Result<File, WatchError> {
+    let path = dir.join(LOCK);
+    let open = || -> io::Result<File> {
+        private_dirs().create(dir)?;
+        File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+    };
+    let mut file = open().map_err(failed(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file
+                .read_to_string(&mut text)
+                .ok()
+                .and_then(|_| text.trim().parse().ok());
+            let state = state.to_owned();
+            return Err(WatchError::Held { state, pid });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(&path)(source)),
+    }
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    written.map_err(failed(&path))?;
+    Ok(file)
+}
+
+fn stream(key: &SessionKey) -> PathBuf {
+    Path::new(STREAMS).join(hashed(&[
+        key.project_key(),
+        key.session_id(),
+        key.subpath().unwrap_or_default(),
+    ]))
+}
+
+fn run(folder: &str, session: &str) -> PathBuf {
+    Path::new(RUNS).join(hashed(&[folder, session]))
+}
+
+/// A name that no other parts have; no part holds a NUL.
+fn hashed(parts: &[&str]) -> String {
+    let digest = Sha256::digest(parts.join("\0").as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// For nobody else's eyes.
+fn private_dirs() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
