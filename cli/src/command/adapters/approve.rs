@@ -1,6 +1,6 @@
 use clap::Args;
 use mirrorbox::adapter::{Compiled, Runtime};
-use mirrorbox::config::lock::{Approvals, Difference, Entry, LockError, Permissions, Verdict};
+use mirrorbox::config::lock::{Approvals, Difference, Entry, LockError, Verdict};
 use mirrorbox::config::{Config, DestinationConfig};
 use serde::Serialize;
 
