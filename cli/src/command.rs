@@ -23,6 +23,7 @@ mod watch;
 
 use clap::Subcommand;
 use mirrorbox::config::Config;
+use mirrorbox::config::lock::Approvals;
 
 use crate::arguments::{Arguments, Global};
 use crate::error::{CliError, Exit};
@@ -68,7 +69,11 @@ struct Context {
 impl Context {
     fn config(&self) -> Result<Config, CliError> {
         let dir = paths::config_dir(&self.global)?;
-        Ok(Config::load(&dir, &paths::state_dir(&self.global)?)?)
+        let mut config = Config::load(&dir, &paths::state_dir(&self.global)?)?;
+        if self.global.auto_approve {
+            config.approvals = config.approvals.map(Approvals::approving_everything);
+        }
+        Ok(config)
     }
 
     /// For a host that goes on running, and whoever has to do with it: what is wrong with one adapter hurts no other.

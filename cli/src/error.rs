@@ -3,6 +3,7 @@ use std::fmt;
 use mirrorbox::adapter::AdapterError;
 use mirrorbox::agent::AgentError;
 use mirrorbox::config::ConfigError;
+use mirrorbox::config::lock::LockError;
 use mirrorbox::host::{HostError, SessionsError};
 use mirrorbox::session::SessionError;
 use mirrorbox::spool::SpoolError;
@@ -86,6 +87,12 @@ impl fmt::Display for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
         Self::usage(error.to_string())
     }
 }

@@ -5,19 +5,18 @@
 //! | --- | --- |
 //! | `engine` | one engine for the process; what a component can import |
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
-//! | `contract`, `shape` | does it keep the contract, and where does it differ |
-//! | `bindings` | the contract's types and ours |
+//! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
 //! | `guest`, `limits`, `log` | what an instance may touch, use and say |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
 //! | `crash_loop` | whether one that crashed gets another instance now |
+//! | `wants` | what a component could make use of |
 //! | `ticker` | the clock that stops a guest |
 //!
 //! What a broken or hostile component can cost: one instance at a time, the memory and time that its manifest
 //! allows, and the bytes in the directories that its manifest grants. Never the host, never another adapter.
 
-mod bindings;
 mod code_cache;
 mod component;
 mod contract;
@@ -31,9 +30,9 @@ mod log;
 mod network;
 mod pool;
 mod refusals;
-mod shape;
 mod ticker;
 mod usage;
+mod wants;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,11 +48,14 @@ pub use engine::Runtime;
 pub use error::AdapterError;
 pub use refusals::Refused;
 pub use usage::Usage;
+pub use wants::Wants;
 
+use crate::config::lock::Approvals;
 use crate::config::network::Refusal;
 use crate::config::{Manifest, Settings};
 use crate::key::SessionKey;
 use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
+use contract::v0_1::bindings;
 use guest::Grants;
 use instance::Template;
 use pool::Pool;
@@ -114,6 +116,22 @@ impl Adapter {
                 Err(error)
             }
         }
+    }
+
+    /// [`Adapter::open`], if it may do no more than was approved under `name`. What was opened is recorded then: what
+    /// never opened has done nothing yet.
+    pub async fn open_approved(
+        runtime: &Arc<Runtime>,
+        name: &str,
+        compiled: &Compiled,
+        manifest: &Manifest,
+        approvals: &Approvals,
+    ) -> Result<Self, AdapterError> {
+        let admission = compiled.admit(name, manifest, approvals).await?;
+        let adapter = Self::open(runtime, name, compiled, manifest).await?;
+        let recorded = tokio::task::spawn_blocking(move || admission.record()).await;
+        recorded.map_err(|error| AdapterError::Start(error.to_string()))?;
+        Ok(adapter)
     }
 
     /// What it has used since it was opened.

@@ -1,4 +1,5 @@
-//! The configuration directory: `mirrorbox.toml`, and `adapters/` with `NAME.wasm` and `NAME.toml` for each destination.
+//! The configuration directory: `mirrorbox.toml`, `adapters/` with `NAME.wasm` and `NAME.toml` for each destination, and
+//! `adapters.lock`.
 //!
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 //! [`directory`] looks at the adapter directory name by name, for a host that runs on whatever is dropped there.
@@ -6,6 +7,7 @@
 mod audit;
 pub mod directory;
 mod local;
+pub mod lock;
 mod manifest;
 mod mirror;
 pub mod network;
@@ -18,6 +20,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use lock::Approvals;
 
 pub use audit::Audit;
 pub use directory::Refusal;
@@ -43,6 +47,8 @@ pub struct Config {
     pub acknowledge: Acknowledge,
     /// How long the spool keeps what every destination has.
     pub keep: Keep,
+    /// What adapters are held against before they open; none: they open as they are.
+    pub approvals: Option<Approvals>,
     /// The destinations, by name.
     pub destinations: Vec<DestinationConfig>,
 }
@@ -69,6 +75,14 @@ pub enum ConfigError {
     #[error("cannot read {path}: {source}")]
     Read {
         /// Which file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Which file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -101,6 +115,9 @@ struct MainFile {
     acknowledge: Acknowledge,
     #[serde(default)]
     keep: Keep,
+    /// Whether adapters that may do more than before need nobody's approval.
+    #[serde(default)]
+    auto_approve: bool,
 }
 
 impl Config {
@@ -136,6 +153,7 @@ impl Config {
             projects_dir: main.projects_dir.map(|path| dir.join(path)),
             acknowledge: main.acknowledge,
             keep: main.keep,
+            approvals: Some(Approvals::of(dir, main.auto_approve)),
             destinations: destinations(&dir.join(ADAPTERS))?,
         })
     }

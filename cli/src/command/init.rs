@@ -106,6 +106,9 @@ const MAIN_FILE: &str = "\
 
 # How long the local copy of what every destination has is kept: \"forever\", \"until-delivered\", or a time.
 # keep = \"7d\"
+
+# Whether adapters that may do more than adapters.lock says open without `mirrorbox adapters approve`.
+# auto_approve = true
 ";
 
 /// The manifest of the fs adapter.

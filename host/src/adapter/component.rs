@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::{AdapterError, ContractError, Runtime, contract};
+use crate::config::Manifest;
+use crate::config::lock::{Admission, Approvals};
 
 /// The first bytes of every WebAssembly binary, and the four that follow in a module and in a component.
 const MAGIC: &[u8] = b"\0asm";
@@ -32,8 +34,8 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The names of what it imports. Importing is not needing: a client library imports what it never calls.
     pub imports: Vec<String>,
-    /// Whether it keeps the contract.
-    pub contract: Result<(), ContractError>,
+    /// The version of the contract that it is taken at, or why it keeps none.
+    pub contract: Result<&'static str, ContractError>,
 }
 
 impl Inspection {
@@ -48,13 +50,13 @@ impl Inspection {
             size: bytes.len() as u64,
             exports: contract::exports(&component),
             imports: contract::imports(&component),
-            contract: contract::check(&component),
+            contract: contract::check(&component, runtime.linker()),
         })
     }
 
-    /// The version of the contract that this host speaks.
-    pub fn contract_version() -> &'static str {
-        super::bindings::VERSION
+    /// The versions of the contract that this host speaks, the newest first.
+    pub fn contract_versions() -> Vec<&'static str> {
+        contract::versions()
     }
 }
 
@@ -74,6 +76,23 @@ impl Compiled {
         let (runtime, path, pinned) = (runtime.clone(), path.to_owned(), pinned.map(str::to_owned));
         let loading = tokio::task::spawn_blocking(move || load(&runtime, &path, pinned.as_deref()));
         loading.await.map_err(|error| AdapterError::Start(error.to_string()))?
+    }
+
+    /// Holds what the component imports and `manifest` grants against what was approved under `name`.
+    pub(super) async fn admit(
+        &self,
+        name: &str,
+        manifest: &Manifest,
+        approvals: &Approvals,
+    ) -> Result<Admission, AdapterError> {
+        let (approvals, name, grants) = (approvals.clone(), name.to_owned(), manifest.grants.clone());
+        let (sha256, imports) = (self.sha256.clone(), self.imports.clone());
+        let asking = tokio::task::spawn_blocking(move || {
+            let entry = approvals.entry(&sha256, &imports, &grants);
+            approvals.admit(&name, entry)
+        });
+        let admitted = asking.await.map_err(|error| AdapterError::Start(error.to_string()))?;
+        Ok(admitted?)
     }
 
     /// Hex SHA-256 of the component's file.
@@ -98,7 +117,7 @@ fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Compiled
         });
     }
     let component = compile(runtime, path, &sha256, &bytes)?;
-    contract::check(&component).map_err(|source| AdapterError::Contract {
+    contract::check(&component, runtime.linker()).map_err(|source| AdapterError::Contract {
         path: path.to_owned(),
         source,
     })?;

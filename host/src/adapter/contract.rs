@@ -1,11 +1,35 @@
-//! Whether a component keeps the contract: which version it exports, and where its functions differ.
+//! Whether a component keeps the contract: which version of it, and where its functions differ.
+//!
+//! A version that this host speaks is a module: what a component of it looks like as data, and the bindings between it
+//! and the host's own types. [`VERSIONS`] lists them.
 
+pub(super) mod shape;
+pub(super) mod v0_1;
+
+use semver::Version;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 use wasmtime::component::types::{self, ComponentItem};
+use wasmtime::component::{Component, Linker};
 
-use super::bindings::{INTERFACE, VERSION};
-use super::shape::{Shape, Signature};
+use super::guest::Guest;
+use shape::Signature;
+
+/// The versions of the contract that this host speaks, the newest first: the first that a component exports is taken.
+const VERSIONS: &[Spoken] = &[v0_1::SPOKEN];
+
+/// The interface, without its version.
+const INTERFACE: &str = "mirrorbox:adapter/session-store";
+
+/// A version of the contract that this host speaks.
+#[derive(Debug)]
+struct Spoken {
+    /// The version, to the patch number. Components of other patches of it are compatible.
+    version: &'static str,
+    /// The version of `mirrorbox-adapter` that builds components for it.
+    sdk: &'static str,
+    /// The contract as data: what a component exports.
+    functions: fn() -> Vec<(&'static str, Signature)>,
+}
 
 /// Why a component cannot be an adapter for this host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,24 +37,47 @@ use super::shape::{Shape, Signature};
 pub enum ContractError {
     /// It does not export the contract at all.
     #[error(
-        "it does not export {INTERFACE}@{VERSION}, so it is no adapter (it exports: {})", list(.exports)
+        "it does not export {INTERFACE}@{}, so it is no adapter (it exports: {})", newest().version, list(.exports)
     )]
     NotAnAdapter {
         /// What it exports.
         exports: Vec<String>,
     },
-    /// It exports another version of the contract.
+    /// It exports the contract without saying which version.
     #[error(
-        "it was built for version {found} of the contract and this host speaks {VERSION}: build it against \
-         mirrorbox-adapter {VERSION}, or use a host that speaks {found}"
+        "it exports {INTERFACE} without a version, and this host speaks {}: {}",
+        spoken(),
+        build_anew(newest())
     )]
-    Version {
-        /// The version that it exports.
-        found: String,
+    Unversioned,
+    /// It was built for a version that this host does not speak any more.
+    #[error(
+        "it was built for version {} of the contract, which is older than what this host speaks, {}: {}",
+        .found.join(" and "), spoken(), build_anew(newest())
+    )]
+    Older {
+        /// The versions that it exports.
+        found: Vec<String>,
+    },
+    /// It was built for a version that this host does not speak yet.
+    #[error(
+        "it was built for version {} of the contract, which is newer than what this host speaks, {}: use a newer \
+         Mirrorbox, or {}", .found.join(" and "), spoken(), build_anew(newest())
+    )]
+    Newer {
+        /// The versions that it exports.
+        found: Vec<String>,
     },
     /// Functions are missing or differ.
-    #[error("it says that it keeps contract {VERSION} but does not:\n{}", lines(.differences))]
+    #[error(
+        "it says that it keeps contract {version} but does not:\n{}\nbuild it anew with mirrorbox-adapter {sdk}, or \
+         from the contract {version} as it was published", lines(.differences)
+    )]
     Mismatch {
+        /// The version that it was held against.
+        version: &'static str,
+        /// The version of `mirrorbox-adapter` that builds components for it.
+        sdk: &'static str,
         /// One line each: the function, the place in it, expected and found.
         differences: Vec<String>,
     },
@@ -39,9 +86,22 @@ pub enum ContractError {
         "it imports what this host does not provide: {}; build it for wasm32-wasip2 with WASI 0.2 only", list(.imports)
     )]
     Imports {
-        /// The interfaces.
+        /// The interfaces, and the functions of them where the host has others of the same interface.
         imports: Vec<String>,
     },
+}
+
+fn newest() -> &'static Spoken {
+    VERSIONS.first().unwrap_or(&v0_1::SPOKEN)
+}
+
+fn spoken() -> String {
+    let versions: Vec<_> = VERSIONS.iter().map(|spoken| spoken.version).collect();
+    versions.join(", ")
+}
+
+fn build_anew(spoken: &Spoken) -> String {
+    format!("build it anew with mirrorbox-adapter {}", spoken.sdk)
 }
 
 fn list(names: &[String]) -> String {
@@ -72,53 +132,92 @@ pub(super) fn imports(component: &Component) -> Vec<String> {
         .collect()
 }
 
-/// Checks exports and imports, without running anything.
-pub(super) fn check(component: &Component) -> Result<(), ContractError> {
+/// The versions that this host speaks, the newest first.
+pub(super) fn versions() -> Vec<&'static str> {
+    VERSIONS.iter().map(|spoken| spoken.version).collect()
+}
+
+/// Checks exports and imports, without running anything. Returns the version that the component is taken at.
+pub(super) fn check(component: &Component, linker: &Linker<Guest>) -> Result<&'static str, ContractError> {
     let ty = component.component_type();
-    let interface = session_store(component.engine(), &ty)?;
-    let differences = differences(component.engine(), &interface);
+    let (spoken, interface) = session_store(component.engine(), &ty)?;
+    let differences = differences(spoken, component.engine(), &interface);
     if !differences.is_empty() {
-        return Err(ContractError::Mismatch { differences });
+        return Err(ContractError::Mismatch {
+            version: spoken.version,
+            sdk: spoken.sdk,
+            differences,
+        });
     }
-    let imports: Vec<_> = imports(component)
+    let mut imports: Vec<_> = imports(component)
         .into_iter()
         .filter(|name| !is_provided(name))
         .collect();
-    if imports.is_empty() {
-        Ok(())
-    } else {
-        Err(ContractError::Imports { imports })
+    if let (true, Err(error)) = (imports.is_empty(), linker.instantiate_pre(component)) {
+        imports = unlinked(component, &format!("{error:#}"));
+    }
+    match imports.is_empty() {
+        true => Ok(spoken.version),
+        false => Err(ContractError::Imports { imports }),
     }
 }
 
-/// The exported contract, of a version that is compatible with ours: the same up to the patch number.
-fn session_store(engine: &Engine, ty: &types::Component) -> Result<types::ComponentInstance, ContractError> {
-    let mut exports = Vec::new();
-    let mut other_version = None;
+/// The exported contract at the newest version that both sides speak.
+fn session_store(
+    engine: &Engine,
+    ty: &types::Component,
+) -> Result<(&'static Spoken, types::ComponentInstance), ContractError> {
+    let (mut exports, mut exported) = (Vec::new(), Vec::new());
     for (name, item) in ty.exports(engine) {
         exports.push(name.to_owned());
-        let Some((INTERFACE, version)) = name.split_once('@') else {
-            continue;
-        };
-        match item.ty {
-            ComponentItem::ComponentInstance(instance) if is_compatible(version) => return Ok(instance),
-            _ => other_version = Some(version.to_owned()),
+        if let ComponentItem::ComponentInstance(instance) = item.ty {
+            exported.push((name.to_owned(), instance));
         }
     }
-    Err(match other_version {
-        Some(found) => ContractError::Version { found },
-        None => ContractError::NotAnAdapter { exports },
-    })
+    for spoken in VERSIONS {
+        let compatible = |(name, _): &&(String, _)| version(name).is_some_and(|found| spoken.is_compatible(&found));
+        if let Some((_, instance)) = exported.iter().find(compatible) {
+            return Ok((spoken, instance.clone()));
+        }
+    }
+    Err(other_version(exports))
 }
 
-fn is_compatible(version: &str) -> bool {
-    let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
-    minor(version) == minor(VERSION)
+/// The version that a name exports the contract at.
+fn version(export: &str) -> Option<Version> {
+    let (INTERFACE, version) = export.split_once('@')? else {
+        return None;
+    };
+    Version::parse(version).ok()
 }
 
-fn differences(engine: &Engine, interface: &types::ComponentInstance) -> Vec<String> {
+/// What to say of a component that exports no version that this host speaks.
+fn other_version(exports: Vec<String>) -> ContractError {
+    let versions: Vec<_> = exports.iter().filter_map(|export| version(export)).collect();
+    let is_newer = |found: &Version| Version::parse(newest().version).is_ok_and(|newest| *found > newest);
+    let found = || versions.iter().map(ToString::to_string).collect();
+    if versions.iter().any(is_newer) {
+        ContractError::Newer { found: found() }
+    } else if !versions.is_empty() {
+        ContractError::Older { found: found() }
+    } else if exports.iter().any(|export| export == INTERFACE) {
+        ContractError::Unversioned
+    } else {
+        ContractError::NotAnAdapter { exports }
+    }
+}
+
+impl Spoken {
+    /// Whether a component of that version can be spoken to: the same up to the patch number, and finished.
+    fn is_compatible(&self, found: &Version) -> bool {
+        let same = |version: Version| (version.major, version.minor) == (found.major, found.minor);
+        found.pre.is_empty() && Version::parse(self.version).is_ok_and(same)
+    }
+}
+
+fn differences(spoken: &Spoken, engine: &Engine, interface: &types::ComponentInstance) -> Vec<String> {
     let mut lines = Vec::new();
-    for (name, expected) in functions() {
+    for (name, expected) in (spoken.functions)() {
         match interface.get_export(engine, name).map(|export| export.ty) {
             Some(ComponentItem::ComponentFunc(function)) => {
                 let found = expected.differences(&Signature::from(&function));
@@ -126,6 +225,32 @@ fn differences(engine: &Engine, interface: &types::ComponentInstance) -> Vec<Str
             }
             _ => lines.push(format!("{name}: the function is missing")),
         }
+    }
+    lines
+}
+
+/// Which imports the linker complains of, in the component's own names. A function that a later WASI 0.2 added is one.
+fn unlinked(component: &Component, complaint: &str) -> Vec<String> {
+    let engine = component.engine();
+    let is_named = |name: &str| complaint.contains(&format!("`{name}`"));
+    let ty = component.component_type();
+    let mut lines = Vec::new();
+    for (name, item) in ty.imports(engine).filter(|(name, _)| is_named(name)) {
+        let parts: Vec<_> = match &item.ty {
+            ComponentItem::ComponentInstance(instance) => instance
+                .exports(engine)
+                .filter(|(part, _)| is_named(part))
+                .map(|(part, _)| format!("`{part}` of {name}"))
+                .collect(),
+            _ => Vec::new(),
+        };
+        match parts.is_empty() {
+            true => lines.push(name.to_owned()),
+            false => lines.extend(parts),
+        }
+    }
+    if lines.is_empty() {
+        lines.push("an interface of WASI 0.2 in a form of its own".to_owned());
     }
     lines
 }
@@ -152,176 +277,27 @@ fn is_provided(import: &str) -> bool {
             && import.split_once('@').is_some_and(|(_, version)| wasi_0_2(version))
 }
 
-/// The contract as data: `wit/adapter.wit`, function by function. A test holds it against a real component.
-fn functions() -> Vec<(&'static str, Signature)> {
-    let page = |items: &str, item: Shape| record([(items, list_of(item)), ("next", option(string()))]);
-    let position = record([("number", u64()), ("digest", string())]);
-    vec![
-        ("open", function([], info())),
-        (
-            "append",
-            function(
-                [("key", key()), ("batch", batch()), ("summary", option(summary()))],
-                None,
-            ),
-        ),
-        (
-            "load",
-            function(
-                [("key", key()), ("after", u64()), ("max-bytes", u32())],
-                list_of(batch()),
-            ),
-        ),
-        ("end", function([("key", key())], option(position))),
-        (
-            "list-subkeys",
-            function(
-                [
-                    ("project-key", string()),
-                    ("session-id", string()),
-                    ("token", option(string())),
-                    ("limit", u32()),
-                ],
-                page("subpaths", string()),
-            ),
-        ),
-        (
-            "list-projects",
-            function(
-                [("token", option(string())), ("limit", u32())],
-                page("project-keys", string()),
-            ),
-        ),
-        (
-            "list-sessions",
-            function(
-                [("project-key", string()), ("token", option(string())), ("limit", u32())],
-                page("sessions", session()),
-            ),
-        ),
-        (
-            "find-session",
-            function([("project-key", string()), ("session-id", string())], option(session())),
-        ),
-        ("delete", function([("key", key()), ("tombstone", batch())], None)),
-        ("compact", function([("key", key()), ("through", u64())], None)),
-    ]
-}
-
-fn key() -> Shape {
-    record([
-        ("project-key", string()),
-        ("session-id", string()),
-        ("subpath", option(string())),
-    ])
-}
-
-fn batch() -> Shape {
-    record([
-        ("number", u64()),
-        ("kind", Shape::Enum(owned(["entries", "claim", "tombstone"]))),
-        ("writer", string()),
-        ("line", u64()),
-        ("digest", string()),
-        ("payload", list_of(plain("u8"))),
-    ])
-}
-
-fn summary() -> Shape {
-    record([("through", u64()), ("json", string())])
-}
-
-fn session() -> Shape {
-    record([
-        ("session-id", string()),
-        ("modified", u64()),
-        ("last", u64()),
-        ("summary", option(summary())),
-    ])
-}
-
-fn info() -> Shape {
-    record([
-        ("name", string()),
-        ("version", string()),
-        (
-            "capabilities",
-            Shape::Flags(owned(["listing", "deletion", "compaction"])),
-        ),
-    ])
-}
-
-fn error() -> Shape {
-    let damage = record([("first", u64()), ("last", u64()), ("reason", string())]);
-    let case = |(name, payload): (&str, Option<Shape>)| (name.to_owned(), payload);
-    Shape::Variant(
-        [
-            ("unavailable", Some(string())),
-            ("throttled", Some(u32())),
-            ("denied", Some(string())),
-            ("misconfigured", Some(string())),
-            ("conflict", None),
-            ("rejected", Some(string())),
-            ("corrupt", Some(damage)),
-            ("unsupported", None),
-            ("other", Some(string())),
-        ]
-        .map(case)
-        .into(),
-    )
-}
-
-fn function<const N: usize>(params: [(&str, Shape); N], ok: impl Into<Option<Shape>>) -> Signature {
-    Signature {
-        params: named(params),
-        result: Some(Shape::Result(ok.into().map(Box::new), Some(Box::new(error())))),
-    }
-}
-
-fn named<const N: usize>(parts: [(&str, Shape); N]) -> Vec<(String, Shape)> {
-    parts.map(|(name, shape)| (name.to_owned(), shape)).into()
-}
-
-fn owned<const N: usize>(names: [&str; N]) -> Vec<String> {
-    names.map(str::to_owned).into()
-}
-
-fn record<const N: usize>(fields: [(&str, Shape); N]) -> Shape {
-    Shape::Record(named(fields))
-}
-
-fn list_of(item: Shape) -> Shape {
-    Shape::List(Box::new(item))
-}
-
-fn option(item: Shape) -> Shape {
-    Shape::Option(Box::new(item))
-}
-
-fn plain(name: &str) -> Shape {
-    Shape::Plain(name.to_owned())
-}
-
-fn string() -> Shape {
-    plain("string")
-}
-
-fn u32() -> Shape {
-    plain("u32")
-}
-
-fn u64() -> Shape {
-    plain("u64")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn patch_versions_are_compatible() {
+        let is_compatible = |version: &str| v0_1::SPOKEN.is_compatible(&Version::parse(version).unwrap());
         assert!(is_compatible("0.1.0") && is_compatible("0.1.7"));
-        assert!(!is_compatible("0.2.0") && !is_compatible("1.1.0"));
+        assert!(!is_compatible("0.2.0") && !is_compatible("1.1.0") && !is_compatible("0.1.0-rc.1"));
+    }
+
+    #[test]
+    fn versions_are_listed_from_the_newest() {
+        let parse = |text: &str| Version::parse(text).unwrap();
+        assert!(
+            VERSIONS
+                .iter()
+                .map(|spoken| parse(spoken.version))
+                .is_sorted_by(|a, b| a > b)
+        );
+        assert!(!VERSIONS.is_empty());
     }
 
     #[test]

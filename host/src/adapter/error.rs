@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::ContractError;
 use crate::config::Place;
+use crate::config::lock::LockError;
 use crate::store::StoreError;
 
 /// Why a component cannot serve as an adapter.
@@ -46,6 +47,9 @@ pub enum AdapterError {
         /// Where it differs.
         source: ContractError,
     },
+    /// It may do more than was approved, or what was approved cannot be read.
+    #[error(transparent)]
+    Approval(#[from] LockError),
     /// A setting could not be looked up.
     #[error("{}{message}", at(.place))]
     Setting {

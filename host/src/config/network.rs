@@ -6,10 +6,12 @@
 //! | `host` | a host: a name, an address, or a pattern of either |
 //! | `address` | addresses that no name may lead to unless somebody said so |
 //! | `audit` | which grants were needed |
+//! | `cover` | does a grant allow more than others do |
 //! | `policy` | may this request, lookup or connection go out |
 
 mod address;
 mod audit;
+mod cover;
 mod grant;
 mod host;
 mod policy;

@@ -12,6 +12,8 @@ use super::{AdapterEvent, Core, Host, HostError};
 use super::{Watching, adapters};
 use crate::block_on::block_on;
 use crate::config::directory::is_destination_name;
+#[cfg(feature = "wasm")]
+use crate::config::lock::Approvals;
 use crate::config::{Acknowledge, Config, Keep};
 use crate::mirror::{DestinationOptions, Mirror};
 use crate::spool::Spool;
@@ -26,6 +28,8 @@ pub struct HostBuilder {
     stores: Vec<(String, Arc<dyn Store>, DestinationOptions)>,
     #[cfg(feature = "wasm")]
     adapter_dir: Option<PathBuf>,
+    #[cfg(feature = "wasm")]
+    approvals: Option<Approvals>,
     #[cfg(feature = "wasm")]
     watching: Watching,
 }
@@ -43,6 +47,8 @@ impl HostBuilder {
             #[cfg(feature = "wasm")]
             adapter_dir: None,
             #[cfg(feature = "wasm")]
+            approvals: None,
+            #[cfg(feature = "wasm")]
             watching: Watching::default(),
         }
     }
@@ -56,6 +62,7 @@ impl HostBuilder {
         #[cfg(feature = "wasm")]
         {
             self.adapter_dir = Some(config.adapter_dir());
+            self.approvals.clone_from(&config.approvals);
         }
         self
     }
@@ -164,6 +171,7 @@ impl HostBuilder {
         if let Some(dir) = self.adapter_dir {
             adapters::watch(adapters::Directory {
                 dir,
+                approvals: self.approvals,
                 state: self.state,
                 watching: self.watching,
                 taken: self.stores.into_iter().map(|(name, ..)| name).collect(),

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::adapter::{Adapter, AdapterError, Runtime};
+use crate::adapter::{Adapter, AdapterError, Compiled, Runtime, Usage};
+use crate::config::lock::Approvals;
 use crate::config::{Config, DestinationConfig};
 use crate::store::Store;
 
@@ -37,6 +38,7 @@ pub struct Destinations {
 #[derive(Debug)]
 pub struct Destination {
     config: DestinationConfig,
+    compiled: Option<Compiled>,
     adapter: Result<Arc<Adapter>, AdapterError>,
 }
 
@@ -51,7 +53,7 @@ impl Destinations {
         let opening = config
             .destinations
             .iter()
-            .map(|config| Destination::open(&runtime, config));
+            .map(|destination| Destination::open(&runtime, destination, config.approvals.as_ref()));
         Ok(Self {
             each: join_all(opening).await,
         })
@@ -73,13 +75,26 @@ impl Destinations {
 }
 
 impl Destination {
-    async fn open(runtime: &Arc<Runtime>, config: &DestinationConfig) -> Self {
-        let adapter = Adapter::load(runtime, &config.name, &config.component, &config.manifest).await;
+    async fn open(runtime: &Arc<Runtime>, config: &DestinationConfig, approvals: Option<&Approvals>) -> Self {
+        let DestinationConfig { name, manifest, .. } = config;
+        let compiled = Compiled::load(runtime, &config.component, manifest.sha256.as_deref()).await;
+        let (compiled, adapter) = match (compiled, approvals) {
+            (Err(error), _) => (None, Err(error)),
+            (Ok(compiled), Some(approvals)) => {
+                let adapter = Adapter::open_approved(runtime, name, &compiled, manifest, approvals).await;
+                (Some(compiled), adapter)
+            }
+            (Ok(compiled), None) => {
+                let adapter = Adapter::open(runtime, name, &compiled, manifest).await;
+                (Some(compiled), adapter)
+            }
+        };
         if let Err(error) = &adapter {
-            tracing::warn!(destination = config.name, "not opened: {error}");
+            tracing::warn!(destination = name, "not opened: {error}");
         }
         Self {
             config: config.clone(),
+            compiled,
             adapter: adapter.map(Arc::new),
         }
     }
@@ -92,6 +107,16 @@ impl Destination {
     /// Where its component lies and what its manifest says.
     pub fn config(&self) -> &DestinationConfig {
         &self.config
+    }
+
+    /// Its component, where that could be compiled and keeps the contract; it need not have been opened.
+    pub fn component(&self) -> Option<&Compiled> {
+        self.compiled.as_ref()
+    }
+
+    /// What its adapter has used, if it is open.
+    pub fn usage(&self) -> Option<Usage> {
+        self.adapter.as_ref().ok().map(|adapter| adapter.usage())
     }
 
     /// The store, or why it could not be opened.

@@ -16,6 +16,7 @@ mod mirrored;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -155,10 +156,18 @@ impl Installation {
         installation
     }
 
-    /// Replaces the manifest of a backend's adapter.
+    /// Replaces the manifest of a backend's adapter, and forgets what was approved: who writes it may.
     pub fn set_manifest(&self, backend: &Backend, manifest: &ManifestText) {
+        if let Err(error) = fs::remove_file(self.lock()) {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        }
         let path = self.config.join("adapters").join(backend.adapter());
         fs::write(path.with_extension("toml"), manifest.to_string()).unwrap();
+    }
+
+    /// Where it is kept what adapters were approved with.
+    pub fn lock(&self) -> PathBuf {
+        self.config.join("adapters.lock")
     }
 
     /// What the configuration says, for a host of the test's own.

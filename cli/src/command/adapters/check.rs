@@ -95,6 +95,7 @@ fn of_file(file: &Path, name: &str, state: PathBuf) -> Result<Config, CliError> 
         projects_dir: None,
         acknowledge: Acknowledge::default(),
         keep: Keep::default(),
+        approvals: None,
         destinations: vec![destination],
     })
 }

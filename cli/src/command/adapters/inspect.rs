@@ -4,11 +4,11 @@ use clap::Args;
 use mirrorbox::adapter::{AdapterError, Inspection, Runtime};
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, suggest};
 use crate::error::{CliError, Exit};
 use crate::output::{bytes, safe, safe_line};
 
-/// Say what a component exports and imports, and whether it keeps the contract
+/// Say what a component exports and imports, whether it keeps the contract, and which manifest to begin with
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// A component's file
@@ -23,11 +23,18 @@ struct Document {
     bytes: u64,
     exports: Vec<String>,
     imports: Vec<String>,
-    contract_version: &'static str,
+    /// The version of the contract that it is taken at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract_version: Option<&'static str>,
+    /// The versions that this host speaks.
+    host_speaks: Vec<&'static str>,
     keeps_contract: bool,
     /// Where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    /// The manifest to begin with, where there is none beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
 }
 
 impl Inspect {
@@ -61,13 +68,17 @@ fn look(file: &Path) -> Result<Inspection, AdapterError> {
 
 impl From<Inspection> for Document {
     fn from(inspection: Inspection) -> Self {
+        let has_manifest = inspection.path.with_extension("toml").exists();
+        let is_adapter = inspection.contract.is_ok() && !has_manifest;
         Self {
+            manifest: is_adapter.then(|| suggest::manifest(&inspection.sha256, &inspection.imports)),
             file: inspection.path.display().to_string(),
             sha256: inspection.sha256,
             bytes: inspection.size,
             exports: inspection.exports,
             imports: inspection.imports,
-            contract_version: Inspection::contract_version(),
+            contract_version: inspection.contract.as_ref().ok().copied(),
+            host_speaks: Inspection::contract_versions(),
             keeps_contract: inspection.contract.is_ok(),
             problem: inspection.contract.err().map(|error| error.to_string()),
         }
@@ -83,9 +94,16 @@ impl Document {
         lines.extend(listed("exports", &self.exports));
         lines.extend(listed("imports", &self.imports));
         lines.push(match &self.problem {
-            None => format!("contract  {}: kept", self.contract_version),
-            Some(problem) => format!("contract  {}: NOT kept: {}", self.contract_version, safe(problem)),
+            None => format!("contract  {}: kept", self.contract_version.unwrap_or_default()),
+            Some(problem) => format!("contract  NOT kept: {}", safe(problem)),
         });
+        if let Some(manifest) = &self.manifest {
+            let place = PathBuf::from(&self.file).with_extension("toml");
+            let place = place.file_name().unwrap_or_default().to_string_lossy();
+            lines.push(String::new());
+            lines.push(format!("# {}, a manifest to begin with", safe_line(&place)));
+            lines.extend(manifest.lines().map(str::to_owned));
+        }
         lines
     }
 }
@@ -111,9 +129,11 @@ mod tests {
             bytes: 2048,
             exports: vec!["a".into(), "b".into()],
             imports: Vec::new(),
-            contract_version: "0.1.0",
+            contract_version: None,
+            host_speaks: vec!["0.1.0"],
             keeps_contract: false,
             problem: Some("load: missing".into()),
+            manifest: None,
         };
         assert_eq!(
             document.lines(),
@@ -122,7 +142,7 @@ mod tests {
                 "sha256    00",
                 "exports   a",
                 "          b",
-                "contract  0.1.0: NOT kept: load: missing",
+                "contract  NOT kept: load: missing",
             ]
         );
     }

@@ -5,16 +5,18 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::approve::present;
 use super::fresh::Fresh;
 use super::inspect::inspect;
 use crate::built_in::BuiltIn;
+use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::paths;
 
 /// Put an adapter into the configuration, or a newer one in place of an older one
 ///
 /// The component is checked first, then written beside its place, synced and renamed: nobody ever sees half of it. A
-/// manifest that is there stays as it is.
+/// manifest that is there stays as it is. Installing what comes with this command approves it, too.
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// fs, postgres, redis or s3, which come with this command; or a component's file
@@ -56,15 +58,20 @@ impl Install {
                 .advise("`mirrorbox init` makes a configuration"));
         }
         let place = adapters.join(format!("{name}.wasm"));
-        let replaced = place.exists();
+        let (replaced, has_manifest) = (place.exists(), manifest_of(&place).exists());
         let fresh = Fresh::write(&adapters.join(format!(".{name}.wasm.new")), &component)?;
-        let manifest = adapters.join(format!("{name}.toml"));
+        let manifest = manifest_of(&place);
         let template = built_in.and_then(|built_in| built_in.manifest);
-        let manifest_made = template.is_some_and(|_| !manifest.exists());
+        let manifest_made = template.is_some() && !has_manifest;
         if let Some(template) = template.filter(|_| manifest_made) {
             Fresh::write(&adapters.join(format!(".{name}.toml.new")), template.as_bytes())?.put(&manifest)?;
         }
         fresh.put(&place)?;
+        if built_in.is_some()
+            && let Err(error) = approve(context, &name, has_manifest).await
+        {
+            warn(&name, format_args!("installed, and not approved: {error}"));
+        }
         let document = Document {
             name: &name,
             component: &place,
@@ -110,7 +117,27 @@ impl Document<'_> {
     }
 }
 
+fn manifest_of(component: &Path) -> PathBuf {
+    component.with_extension("toml")
+}
+
+/// Who installs what comes with this command has approved it. Without a manifest that somebody wrote there is nothing to
+/// take down yet: then it is as good as new.
+async fn approve(context: &Context, name: &str, has_manifest: bool) -> Result<(), CliError> {
+    let config = context.config()?;
+    let destination = config.destinations.iter().find(|destination| destination.name == name);
+    let (Some(approvals), Some(destination)) = (&config.approvals, destination) else {
+        return Ok(());
+    };
+    match has_manifest {
+        true => approvals.approve(name, &present(&config, destination, approvals).await?)?,
+        false => approvals.forget(name)?,
+    }
+    Ok(())
+}
+
 async fn keeps_contract(file: &Path) -> Result<(), CliError> {
     let kept = inspect(file.to_owned()).await?.contract;
-    kept.map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
+    kept.map(drop)
+        .map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
 use crate::config::directory::{Found, Stamp};
+use crate::config::lock::Approvals;
 use crate::config::{ConfigError, Manifest};
 use crate::mirror::{DestinationOptions, Trouble};
 
@@ -70,9 +71,13 @@ impl Candidate {
         runtime: &Arc<Runtime>,
         name: &str,
         compiled: &Compiled,
+        approvals: Option<&Approvals>,
     ) -> Result<Arc<Adapter>, Problem> {
-        let adapter = Adapter::open(runtime, name, compiled, &self.manifest).await?;
-        Ok(Arc::new(adapter))
+        let opened = match approvals {
+            Some(approvals) => Adapter::open_approved(runtime, name, compiled, &self.manifest, approvals).await,
+            None => Adapter::open(runtime, name, compiled, &self.manifest).await,
+        };
+        Ok(Arc::new(opened?))
     }
 
     /// How its destination is served.
@@ -127,7 +132,8 @@ impl From<AdapterError> for Problem {
             AdapterError::Read { .. }
             | AdapterError::NotAComponent { .. }
             | AdapterError::Digest { .. }
-            | AdapterError::Contract { .. } => Self::of_file(error),
+            | AdapterError::Contract { .. }
+            | AdapterError::Approval(_) => Self::of_file(error),
             _ => Self::elsewhere(&error, error.can_retry()),
         }
     }

@@ -10,6 +10,7 @@ use super::watch::Directory;
 use super::{AdapterChange, Good, LastGood};
 use crate::adapter::Compiled;
 use crate::config::directory::Found;
+use crate::config::lock::Approvals;
 use crate::host::HostError;
 use crate::store::Store;
 
@@ -126,18 +127,23 @@ impl Slot {
                 "another destination of this host has that name; call the component otherwise",
             ));
         }
-        let candidate = {
+        let approvals = self.directory.approvals.iter().map(Approvals::path).collect();
+        let (candidate, approvals) = {
             let found = found.clone();
-            blocking(move || Candidate::of(&found)).await??
+            blocking(move || Candidate::of(&found).map(|candidate| (candidate, stamps(approvals)))).await??
         };
-        self.files = candidate.files.clone();
+        let files = candidate.files.clone();
+        // What does not open may have to be approved.
+        self.files = files.iter().cloned().chain(approvals).collect();
         let compiled = candidate.compile(&self.directory.runtime()?).await?;
         if self.is_open(&candidate, &compiled) {
+            self.files = files;
             self.directory.board.settled(&self.name);
             return Ok(());
         }
         let from = self.open.as_ref().map(|open| open.good.sha256.clone());
         let (component, good) = self.swap(candidate, compiled, false).await?;
+        self.files = files;
         let to = good.sha256.clone();
         self.keep(component, good).await;
         self.announce(match from {
@@ -157,7 +163,9 @@ impl Slot {
         // What it imports and what it is granted are known here, and nothing of it has run yet.
         self.take_part(&candidate).await?;
         let runtime = self.directory.runtime()?;
-        let adapter = candidate.open(&runtime, &self.name, &compiled).await?;
+        let adapter = candidate
+            .open(&runtime, &self.name, &compiled, self.directory.approvals.as_ref())
+            .await?;
         let info = adapter.info();
         self.directory.mirror.set_options(&self.name, candidate.options());
         self.directory.mirror.opened(&self.name, adapter);

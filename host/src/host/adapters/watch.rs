@@ -13,6 +13,7 @@ use super::settle::Settling;
 use super::slot::Slot;
 use crate::adapter::{AdapterError, Runtime};
 use crate::config::directory::{Found, scan};
+use crate::config::lock::Approvals;
 use crate::host::HostError;
 use crate::mirror::Mirror;
 
@@ -45,6 +46,8 @@ impl Default for Watching {
 #[derive(Debug)]
 pub(in crate::host) struct Directory {
     pub(in crate::host) dir: PathBuf,
+    /// What adapters are held against before they open.
+    pub(in crate::host) approvals: Option<Approvals>,
     pub(in crate::host) state: PathBuf,
     pub(in crate::host) watching: Watching,
     /// Names that other destinations of the host have.

@@ -14,8 +14,6 @@ mod cancel;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
-mod contract;
-#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod left_behind;

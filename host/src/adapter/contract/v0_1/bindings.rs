@@ -1,6 +1,5 @@
-//! What `wasmtime` generates from `wit/adapter.wit`, and the way between it and the host's own types.
-//!
-//! A version of the contract is a module like this one: it converts, it decides nothing.
+//! What `wasmtime` generates from `wit/adapter.wit`, and the way between it and the host's own types. It converts and
+//! decides nothing.
 
 use bytes::Bytes;
 use std::time::Duration;
@@ -18,16 +17,11 @@ mod generated {
     });
 }
 
-pub(super) use generated::exports::mirrorbox::adapter::session_store as wit;
-pub(super) use generated::{Adapter as Exports, AdapterPre as ExportsPre};
-
-/// The interface, without its version.
-pub(super) const INTERFACE: &str = "mirrorbox:adapter/session-store";
-/// The version of the contract that these bindings speak.
-pub(super) const VERSION: &str = "0.1.0";
+pub(in crate::adapter) use generated::exports::mirrorbox::adapter::session_store as wit;
+pub(in crate::adapter) use generated::{Adapter as Exports, AdapterPre as ExportsPre};
 
 /// A key that lives as long as a call.
-pub(super) fn key(key: &SessionKey) -> wit::SessionKey<'_> {
+pub(in crate::adapter) fn key(key: &SessionKey) -> wit::SessionKey<'_> {
     wit::SessionKey {
         project_key: key.project_key(),
         session_id: key.session_id(),
@@ -36,7 +30,7 @@ pub(super) fn key(key: &SessionKey) -> wit::SessionKey<'_> {
 }
 
 /// A batch that lives as long as a call; `digest` is the text of its digest.
-pub(super) fn batch<'a>(batch: &'a Batch, digest: &'a str) -> wit::BatchParam<'a> {
+pub(in crate::adapter) fn batch<'a>(batch: &'a Batch, digest: &'a str) -> wit::BatchParam<'a> {
     wit::BatchParam {
         number: batch.number,
         kind: match batch.kind {
@@ -52,7 +46,7 @@ pub(super) fn batch<'a>(batch: &'a Batch, digest: &'a str) -> wit::BatchParam<'a
 }
 
 /// A summary that lives as long as a call.
-pub(super) fn summary(summary: &store::Summary) -> wit::SummaryParam<'_> {
+pub(in crate::adapter) fn summary(summary: &store::Summary) -> wit::SummaryParam<'_> {
     wit::SummaryParam {
         through: summary.through,
         json: &summary.json,
@@ -60,7 +54,7 @@ pub(super) fn summary(summary: &store::Summary) -> wit::SummaryParam<'_> {
 }
 
 /// A batch as an adapter gave it. One whose digest is no digest cannot be what was written.
-pub(super) fn to_batch(batch: wit::BatchResult) -> Result<Batch, StoreError> {
+pub(in crate::adapter) fn to_batch(batch: wit::BatchResult) -> Result<Batch, StoreError> {
     Ok(Batch {
         digest: digest(batch.number, &batch.digest)?,
         number: batch.number,
@@ -78,7 +72,7 @@ pub(super) fn to_batch(batch: wit::BatchResult) -> Result<Batch, StoreError> {
 }
 
 /// A position as an adapter gave it.
-pub(super) fn to_position(position: wit::Position) -> Result<Position, StoreError> {
+pub(in crate::adapter) fn to_position(position: wit::Position) -> Result<Position, StoreError> {
     Ok(Position {
         digest: digest(position.number, &position.digest)?,
         number: position.number,
@@ -94,7 +88,7 @@ fn digest(number: u64, text: &str) -> Result<store::Digest, StoreError> {
 }
 
 /// What an adapter says of itself.
-pub(super) fn to_info(info: wit::Info) -> StoreInfo {
+pub(in crate::adapter) fn to_info(info: wit::Info) -> StoreInfo {
     StoreInfo {
         name: info.name,
         version: info.version,
@@ -107,7 +101,7 @@ pub(super) fn to_info(info: wit::Info) -> StoreInfo {
 }
 
 /// A session as an adapter lists it.
-pub(super) fn to_session(session: wit::Session) -> StoredSession {
+pub(in crate::adapter) fn to_session(session: wit::Session) -> StoredSession {
     StoredSession {
         session_id: session.session_id,
         modified: session.modified,
@@ -120,7 +114,7 @@ pub(super) fn to_session(session: wit::Session) -> StoredSession {
 }
 
 /// A page of subpaths.
-pub(super) fn to_subkeys(page: wit::SubkeyPage) -> Page<String> {
+pub(in crate::adapter) fn to_subkeys(page: wit::SubkeyPage) -> Page<String> {
     Page {
         items: page.subpaths,
         next: page.next,
@@ -128,7 +122,7 @@ pub(super) fn to_subkeys(page: wit::SubkeyPage) -> Page<String> {
 }
 
 /// A page of project keys.
-pub(super) fn to_projects(page: wit::ProjectPage) -> Page<String> {
+pub(in crate::adapter) fn to_projects(page: wit::ProjectPage) -> Page<String> {
     Page {
         items: page.project_keys,
         next: page.next,
@@ -136,7 +130,7 @@ pub(super) fn to_projects(page: wit::ProjectPage) -> Page<String> {
 }
 
 /// A page of sessions.
-pub(super) fn to_sessions(page: wit::SessionPage) -> Page<StoredSession> {
+pub(in crate::adapter) fn to_sessions(page: wit::SessionPage) -> Page<StoredSession> {
     Page {
         items: page.sessions.into_iter().map(to_session).collect(),
         next: page.next,
@@ -144,7 +138,7 @@ pub(super) fn to_sessions(page: wit::SessionPage) -> Page<StoredSession> {
 }
 
 /// An error as an adapter said it; its text goes through `translate`.
-pub(super) fn to_error(error: wit::Error, translate: impl Fn(String) -> String) -> StoreError {
+pub(in crate::adapter) fn to_error(error: wit::Error, translate: impl Fn(String) -> String) -> StoreError {
     match error {
         wit::Error::Unavailable(text) => StoreError::Unavailable(translate(text)),
         wit::Error::Throttled(millis) => StoreError::Throttled(Duration::from_millis(millis.into())),

@@ -170,11 +170,14 @@ fn names(what: &str, at: &str, expected: &[String], found: &[String], lines: &mu
         lines.push(format!("{} is not in the contract", place(at, what, name)));
     }
     if lines.len() == before && expected != found {
-        let all = place(at, what, "order");
+        let (expected, found) = (expected.join(", "), found.join(", "));
+        let at = if at.is_empty() {
+            String::new()
+        } else {
+            format!("{at}, ")
+        };
         lines.push(format!(
-            "{all}: expected {}, found {}",
-            expected.join(", "),
-            found.join(", ")
+            "{at}{what}s in another order: expected {expected}, found {found}"
         ));
     }
 }
@@ -229,7 +232,7 @@ mod tests {
         );
         assert_eq!(
             differences(expected, record(&[("b", "u8"), ("a", "u8")])),
-            ["parameter `batch`, field `order`: expected a, b, found b, a"]
+            ["parameter `batch`, fields in another order: expected a, b, found b, a"]
         );
     }
 

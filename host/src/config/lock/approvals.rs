@@ -1,0 +1,198 @@
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::permissions::real;
+use super::{Content, Entry, LockError, Permissions, Verdict};
+use crate::config::{ConfigError, Grants, text};
+
+/// The file in the configuration directory.
+const NAME: &str = "adapters.lock";
+
+/// The approvals of a configuration directory: `adapters.lock`.
+///
+/// Several processes may ask and write at once. Asking blocks for the disk.
+#[derive(Clone, Debug)]
+pub struct Approvals {
+    dir: PathBuf,
+    auto: bool,
+}
+
+/// An adapter that may be opened. Once it has, [`Admission::record`] takes down what it is.
+#[derive(Clone, Debug)]
+#[must_use = "what is not recorded is not known the next time"]
+pub struct Admission {
+    approvals: Approvals,
+    name: String,
+    entry: Entry,
+    verdict: Verdict,
+}
+
+impl Approvals {
+    /// Those of the configuration directory `dir`. With `auto`, whatever wants more is approved as it comes.
+    pub fn of(dir: &Path, auto: bool) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            auto,
+        }
+    }
+
+    /// The same, with everything approved as it comes.
+    pub fn approving_everything(self) -> Self {
+        Self { auto: true, ..self }
+    }
+
+    /// The file. While an adapter waits for approval, a change of it is worth another look.
+    pub fn path(&self) -> PathBuf {
+        self.dir.join(NAME)
+    }
+
+    /// What the lock would say of a component with these imports under these grants.
+    pub fn entry(&self, sha256: &str, imports: &[String], grants: &Grants) -> Entry {
+        Entry {
+            sha256: sha256.to_owned(),
+            permissions: Permissions::of(imports, grants, &self.base()),
+        }
+    }
+
+    /// How an adapter stands to what was approved. Changes nothing.
+    pub fn verdict(&self, name: &str, entry: &Entry) -> Result<Verdict, ConfigError> {
+        Ok(entry.verdict(self.read()?.entries.get(name)))
+    }
+
+    /// What was approved under a name.
+    pub fn approved(&self, name: &str) -> Result<Option<Entry>, ConfigError> {
+        Ok(self.read()?.entries.remove(name))
+    }
+
+    /// Whether an adapter may be opened, or has to wait. Changes nothing.
+    pub fn admit(&self, name: &str, entry: Entry) -> Result<Admission, LockError> {
+        let verdict = self.verdict(name, &entry).map_err(LockError::Unreadable)?;
+        match verdict {
+            Verdict::Wider(difference) if !self.auto => Err(LockError::Waiting {
+                name: name.to_owned(),
+                more: difference.more,
+            }),
+            verdict => Ok(Admission {
+                approvals: self.clone(),
+                name: name.to_owned(),
+                entry,
+                verdict,
+            }),
+        }
+    }
+
+    /// Takes down what an adapter is and may do, whatever was approved before.
+    pub fn approve(&self, name: &str, entry: &Entry) -> Result<(), ConfigError> {
+        self.change(|content| {
+            content.entries.insert(name.to_owned(), entry.clone());
+            true
+        })
+    }
+
+    /// Forgets what was approved under a name: what next opens there is new.
+    pub fn forget(&self, name: &str) -> Result<(), ConfigError> {
+        self.change(|content| content.entries.remove(name).is_some())
+    }
+
+    /// Takes it down unless somebody else approved less meanwhile.
+    fn record(&self, name: &str, entry: &Entry) -> Result<(), ConfigError> {
+        self.change(|content| {
+            let approved = content.entries.get(name);
+            let is_wider = matches!(entry.verdict(approved), Verdict::Wider(_));
+            if is_wider && !self.auto || approved == Some(entry) {
+                return false;
+            }
+            content.entries.insert(name.to_owned(), entry.clone());
+            true
+        })
+    }
+
+    /// Reads, changes and writes the file while no other process does. `change` says whether there is anything to write.
+    fn change(&self, change: impl FnOnce(&mut Content) -> bool) -> Result<(), ConfigError> {
+        let failed = |source| ConfigError::Write {
+            path: self.path(),
+            source,
+        };
+        let _locked = lock(&self.dir).map_err(failed)?;
+        let mut content = self.read()?;
+        if change(&mut content) {
+            write(&self.path(), &content.to_string()).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Content, ConfigError> {
+        let path = self.path();
+        match text::read(&path)? {
+            Some(content) => Content::parse(&path, &content, &self.base()),
+            None => Ok(Content::default()),
+        }
+    }
+
+    fn base(&self) -> PathBuf {
+        real(&self.dir.join("adapters"))
+    }
+}
+
+impl Admission {
+    /// How it stands to what was approved.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Takes down what was opened, if it is anything new. Where the file cannot be written, that is a warning: the
+    /// adapter works, and is looked at anew the next time. Blocks for the disk.
+    pub fn record(self) {
+        let Self { name, entry, .. } = &self;
+        match &self.verdict {
+            Verdict::Same => return,
+            Verdict::Wider(difference) => {
+                let more = difference.more.join("; ");
+                tracing::warn!(destination = name, "approved without being asked: {more}");
+            }
+            Verdict::New | Verdict::Changed(_) => {}
+        }
+        if let Err(error) = self.approvals.record(name, entry) {
+            tracing::warn!(destination = name, "what it may do is not recorded: {error}");
+        }
+    }
+}
+
+/// Keeps other processes out until it is dropped. The directory itself is locked: the file in it is replaced, and one
+/// more file would be in everybody's way.
+#[cfg(unix)]
+fn lock(dir: &Path) -> io::Result<File> {
+    let dir = File::open(dir)?;
+    dir.lock()?;
+    Ok(dir)
+}
+
+/// A directory cannot be locked here: of two processes that write at once, the last one's word counts.
+#[cfg(not(unix))]
+fn lock(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Puts a new file in the place of the old one, synced before and after. A link stays one.
+fn write(path: &Path, content: &str) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let fresh = path.with_file_name(format!(".{NAME}.new"));
+    let put = || {
+        let mut file = File::create(&fresh)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        match path.parent() {
+            Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),
+            _ => Ok(()),
+        }
+    };
+    put().inspect_err(|_| {
+        // There is an error on its way already.
+        let _ = fs::remove_file(&fresh);
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Entry, Permissions};
+use crate::config::network::NetworkGrant;
+use crate::config::{ConfigError, DirGrant, DirMode, text};
+
+/// What stands in `adapters.lock`, by the adapters' names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    pub(super) entries: BTreeMap<String, Entry>,
+}
+
+const HEADER: &str = "\
+# What each adapter is and may do, as it was approved. Mirrorbox writes this file: keep it with the configuration and
+# read its changes. An adapter that wants more waits for `mirrorbox adapters approve NAME`.
+";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    adapters: BTreeMap<String, Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(deserialize_with = "digest")]
+    sha256: String,
+    #[serde(default)]
+    imports: Vec<String>,
+    #[serde(default)]
+    network: Vec<NetworkGrant>,
+    #[serde(default)]
+    dirs: Vec<DirGrant>,
+}
+
+impl Content {
+    /// Reads the file's text; relative paths in it start at `base`.
+    pub(super) fn parse(path: &Path, content: &str, base: &Path) -> Result<Self, ConfigError> {
+        let file: File = text::parse_toml(path, content)?;
+        let entries = file.adapters.into_iter().map(|(name, mut written)| {
+            for grant in &mut written.network {
+                grant.ca = grant.ca.as_deref().map(|ca| base.join(ca));
+            }
+            for grant in &mut written.dirs {
+                grant.host = base.join(&grant.host);
+            }
+            let permissions = Permissions::new(&written.imports, written.network, written.dirs, base);
+            let sha256 = written.sha256;
+            (name, Entry { sha256, permissions })
+        });
+        Ok(Self {
+            entries: entries.collect(),
+        })
+    }
+}
+
+fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(de::Error::custom("sha256 is not 64 hex digits")),
+    }
+}
+
+/// As the file is written.
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HEADER)?;
+        for (name, entry) in &self.entries {
+            writeln!(f, "\n[adapters.{}]", quoted(name))?;
+            writeln!(f, "sha256 = {}", quoted(&entry.sha256))?;
+            let permissions = &entry.permissions;
+            array(f, "imports", permissions.imports().map(quoted))?;
+            array(f, "network", permissions.network())?;
+            array(f, "dirs", permissions.dirs())?;
+        }
+        Ok(())
+    }
+}
+
+fn array(f: &mut fmt::Formatter<'_>, name: &str, items: impl IntoIterator<Item = impl fmt::Display>) -> fmt::Result {
+    let mut items = items.into_iter().peekable();
+    if items.peek().is_none() {
+        return writeln!(f, "{name} = []");
+    }
+    writeln!(f, "{name} = [")?;
+    for item in items {
+        writeln!(f, "    {item},")?;
+    }
+    writeln!(f, "]")
+}
+
+/// An entry of `network`.
+pub(super) fn network_line(grant: &NetworkGrant, base: &Path) -> String {
+    let to = quoted(&grant.to_string());
+    let private = if grant.private { ", private = true" } else { "" };
+    match &grant.ca {
+        Some(ca) => format!("{{ to = {to}{private}, ca = {} }}", path(ca, base)),
+        None if grant.private => format!("{{ to = {to}{private} }}"),
+        None => to,
+    }
+}
+
+/// An entry of `dirs`.
+pub(super) fn dir_line(grant: &DirGrant, base: &Path) -> String {
+    let mode = match grant.mode {
+        DirMode::ReadOnly => "ro",
+        DirMode::ReadWrite => "rw",
+    };
+    let (host, guest) = (path(&grant.host, base), quoted(&grant.guest));
+    format!("{{ host = {host}, guest = {guest}, mode = \"{mode}\" }}")
+}
+
+/// Relative where it lies below the adapter directory, so that a configuration can be moved as a whole.
+fn path(path: &Path, base: &Path) -> String {
+    let relative = path.strip_prefix(base).map(Path::to_owned);
+    let shown: PathBuf = match relative {
+        Ok(relative) if relative.as_os_str().is_empty() => PathBuf::from("."),
+        Ok(relative) => relative,
+        Err(_) => path.to_owned(),
+    };
+    quoted(&shown.to_string_lossy())
+}
+
+/// A TOML string on one line. What JSON writes is one, but for DEL.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}

@@ -1,0 +1,230 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::config::network::{Host, HostPattern, NetworkGrant, NetworkPolicy};
+use crate::config::{DirGrant, DirMode, Grants};
+
+fn entry(digest: u8, imports: &[&str], grants: Grants) -> Entry {
+    let imports: Vec<_> = imports.iter().map(|import| (*import).to_owned()).collect();
+    Entry {
+        sha256: format!("{digest:02x}").repeat(32),
+        permissions: Permissions::new(&imports, grants.network, grants.dirs, Path::new("/etc/adapters")),
+    }
+}
+
+fn network(entries: &[&str]) -> Grants {
+    Grants {
+        network: entries
+            .iter()
+            .map(|entry| NetworkGrant::parse(entry).unwrap())
+            .collect(),
+        ..Grants::default()
+    }
+}
+
+#[test]
+fn the_first_is_new_and_again_it_is_the_same() {
+    let first = entry(1, &["wasi:io/poll@0.2.6"], network(&["https://a.example"]));
+    assert_eq!(first.verdict(None), Verdict::New);
+    assert_eq!(first.verdict(Some(&first.clone())), Verdict::Same);
+}
+
+#[test]
+fn another_component_with_other_versions_of_its_imports_is_no_wider() {
+    let old = entry(1, &["wasi:io/poll@0.2.3", "wasi:io/streams@0.2.3"], Grants::default());
+    let new = entry(2, &["wasi:io/poll@0.2.6"], Grants::default());
+    let Verdict::Changed(difference) = new.verdict(Some(&old)) else {
+        panic!("{:?}", new.verdict(Some(&old)));
+    };
+    assert_eq!(difference.less, ["imports wasi:io/streams"]);
+    assert!(difference.more.is_empty());
+}
+
+#[test]
+fn what_is_new_is_named_line_by_line() {
+    let old = entry(1, &["wasi:io/poll@0.2.6"], network(&["https://a.x.example"]));
+    let grants = Grants {
+        dirs: vec![DirGrant {
+            host: "/srv".into(),
+            guest: "/data".into(),
+            mode: DirMode::ReadOnly,
+        }],
+        ..network(&["https://*.x.example"])
+    };
+    let new = entry(1, &["wasi:http/types@0.2.6", "wasi:io/poll@0.2.6"], grants);
+    let Verdict::Wider(difference) = new.verdict(Some(&old)) else {
+        panic!("{:?}", new.verdict(Some(&old)));
+    };
+    assert_eq!(
+        difference.more,
+        [
+            "imports wasi:http/types",
+            "network \"https://*.x.example\"",
+            "dirs { host = \"/srv\", guest = \"/data\", mode = \"ro\" }"
+        ]
+    );
+    // The other way round it is narrower.
+    assert!(matches!(old.verdict(Some(&new)), Verdict::Changed(_)));
+}
+
+const IMPORTS: &[&str] = &["a:a/a@0.1.0", "a:a/a@0.1.1", "a:a/b@1.0.0", "a:a/c"];
+const HOSTS: &[&str] = &[
+    "x.example",
+    "a.x.example",
+    "*.x.example",
+    "*.a.x.example",
+    "10.0.0.1",
+    "10.0.0.0/8",
+];
+const DIRS: &[&str] = &["/srv", "/srv/a", "/srv/a/b", "/srv/ab", "/"];
+
+fn grants() -> impl Strategy<Value = Grants> {
+    let network = (select(HOSTS), 1..3_u16, any::<bool>()).prop_map(|(host, port, private)| {
+        let mut grant = NetworkGrant::parse(&format!("tcp://{host}:{port}")).unwrap();
+        grant.private = private && matches!(grant.host, HostPattern::Host(Host::Name(_)) | HostPattern::Below(_));
+        grant
+    });
+    let dirs =
+        (select(DIRS), any::<bool>(), select(&["/one", "/two"][..])).prop_map(|(host, writes, guest)| DirGrant {
+            host: host.into(),
+            guest: guest.into(),
+            mode: if writes { DirMode::ReadWrite } else { DirMode::ReadOnly },
+        });
+    let vec = |most| 0..most;
+    (
+        prop::collection::vec(network, vec(4)),
+        prop::collection::vec(dirs, vec(4)),
+    )
+        .prop_map(|(network, dirs)| Grants { dirs, network })
+}
+
+/// Every question that the grants above can answer differently, and the answers.
+fn answers(imports: &[&str], grants: &Grants) -> Vec<bool> {
+    let mut answers = Vec::new();
+    for interface in ["a:a/a", "a:a/b", "a:a/c"] {
+        answers.push(imports.iter().any(|import| import.split('@').next() == Some(interface)));
+    }
+    for path in ["/srv/f", "/srv/a/f", "/srv/a/b/f", "/srv/ab/f", "/f"] {
+        let reading = |grant: &&DirGrant| Path::new(path).starts_with(&grant.host);
+        answers.push(grants.dirs.iter().any(|grant| reading(&grant)));
+        let writing = |grant: &DirGrant| reading(&grant) && grant.mode == DirMode::ReadWrite;
+        answers.push(grants.dirs.iter().any(writing));
+    }
+    let policy = NetworkPolicy::new(grants.network.clone());
+    for name in ["x.example", "a.x.example", "z.x.example", "z.a.x.example"] {
+        let name = Host::parse(name).unwrap();
+        for to in [
+            "1.1.1.1:1",
+            "1.1.1.1:2",
+            "10.0.0.1:1",
+            "10.0.0.1:2",
+            "10.9.9.9:1",
+            "10.9.9.9:2",
+        ] {
+            let to: std::net::SocketAddr = to.parse().unwrap();
+            answers.push(policy.connect(to, []).is_ok());
+            answers.push(policy.answer(&name, to.ip()).is_ok() && policy.connect(to, [&name]).is_ok());
+        }
+    }
+    answers
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn wider_is_exactly_what_allows_something_new(
+        old_imports in prop::collection::vec(select(IMPORTS), 0..4),
+        new_imports in prop::collection::vec(select(IMPORTS), 0..4),
+        old in grants(),
+        new in grants(),
+    ) {
+        let (before, now) = (answers(&old_imports, &old), answers(&new_imports, &new));
+        let allows_more = now.iter().zip(&before).any(|(now, before)| *now && !before);
+        let (old, new) = (entry(1, &old_imports, old), entry(2, &new_imports, new));
+        let is_wider = matches!(new.verdict(Some(&old)), Verdict::Wider(_));
+        prop_assert_eq!(is_wider, allows_more);
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same(names in prop::collection::btree_set(".{1,12}", 0..4), grants in grants()) {
+        let entries = names.into_iter().map(|name| (name, entry(7, &["wasi:io/poll@0.2.6"], grants.clone())));
+        let content = Content { entries: entries.collect() };
+        let text = content.to_string();
+        let path = Path::new("/etc/adapters.lock");
+        let again = Content::parse(path, &text, Path::new("/etc/adapters")).unwrap();
+        prop_assert_eq!(&again, &content);
+        prop_assert_eq!(again.to_string(), text);
+    }
+}
+
+#[test]
+fn the_file_is_made_for_review() {
+    let mut private = network(&[
+        "redis://r.internal",
+        "https://b.example",
+        "https://a.example",
+        "https://b.example",
+    ]);
+    private.network[0].private = true;
+    private.network[1].ca = Some("/etc/adapters/ca.pem".into());
+    private.dirs = vec![DirGrant {
+        host: "/etc/adapters/near".into(),
+        guest: "/data".into(),
+        mode: DirMode::ReadWrite,
+    }];
+    let redis = entry(2, &["wasi:sockets/tcp@0.2.6", "wasi:io/poll@0.2.6"], private);
+    let entries = [
+        ("redis".to_owned(), redis),
+        ("a b".to_owned(), entry(1, &[], Grants::default())),
+    ];
+    let text = Content {
+        entries: entries.into(),
+    }
+    .to_string();
+    let (_, body) = text.split_once("\n\n").unwrap();
+    let expected = "\
+[adapters.\"a b\"]
+sha256 = \"0101010101010101010101010101010101010101010101010101010101010101\"
+imports = []
+network = []
+dirs = []
+
+[adapters.\"redis\"]
+sha256 = \"0202020202020202020202020202020202020202020202020202020202020202\"
+imports = [
+    \"wasi:io/poll\",
+    \"wasi:sockets/tcp\",
+]
+network = [
+    \"https://a.example\",
+    \"https://b.example\",
+    { to = \"https://b.example\", ca = \"ca.pem\" },
+    { to = \"redis://r.internal\", private = true },
+]
+dirs = [
+    { host = \"near\", guest = \"/data\", mode = \"rw\" },
+]
+";
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn a_broken_file_is_an_error_with_its_line() {
+    for (content, line) in [
+        ("[adapters.a]\nsha256 = \"12\"\n", "line 2: sha256 is not 64 hex digits"),
+        ("# one\n<<<<<<< HEAD\n", "line 2"),
+        ("[adapters.a]\nsha265 = \"\"\n", "line 2: unknown field `sha265`"),
+        ("\n[adapters.a]\n", "line 2: missing field `sha256`"),
+    ] {
+        let error = Content::parse(Path::new("/etc/adapters.lock"), content, Path::new("/")).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.starts_with("/etc/adapters.lock, ") && error.contains(line),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Which components are taken for adapters, what they may do, and what waits until somebody has approved it.
+
+// `cfg(test)` is what lets the lints see that all of it is test code.
+#[cfg(test)]
+mod component;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod report;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod waiting;
