@@ -14,6 +14,12 @@ use crate::summary::{Fold, SessionInfo};
 /// How many items a listing call asks for.
 const PAGE: u32 = 1000;
 
+/// So many pages in a row may hold nothing: some backends filter what they list.
+const MOST_EMPTY_PAGES: usize = 10_000;
+
+/// More than anybody has in one listing.
+const MOST_LISTED: usize = 10_000_000;
+
 /// How many summaries are rebuilt side by side, each from one stream, and how much each asks for at a time: what they
 /// hold together stays small beside what a command may use.
 const REBUILT_SIDE_BY_SIDE: usize = 16;
@@ -272,19 +278,24 @@ fn require_listing(store: &dyn Store) -> Result<(), SessionError> {
     }
 }
 
-/// Walks a paged listing to its end.
+/// Walks a paged listing to its end, and gives up on one that has none: it would take all of the memory, or all of the
+/// time.
 async fn pages<T>(
     mut list: impl AsyncFnMut(Option<&str>) -> Result<Page<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
+    let endless = |how: &str| Err(StoreError::Contract(format!("a listing does not end: {how}")));
     let mut items = Vec::new();
     let mut token: Option<String> = None;
+    let mut empty = 0;
     loop {
         let page = retrying(async || list(token.as_deref()).await).await?;
+        empty = if page.items.is_empty() { empty + 1 } else { 0 };
         items.extend(page.items);
         match page.next {
             None => return Ok(items),
-            // It would go on for ever.
-            same if same == token => return Err(StoreError::Contract("a page names itself as the next one".into())),
+            same if same == token => return endless("a page names itself as the next one"),
+            _ if empty > MOST_EMPTY_PAGES => return endless("page after page is empty"),
+            _ if items.len() > MOST_LISTED => return endless("it is longer than any can be"),
             next => token = next,
         }
     }

@@ -134,3 +134,18 @@ async fn a_listing_that_runs_in_a_circle_ends() {
     });
     assert!(matches!(pages.await, Err(StoreError::Contract(_))));
 }
+
+#[tokio::test]
+async fn a_listing_that_always_names_another_page_ends() {
+    for items in [0, 100_000] {
+        let mut page = 0;
+        let pages = pages(async |_| {
+            page += 1;
+            Ok(Page {
+                items: vec![(); items],
+                next: Some(page.to_string()),
+            })
+        });
+        assert!(matches!(pages.await, Err(StoreError::Contract(_))), "{items} a page");
+    }
+}
