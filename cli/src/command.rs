@@ -75,6 +75,12 @@ impl Context {
         }
         Ok(config)
     }
+
+    /// For a host that goes on running, and whoever has to do with it: what is wrong with one adapter hurts no other.
+    fn lenient_config(&self) -> Result<Config, CliError> {
+        let dir = paths::config_dir(&self.global)?;
+        Ok(Config::load_lenient(&dir, &paths::state_dir(&self.global)?)?)
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {

@@ -28,14 +28,14 @@ struct Document<'a> {
 
 impl Status {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        let config = context.config()?;
-        if let Some(live) = socket::ask(&config.state) {
+        if let Some(live) = socket::ask(&context.lenient_config()?.state) {
             match context.output.is_json() {
                 true => context.output.json(&live)?,
                 false => live::print(&mut context.output, &live)?,
             }
             return Ok(live.exit());
         }
+        let config = context.config()?;
         let look = mirror::look(&config.state, &config.destinations)?;
         if context.output.is_json() {
             let document = Document {

@@ -48,7 +48,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let config = context.config()?;
+        let config = context.lenient_config()?;
         let following = watch::Watch {
             projects: paths::projects_dir(self.projects_dir.as_deref(), &config)?,
             state: config.state.clone(),
@@ -82,7 +82,7 @@ impl Watch {
         let host = start_host(&config).await?;
         let service = Service::new(figures.clone());
         let socket = Socket::bind(&config.state);
-        let status = || LiveStatus::new(begun, figures.borrow().clone(), &host.status());
+        let status = || LiveStatus::new(begun, figures.borrow().clone(), &host.status(), &host.adapters());
         tokio::select! {
             () = claimed.run(&host, signals.stop(), watch::untold()) => {}
             () = service.tell(signals.stop()) => {}

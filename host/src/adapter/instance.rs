@@ -25,6 +25,9 @@ use super::usage::Counters;
 use super::{AdapterError, Runtime};
 use crate::store::{StoreError, StoreInfo};
 
+/// What wasmtime says where a guest hands over too much; there is no type to tell it by.
+const TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+
 /// What every instance of one adapter is made from.
 pub(super) struct Template {
     pub(super) name: String,
@@ -163,12 +166,18 @@ impl Live {
         tracing::debug!(adapter = template.name, "trap: {error:?}");
         let cause = error.root_cause().to_string();
         let cause = template.grants.translate(&cause);
-        StoreError::Trapped(match self.store.data_mut().limits.take_refusal() {
-            true => format!(
+        StoreError::Trapped(if self.store.data_mut().limits.take_refusal() {
+            format!(
                 "{cause}; it had asked for more memory than its manifest allows (memory = {} bytes)",
                 template.grants.memory()
-            ),
-            false => cause,
+            )
+        } else if cause.contains(TOO_MUCH) {
+            format!(
+                "it handed over more in one call than its manifest allows (returns = {} bytes)",
+                template.grants.returns()
+            )
+        } else {
+            cause
         })
     }
 

@@ -95,10 +95,11 @@ impl Log {
 
     /// Says that a call of the guest was refused, and what would allow it: once, but then whatever else it logs.
     pub(super) fn refused(&self, refusal: &Refusal) {
-        if self.refusals.add(refusal) {
+        // A name to look up may be a secret, on its way out.
+        let [what, remedy] = [&refusal.what, &refusal.remedy].map(|text| self.settings.mask(text).into_owned());
+        let refusal = Refusal { what, remedy };
+        if self.refusals.add(&refusal) {
             let adapter = &*self.adapter;
-            let refusal = refusal.to_string();
-            let refusal = self.settings.mask(cut(&refusal));
             tracing::warn!(adapter, context = "sandbox", "refused: {refusal}");
         }
     }

@@ -23,7 +23,7 @@ pub struct Usage {
     pub failures: u64,
     /// Instances that ended in a trap, while they started or in a call.
     pub traps: u64,
-    /// Calls that did not end by their deadline.
+    /// Calls that did not end by their deadline, `open` among them.
     pub timeouts: u64,
     /// The most memory that one instance had after a call, in bytes.
     pub memory_peak: u64,

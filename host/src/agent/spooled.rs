@@ -50,6 +50,17 @@ impl Spooled {
         }
     }
 
+    /// Takes in what another place holds more of: together they hold each line as often as either does.
+    pub(crate) fn add_missing(&mut self, other: &Self) {
+        for (line, count) in &other.lines {
+            let known = self.lines.entry(*line).or_default();
+            *known = (*known).max(*count);
+        }
+        if self.metadata.is_none() {
+            self.metadata.clone_from(&other.metadata);
+        }
+    }
+
     /// Whether the line is there, once more than it was asked for.
     pub(crate) fn take(&mut self, line: &[u8]) -> bool {
         match self.lines.get_mut(&fingerprint(line)) {

@@ -95,6 +95,9 @@ network = ["http://*.used.example", "redis://unused.example", { to = "https://tl
         };
         assert_eq!(goes(&parse(MANIFEST)), [true, false, false, false, false]);
         assert_eq!(goes(&manifest), [true; 5]);
+        let mut again = parse(MANIFEST);
+        again.continue_audit(&audit);
+        assert_eq!(goes(&again), [true; 5]);
         let text = audit.manifest();
         assert_eq!(
             text,

@@ -203,6 +203,11 @@ impl Manifest {
         audit.clone()
     }
 
+    /// Goes on with an audit that an earlier manifest of the same adapter began: this one was read anew.
+    pub fn continue_audit(&mut self, audit: &Audit) {
+        self.audit = Some(audit.clone());
+    }
+
     /// What stands under `[config]`, before secrets are looked up.
     pub fn settings(&self) -> BTreeMap<String, Setting> {
         let plain = |(name, setting): (&String, &Spanned<Setting>)| (name.clone(), setting.get_ref().clone());

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,8 @@ pub(super) type Streams = BTreeMap<SessionKey, BTreeMap<String, u64>>;
 #[derive(Debug)]
 pub(super) struct Ledger {
     disk: Arc<dyn Disk>,
+    /// Directories whose names are on disk.
+    made: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Entry {
@@ -103,7 +105,10 @@ impl Entry {
 
 impl Ledger {
     pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk }
+        Self {
+            disk,
+            made: Mutex::default(),
+        }
     }
 
     /// An empty entry where there is none. One that cannot be read is an error: to go on without it could bring back what
@@ -126,7 +131,7 @@ impl Ledger {
         key: &SessionKey,
         change: impl FnOnce(&mut Entry),
     ) -> io::Result<Entry> {
-        let _turn = self.disk.lock(Path::new("lock"))?;
+        let _turn = self.disk.lock(&turn(key))?;
         let mut entry = self.load(destination, key)?;
         let before = entry.clone();
         change(&mut entry);
@@ -198,9 +203,21 @@ impl Ledger {
             disk::remove_if_there(&*self.disk, &path)?;
             return self.disk.sync_dir(dir);
         }
-        self.disk.make_dir(dir)?;
-        self.disk.sync_dir(Path::new(""))?;
-        disk::replace(&*self.disk, &path, &serde_json::to_vec(entry)?)
+        if !self.made().contains(dir) {
+            self.disk.make_dir(dir)?;
+            self.disk.sync_dir(Path::new(""))?;
+            self.made().insert(dir.to_owned());
+        }
+        let replaced = disk::replace(&*self.disk, &path, &serde_json::to_vec(entry)?);
+        if matches!(&replaced, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+            // Somebody removed it: the next try makes it anew.
+            self.made().remove(dir);
+        }
+        replaced
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The streams of a destination that somebody wanted deleted.
@@ -222,6 +239,13 @@ impl Ledger {
         let file = self.disk.open(path)?;
         Ok(serde_json::from_slice(&disk::read_small(&*file)?)?)
     }
+}
+
+/// What whoever changes a stream's entry holds. Streams that begin at once share few: their syncs are joined by the file
+/// system, and done one after the other they would take as long as all of them together.
+fn turn(key: &SessionKey) -> PathBuf {
+    let stripe: String = key.fingerprint().chars().take(1).collect();
+    format!("lock-{stripe}").into()
 }
 
 fn name(destination: &str, key: &SessionKey) -> PathBuf {

@@ -44,6 +44,14 @@ pub enum WatchEvent {
         /// Why.
         cause: Wait,
     },
+    /// Destinations hold a transcript from imports of their own. It is followed at each of them, but what one lacks of
+    /// before is not brought there.
+    Apart {
+        /// Which.
+        key: SessionKey,
+        /// Those destinations.
+        destinations: Vec<String>,
+    },
     /// Lines that no destination is brought, for they are no entries; `mirrorbox import` stores them as they are.
     NoEntries {
         /// In which transcript.
@@ -119,6 +127,12 @@ impl fmt::Display for WatchEvent {
             Self::Moved { from, to } => write!(f, "{from} was moved, and is followed as {to}"),
             Self::Gone { key } => write!(f, "the file of {key} is gone; what is stored of it stays"),
             Self::Waits { key, cause } => write!(f, "{key} waits: {cause}"),
+            Self::Apart { key, destinations } => write!(
+                f,
+                "{key} was brought to {} by an import of its own: what it lacks of before, and what a destination that \
+                 is added later lacks, is brought by `mirrorbox import`",
+                destinations.join(", ")
+            ),
             Self::NoEntries { key, lines, reason } => write!(
                 f,
                 "{key}: lines that are no entries, and are not mirrored: {lines} (the first: {reason}); `mirrorbox \

@@ -32,6 +32,9 @@ const EVERY: Duration = Duration::from_secs(3);
 /// How often it is looked for what killed runs left.
 const LEFTOVERS: Duration = Duration::from_secs(10);
 
+/// When a transcript that could not be taken is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
 /// How long destinations may take to open before files are looked at.
 const OPENING: Duration = Duration::from_secs(30);
 
@@ -90,7 +93,7 @@ impl Look<'_> {
     pub(super) fn again(&self, cause: &Wait) -> Instant {
         match cause {
             Wait::Run | Wait::Destinations | Wait::Stopping => Instant::now(),
-            Wait::Failed(_) => Instant::now() + LEFTOVERS,
+            Wait::Failed(_) => Instant::now() + RETRY,
         }
     }
 

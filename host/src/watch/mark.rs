@@ -163,3 +163,91 @@ pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
     let (half, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
     *half
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A file of which everything was taken.
+    fn taken(path: &Path, text: &str) -> (Mark, Stamp) {
+        fs::write(path, text).unwrap();
+        let (mut mark, mut offset) = (Mark::default(), 0);
+        for line in text.split_inclusive('\n') {
+            offset += line.len() as u64;
+            mark.advance(line.trim_end_matches('\n').as_bytes(), offset);
+        }
+        (mark, Stamp::of(path).unwrap())
+    }
+
+    fn change_to(text: &str) -> Option<Change> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let (mark, before) = taken(&path, "{\"n\":1}\n{\"n\":2}\n");
+        fs::write(&path, text).unwrap();
+        let now = Stamp::of(&path).unwrap();
+        mark.change(&path, Some(&before), &now).unwrap()
+    }
+
+    #[test]
+    fn growth_is_told_from_everything_else() {
+        assert_eq!(change_to("{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n{\"to"), None);
+        assert_eq!(change_to("{\"n\":1}\n"), Some(Change::Shortened));
+        assert_eq!(change_to("{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n"), Some(Change::Rewritten));
+        assert_eq!(change_to("{\"n\":1}\n{\"n\":22}\n{\"n\":3}\n"), Some(Change::Rewritten));
+    }
+
+    #[test]
+    fn another_file_of_the_same_name_is_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, new] = ["s.jsonl", "new"].map(|name| dir.path().join(name));
+        let (mark, before) = taken(&path, "{}\n");
+        fs::write(&new, "{}\n{}\n").unwrap();
+        fs::rename(new, &path).unwrap();
+        let now = Stamp::of(&path).unwrap();
+        assert_eq!(mark.change(&path, Some(&before), &now).unwrap(), Some(Change::Replaced));
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_and_did_not_grow_is_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let (mark, before) = taken(&path, "{}\n");
+        assert_eq!(mark.change(&path, Some(&before), &before).unwrap(), None);
+        let now = Stamp {
+            modified: (1, 0),
+            ..before
+        };
+        assert_eq!(mark.change(&path, Some(&before), &now).unwrap(), Some(Change::Unseen));
+    }
+
+    #[test]
+    fn only_the_end_of_a_large_line_is_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let line = format!("{{\"s\":\"{}\"}}\n", "x".repeat(3 * PRINT));
+        let (mark, before) = taken(&path, &line);
+        assert_eq!(mark.last.unwrap().bytes, PRINT);
+        fs::write(&path, line + "{}\n").unwrap();
+        let now = Stamp::of(&path).unwrap();
+        assert_eq!(mark.change(&path, Some(&before), &now).unwrap(), None);
+    }
+
+    #[test]
+    fn complete_lines_end_behind_the_last_line_feed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let long = "x".repeat(2 * PRINT);
+        for (text, end) in [
+            ("", 0),
+            ("{", 0),
+            ("{}\n", 3),
+            ("{}\n{", 3),
+            (&*format!("{{}}\n{long}"), 3),
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(complete_lines(&path).unwrap(), end, "{text}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! What spools and destinations hold of a transcript already.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use crate::agent::Spooled;
 use crate::host::Host;
 use crate::key::SessionKey;
 use crate::session::{self, blocking};
-use crate::spool::{Base, Spool, SpoolError, Stored, StreamLook};
-use crate::store::{Kind, Reader, Store};
+use crate::spool::{Base, ReadError, Spool, SpoolError, Stored, StreamLook};
+use crate::store::{Digest, Kind, Position, Reader, Store};
 
 /// How long one destination is asked for where a transcript ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,10 +33,26 @@ pub(super) struct Meeting {
     pub(super) stored: Spooled,
     /// What a destination holds, to begin behind.
     pub(super) base: Option<Base>,
+    /// Destinations that hold it, but not from the same writers as the one with the longest log. Nothing can be brought
+    /// from one to another of them by numbers: it would be there twice.
+    pub(super) apart: Vec<String>,
 }
 
-/// What a destination holds: by writer, the line behind its last one.
-type Held = HashMap<String, u64>;
+/// A destination that has a log of it.
+struct Holder {
+    destination: String,
+    store: Arc<dyn Store>,
+    end: Position,
+}
+
+/// What such a log says.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Spooled,
+    /// By writer, the line behind its last one.
+    held: HashMap<String, u64>,
+    batches: HashMap<u64, Digest>,
+}
 
 impl Spools {
     pub(super) fn new(state: &Path) -> Self {
@@ -68,94 +85,132 @@ fn by_key(state: &Path) -> Result<HashMap<SessionKey, Vec<(String, StreamLook)>>
 }
 
 impl Meeting {
-    /// Reads what the destination with the longest log holds, and what spools hold beyond it. The spools are looked at
-    /// first: what is delivered meanwhile is met at the destination, and not counted twice.
+    /// Reads what destinations hold, and what spools hold beyond it. The spools are looked at first: what is delivered
+    /// meanwhile is met at the destination, and not counted twice.
     pub(super) async fn of(host: &Host, spools: &Spools, key: &SessionKey) -> Result<Self, Wait> {
         let spooled = spools.of(key).await?;
-        let mut stored = Spooled::default();
-        let mut held = Held::new();
-        let longest = longest(host, key).await?;
-        if let Some((store, _)) = &longest {
-            held = read(store.clone(), key, &mut stored).await?;
-        }
-        let stored = blocking(move || {
-            for (writer, stream) in &spooled {
-                let from = held.get(writer).copied().unwrap_or_default();
-                add_rest(stream, from, &mut stored)?;
+        let holders = holders(host, key).await?;
+        let mut meeting = Self {
+            stored: Spooled::default(),
+            base: holders.first().map(Holder::base),
+            apart: Vec::new(),
+        };
+        let mut longest = None;
+        for holder in &holders {
+            let log = Log::read(holder.store.clone(), key).await?;
+            let first = longest.get_or_insert_with(|| (log.held.clone(), log.batches.clone()));
+            if !log.goes_with(first, holder.end, &spooled) {
+                meeting.apart.push(holder.destination.clone());
+                meeting.base = None;
             }
-            Ok::<_, crate::spool::ReadError>(stored)
-        });
-        Ok(Self {
-            stored: stored.await.map_err(failed)?,
-            base: longest.map(|(_, base)| base),
-        })
+            meeting.stored.add_missing(&log.with_spools(spooled.clone()).await?);
+        }
+        if holders.is_empty() {
+            meeting.stored = Log::default().with_spools(spooled).await?;
+        }
+        Ok(meeting)
     }
 }
 
-/// What a destination holds of a transcript, to begin behind; none where nobody that can be asked has any.
-pub(super) async fn base(host: &Host, key: &SessionKey) -> Result<Option<Base>, Wait> {
+/// What a destination holds of a transcript, to begin behind; none where nobody that can be asked has any, or where
+/// nothing can be brought from one to the other.
+pub(super) async fn base(host: &Host, spools: &Spools, key: &SessionKey) -> Result<Option<Base>, Wait> {
     // What is followed already is spooled whoever is away.
-    let longest = longest(host, key).await.unwrap_or_default();
-    Ok(longest.map(|(_, base)| base))
+    let Ok(holders) = holders(host, key).await else {
+        return Ok(None);
+    };
+    match &*holders {
+        [] => Ok(None),
+        [alone] => Ok(Some(alone.base())),
+        [longest, others @ ..] if others.iter().all(|other| other.end == longest.end) => Ok(Some(longest.base())),
+        _ => Ok(Meeting::of(host, spools, key).await?.base),
+    }
 }
 
-/// The store with the longest log.
-async fn longest(host: &Host, key: &SessionKey) -> Result<Option<(Arc<dyn Store>, Base)>, Wait> {
+/// The destinations that hold some of a transcript, the longest log first.
+async fn holders(host: &Host, key: &SessionKey) -> Result<Vec<Holder>, Wait> {
     let stores = host.stores();
     if stores.is_empty() && !host.status().is_empty() {
         return Err(Wait::Destinations);
     }
-    let (mut found, mut failure) = (None, None);
-    let mut has_answered = false;
+    let (mut holders, mut failure, mut has_answered) = (Vec::new(), None, false);
     for (destination, store) in stores {
         let end = tokio::time::timeout(PATIENCE, session::stream_end(store.clone(), key));
-        let position = match end.await {
-            Ok(Ok(end)) => end,
-            Ok(Err(error)) => {
-                failure = Some(format!("destination {destination}: {error}"));
-                continue;
+        match end.await {
+            Ok(Ok(end)) => {
+                has_answered = true;
+                holders.extend(end.map(|end| Holder {
+                    destination,
+                    store,
+                    end,
+                }));
             }
-            Err(_late) => {
-                failure = Some(format!("destination {destination} does not answer"));
-                continue;
-            }
-        };
-        has_answered = true;
-        let Some(position) = position else { continue };
-        let is_longer = |(_, other): &(_, Stored)| other.position.number < position.number;
-        if found.as_ref().is_none_or(is_longer) {
-            found = Some((store, Stored { destination, position }));
+            Ok(Err(error)) => failure = Some(format!("destination {destination}: {error}")),
+            Err(_late) => failure = Some(format!("destination {destination} does not answer")),
         }
     }
+    holders.sort_by_key(|holder| Reverse(holder.end.number));
     match failure {
         Some(failure) if !has_answered => Err(Wait::Failed(failure)),
-        _ => Ok(found.map(|(store, stored)| {
-            let base = Base {
-                lines: 0,
-                stored: Some(stored),
-            };
-            (store, base)
-        })),
+        _ => Ok(holders),
     }
 }
 
-/// Reads a log.
-async fn read(store: Arc<dyn Store>, key: &SessionKey, stored: &mut Spooled) -> Result<Held, Wait> {
-    let mut held = Held::new();
-    let mut reader = Reader::new(store, key.clone());
-    while let Some(batch) = reader.next().await.map_err(failed)? {
-        if batch.kind != Kind::Entries {
-            continue;
+impl Holder {
+    fn base(&self) -> Base {
+        Base {
+            lines: 0,
+            stored: Some(Stored {
+                destination: self.destination.clone(),
+                position: self.end,
+            }),
         }
-        let lines = add_lines(&batch.payload, stored);
-        let end = held.entry(batch.origin.writer).or_default();
-        *end = (*end).max(batch.origin.line + lines);
     }
-    Ok(held)
+}
+
+impl Log {
+    async fn read(store: Arc<dyn Store>, key: &SessionKey) -> Result<Self, Wait> {
+        let mut log = Self::default();
+        let mut reader = Reader::new(store, key.clone());
+        while let Some(batch) = reader.next().await.map_err(failed)? {
+            log.batches.insert(batch.number, batch.digest);
+            if batch.kind == Kind::Entries {
+                let lines = add_lines(&batch.payload, &mut log.lines);
+                let end = log.held.entry(batch.origin.writer).or_default();
+                *end = (*end).max(batch.origin.line + lines);
+            }
+        }
+        Ok(log)
+    }
+
+    /// Whether this is the longest log up to some batch, or has the same writers, but for those whose lines are here.
+    fn goes_with(
+        &self,
+        (held, batches): &(HashMap<String, u64>, HashMap<u64, Digest>),
+        end: Position,
+        spooled: &[(String, StreamLook)],
+    ) -> bool {
+        let is_known =
+            |writer: &String| self.held.contains_key(writer) || spooled.iter().any(|(here, _)| here == writer);
+        batches.get(&end.number) == Some(&end.digest) || held.keys().all(is_known)
+    }
+
+    /// Its lines, and those of spools that it does not have yet.
+    async fn with_spools(self, spooled: Vec<(String, StreamLook)>) -> Result<Spooled, Wait> {
+        let with = blocking(move || {
+            let Self { mut lines, held, .. } = self;
+            for (writer, stream) in &spooled {
+                let from = held.get(writer).copied().unwrap_or_default();
+                add_rest(stream, from, &mut lines)?;
+            }
+            Ok::<_, ReadError>(lines)
+        });
+        with.await.map_err(failed)
+    }
 }
 
 /// Adds the lines of a spool from one on.
-fn add_rest(stream: &StreamLook, from: u64, stored: &mut Spooled) -> Result<(), crate::spool::ReadError> {
+fn add_rest(stream: &StreamLook, from: u64, stored: &mut Spooled) -> Result<(), ReadError> {
     let mut place = match from > stream.start().line {
         true if from >= stream.end().line => return Ok(()),
         true => stream.find(from)?,

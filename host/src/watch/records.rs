@@ -164,3 +164,54 @@ fn private_dirs() -> DirBuilder {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_directory_has_one_who_follows() {
+        let state = tempfile::tempdir().unwrap();
+        let first = Records::claim(state.path()).unwrap();
+        match Records::claim(state.path()).unwrap_err() {
+            WatchError::Held { pid, .. } => assert_eq!(pid, Some(std::process::id())),
+            error => panic!("{error}"),
+        }
+        drop(first);
+        Records::claim(state.path()).unwrap();
+    }
+
+    #[test]
+    fn records_outlast_their_process_and_what_is_broken_is_none() {
+        let state = tempfile::tempdir().unwrap();
+        let key = SessionKey::main("-srv", "s").unwrap();
+        let mut records = Records::claim(state.path()).unwrap();
+        assert!(records.is_first);
+        let record = Record {
+            mark: Mark::at(7),
+            ..Record::default()
+        };
+        records.save(&key, &record).unwrap();
+        records.has_begun().unwrap();
+        drop(records);
+        let records = Records::claim(state.path()).unwrap();
+        assert!(!records.is_first);
+        assert_eq!(records.load(&key), Some(record));
+        let agent = key.with_subpath("subagents/agent-1").unwrap();
+        assert_eq!(records.load(&agent), None);
+        fs::write(records.dir.join(stream(&key)), "{").unwrap();
+        assert_eq!(records.load(&key), None);
+    }
+
+    #[test]
+    fn a_run_leaves_word_once_somebody_has_followed() {
+        let state = tempfile::tempdir().unwrap();
+        tell_of_run(state.path(), "-srv", "s").unwrap();
+        let records = Records::claim(state.path()).unwrap();
+        assert!(!records.is_told_of("-srv", "s"));
+        tell_of_run(state.path(), "-srv", "s").unwrap();
+        assert!(records.is_told_of("-srv", "s") && !records.is_told_of("-srv", "t"));
+        assert_eq!(records.take_runs().unwrap(), [("-srv".to_owned(), "s".to_owned())]);
+        assert!(!records.is_told_of("-srv", "s"));
+    }
+}

@@ -74,3 +74,44 @@ impl Runs {
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run writes down that began in `-srv`, when `-srv/old.jsonl` had 3 bytes.
+    fn run(state: &Path, projects: &Path) {
+        let trail = serde_json::json!({
+            "writers": ["w"],
+            "place": {"projects": projects, "folder": "-srv", "project": "-srv"},
+            "lengths": {"-srv/old.jsonl": 3},
+            "sessions": [["-other", "named"]],
+            "is_spooled": true,
+            "agent": null,
+        });
+        let dir = state.join("agents/1");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(WrittenTrail::FILE), trail.to_string()).unwrap();
+    }
+
+    #[test]
+    fn a_run_has_what_it_names_and_what_grew_in_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let [state, projects] = ["state", "projects"].map(|name| dir.path().join(name));
+        let runs = Runs::new(&state, &projects);
+        let has = |folder: &str, session: &str, bytes| {
+            runs.have(folder, session, &format!("{folder}/{session}.jsonl"), bytes)
+                .unwrap()
+        };
+        assert!(!has("-srv", "new", 9));
+        run(&state, &projects);
+        assert!(has("-srv", "new", 9) && has("-srv", "old", 4) && has("-other", "named", 9));
+        assert!(!has("-srv", "old", 3) && !has("-other", "new", 9));
+        run(&state, &dir.path().join("elsewhere"));
+        assert!(!has("-srv", "new", 9), "it writes to another projects directory");
+        fs::remove_dir_all(state.join("agents/1")).unwrap();
+        assert!(!has("-other", "named", 9));
+        runs.tidy();
+        assert!(runs.read.lock().unwrap().is_empty());
+    }
+}

@@ -203,7 +203,14 @@ impl Taking<'_> {
 
     async fn meet(&mut self) -> Result<Spooled, Wait> {
         let meeting = Meeting::of(self.look.host, &self.look.spools, self.key);
-        let Meeting { stored, base } = self.look.unless_stopped(meeting).await?;
+        let Meeting { stored, base, apart } = self.look.unless_stopped(meeting).await?;
+        if !apart.is_empty() {
+            let key = self.key.clone();
+            self.look.tell(WatchEvent::Apart {
+                key,
+                destinations: apart,
+            });
+        }
         self.base = Some(base);
         Ok(stored)
     }
@@ -289,7 +296,7 @@ impl Taking<'_> {
                 Some(base) => base,
                 None => {
                     self.look
-                        .unless_stopped(meeting::base(self.look.host, self.key))
+                        .unless_stopped(meeting::base(self.look.host, &self.look.spools, self.key))
                         .await?
                 }
             };

@@ -78,3 +78,36 @@ impl Unread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_in_blocks_without_those_that_are_stored_or_not_mirrored() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let large = format!("{{\"s\":\"{}\"}}", "x".repeat(BLOCK));
+        let own = r#"{"type":"api-request"}"#;
+        let text = format!("{{\"n\":1}}\n{own}\n{{\"n\":1}}\nodd\n{large}\n{{\"n\":2}}\n{{\"to");
+        std::fs::write(&path, &text).unwrap();
+        let mut stored = Spooled::default();
+        stored.add(b"{\"n\":1}");
+        let mut unread = Unread::open(&path, Mark::default(), Some(stored)).unwrap();
+        let first = unread.next_block().unwrap();
+        assert_eq!(
+            first.lines,
+            [b"{\"n\":1}".to_vec(), large.into_bytes()],
+            "one of two equal lines is stored"
+        );
+        assert!(first.is_full);
+        let second = unread.next_block().unwrap();
+        assert_eq!(second.lines, [b"{\"n\":2}"]);
+        assert!(!second.is_full);
+        assert_eq!(second.mark.offset, (text.len() - "{\"to".len()) as u64);
+        assert_eq!((unread.odd.lines, unread.odd.first.is_some()), (1, true));
+        // And on from there.
+        let mut rest = Unread::open(&path, second.mark, None).unwrap();
+        assert_eq!(rest.next_block().unwrap().lines, [] as [Vec<u8>; 0]);
+    }
+}

@@ -3,7 +3,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mirrorbox::config::Config;
 use mirrorbox::config::directory::is_destination_name;
 use mirrorbox::host::{Good, LastGood};
 use serde::Serialize;
@@ -11,7 +10,6 @@ use serde::Serialize;
 use super::Context;
 use super::fresh::Fresh;
 use crate::error::{CliError, Exit};
-use crate::paths;
 
 /// Put the last component that was opened, other than the one that is there, back into the configuration
 ///
@@ -46,9 +44,8 @@ impl Rollback {
         if !is_destination_name(&self.name) {
             return Err(CliError::usage(format!("there is no adapter {:?}", self.name)));
         }
-        let dir = paths::config_dir(&context.global)?;
-        // Lenient: what is wrong may be just what is to be undone.
-        let config = Config::load_lenient(&dir, &paths::state_dir(&context.global)?)?;
+        // What is wrong may be just what is to be undone.
+        let config = context.lenient_config()?;
         let standing = Standing::at(&config.adapter_dir(), &self.name);
         let kept = LastGood::of(&config.state, &self.name);
         let (good, bytes) = self.choose(&kept, &standing)?;

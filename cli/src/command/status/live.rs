@@ -4,6 +4,7 @@ use crate::command::watch::live::{LiveDestination, LiveStatus};
 use crate::error::CliError;
 use crate::output::{Output, Table, bytes, count, left, right, safe_line};
 use mirrorbox::watch::Waiting;
+use serde_json::Value;
 
 /// What the process that follows says.
 pub(super) fn print(output: &mut Output, live: &LiveStatus) -> Result<(), CliError> {
@@ -11,8 +12,8 @@ pub(super) fn print(output: &mut Output, live: &LiveStatus) -> Result<(), CliErr
     if let Some(streams) = streams(&live.destinations) {
         output.line(format_args!("\n{streams}"))?;
     }
-    for waiting in waiting(live) {
-        output.line(safe_line(&waiting))?;
+    for line in adapters(&live.adapters).into_iter().chain(waiting(live)) {
+        output.line(safe_line(&line))?;
     }
     let uptime = humantime::format_duration(Duration::from_secs(live.uptime_seconds));
     let followed = count(live.files.transcripts, "transcript", "transcripts");
@@ -69,6 +70,20 @@ fn streams(destinations: &[LiveDestination]) -> Option<Table> {
     (!is_empty).then_some(table)
 }
 
+/// Adapters with which something is wrong.
+fn adapters(adapters: &[Value]) -> Vec<String> {
+    let lines = adapters.iter().filter_map(|adapter| {
+        let text = |name: &str| adapter.get(name).and_then(Value::as_str);
+        Some(format!(
+            "adapter {} ({}): {}",
+            text("name")?,
+            text("state")?,
+            text("cause")?
+        ))
+    });
+    lines.collect()
+}
+
 /// Transcripts whose lines are not taken for now.
 fn waiting(live: &LiveStatus) -> Vec<String> {
     let waiting = live.files.waiting.iter();
@@ -97,6 +112,7 @@ mod tests {
                 "behind": [{"stream": "p/s", "writer": "w", "entries": 3, "bytes": 30, "state": "retrying",
                             "cause": "away"}],
             }],
+            "adapters": [{"name": "fs", "state": "open"}, {"name": "x", "state": "failed", "cause": "it is text"}],
         }))
         .unwrap();
         assert_eq!(
@@ -109,6 +125,7 @@ mod tests {
             "DESTINATION  STREAM  STATE     ENTRIES  BYTES  CAUSE\n\
              fs           p/s     retrying        3   30 B  away"
         );
+        assert_eq!(adapters(&live.adapters), ["adapter x (failed): it is text"]);
         assert_eq!(waiting(&live), ["p/s waits: full; it is tried again"]);
         assert_eq!(live.exit(), crate::error::Exit::Undelivered);
     }

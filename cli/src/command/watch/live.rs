@@ -1,6 +1,7 @@
 use std::process;
 use std::time::Instant;
 
+use mirrorbox::host::AdapterStatus;
 use mirrorbox::mirror::DestinationStatus;
 use mirrorbox::watch::Figures;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub(crate) struct LiveStatus {
     /// How the following goes.
     pub(crate) files: Figures,
     pub(crate) destinations: Vec<LiveDestination>,
+    /// How each adapter in the adapter directory is doing: `mirrorbox::host::AdapterStatus` as JSON.
+    pub(crate) adapters: Vec<Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,7 +55,12 @@ pub(crate) struct LiveStream {
 }
 
 impl LiveStatus {
-    pub(super) fn new(begun: Instant, files: Figures, destinations: &[DestinationStatus]) -> Self {
+    pub(super) fn new(
+        begun: Instant,
+        files: Figures,
+        destinations: &[DestinationStatus],
+        adapters: &[AdapterStatus],
+    ) -> Self {
         Self {
             source: "watch".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -60,6 +68,7 @@ impl LiveStatus {
             uptime_seconds: begun.elapsed().as_secs(),
             files,
             destinations: destinations.iter().map(LiveDestination::new).collect(),
+            adapters: adapters.iter().map(to_value).collect(),
         }
     }
 

@@ -73,20 +73,18 @@ impl NetworkPolicy {
     /// May an HTTP request be made to this host? For a name, each address that it leads to takes [`Self::dial`].
     pub fn request(&self, tls: bool, host: &Host, port: u16) -> Result<(), Refusal> {
         let transport = http(tls);
-        let refusal = || Refusal {
+        let is_allowed = match host {
+            Host::Address(address) => {
+                let lacking = || NetworkGrant::of(transport, host, port);
+                self.allows(self.literal(transport, *address, port), lacking, *address)
+            }
+            // It is noted once it is known where the name leads.
+            Host::Name(_) => self.is_audited() || self.covering(transport, host, port).is_some(),
+        };
+        allowed(is_allowed, || Refusal {
             what: format!("a request to {}://{host}:{port}", transport.scheme()),
             remedy: add(transport, host, port),
-        };
-        match host {
-            Host::Address(address) => self
-                .noted(self.literal(transport, *address, port), || {
-                    self.lacking(NetworkGrant::of(transport, host, port), *address)
-                })
-                .ok_or_else(refusal),
-            // It is noted once it is known where the name leads.
-            Host::Name(_) if self.is_audited() => Ok(()),
-            Host::Name(_) => self.covering(transport, host, port).map(drop).ok_or_else(refusal),
-        }
+        })
     }
 
     /// The file with certificates that the grant of HTTPS requests to this host names.
@@ -103,16 +101,15 @@ impl NetworkPolicy {
             grant.ca = self.certificates(host, port).filter(|_| tls);
             grant
         };
-        let allowed = self.noted(granted, || self.lacking(lacking(), address));
-        allowed.ok_or_else(|| self.leads_astray(transport, host, Some(port), address))
+        allowed(self.allows(granted, lacking, address), || {
+            self.leads_astray(transport, host, Some(port), address)
+        })
     }
 
     /// May this name be looked up? Only a grant of TCP connections says so: a request needs no lookup by the guest.
     pub fn lookup(&self, host: &Host) -> Result<(), Refusal> {
-        if self.is_audited() || self.named(host).next().is_some() {
-            return Ok(());
-        }
-        Err(Refusal {
+        let is_allowed = self.is_audited() || self.named(host).next().is_some();
+        allowed(is_allowed, || Refusal {
             what: format!("a lookup of {host}"),
             remedy: format!("the manifest would allow it with network = [\"tcp://{host}:PORT\"]"),
         })
@@ -124,10 +121,7 @@ impl NetworkPolicy {
         // In an audit, the connection that follows is what is noted.
         let is_told =
             self.led(Transport::Tcp, host, None, address).is_some() || (self.is_audited() && may_be_granted(address));
-        match is_told {
-            true => Ok(()),
-            false => Err(self.leads_astray(Transport::Tcp, host, None, address)),
-        }
+        allowed(is_told, || self.leads_astray(Transport::Tcp, host, None, address))
     }
 
     /// May a TCP connection be made? `names` are those that were looked up and led to this very address, the latest last.
@@ -143,29 +137,27 @@ impl NetworkPolicy {
             Some(name) => NetworkGrant::of(Transport::Tcp, name, port),
             None => NetworkGrant::of(Transport::Tcp, &address.into(), port),
         };
-        let allowed = self.noted(granted, || self.lacking(lacking(), address));
-        allowed.ok_or_else(|| Refusal {
+        allowed(self.allows(granted, lacking, address), || Refusal {
             what: format!("a TCP connection to {to}"),
             remedy: add(Transport::Tcp, &address.into(), port),
         })
     }
 
-    /// Notes the grant that allows something, for an audit; without one it may be let through all the same.
-    fn noted(&self, granted: Option<&NetworkGrant>, lacking: impl FnOnce() -> bool) -> Option<()> {
-        match (granted, &self.audit) {
-            (Some(grant), Some(audit)) => audit.note(grant.clone()).then_some(()),
-            (Some(_), None) => Some(()),
-            (None, _) => lacking().then_some(()),
-        }
-    }
-
-    /// Lets a way to `address` through for the audit's sake, which notes the grant that is lacking.
-    fn lacking(&self, mut grant: NetworkGrant, address: IpAddr) -> bool {
-        let Some(audit) = self.audit.as_ref().filter(|_| may_be_granted(address)) else {
-            return false;
+    /// Whether a way to `address` is open: by the grant that was found; in an audit also without one, and then the lacking
+    /// grant is noted.
+    fn allows(&self, granted: Option<&NetworkGrant>, lacking: impl FnOnce() -> NetworkGrant, address: IpAddr) -> bool {
+        let Some(audit) = &self.audit else {
+            return granted.is_some();
         };
-        grant.private = Special::of(address).is_some_and(|special| !grant.admits(special));
-        audit.note(grant)
+        match granted {
+            Some(grant) => audit.note(grant.clone()),
+            None if may_be_granted(address) => {
+                let mut grant = lacking();
+                grant.private = !admits(&grant, address);
+                audit.note(grant)
+            }
+            None => false,
+        }
     }
 
     /// The grant that names an address as such.
@@ -213,6 +205,13 @@ impl NetworkPolicy {
                 _ => "nothing allows it".to_owned(),
             },
         }
+    }
+}
+
+fn allowed(is_allowed: bool, refusal: impl FnOnce() -> Refusal) -> Result<(), Refusal> {
+    match is_allowed {
+        true => Ok(()),
+        false => Err(refusal()),
     }
 }
 

@@ -11,3 +11,5 @@ mod going_back;
 mod refused;
 #[cfg(test)]
 mod replaced;
+#[cfg(test)]
+mod watched;

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mirrorbox::host::Transcript;
-use mirrorbox_e2e::entry;
+use mirrorbox_e2e::{amount, entry};
 
 use crate::directory::{Directory, RUN, build, digest, key};
 
-const SWAPS: u64 = 100;
 const NAMES: [&str; 3] = ["one", "two", "three"];
 const SESSIONS: [&str; 2] = ["a", "b"];
 
@@ -31,7 +30,8 @@ async fn append(transcript: Transcript, session: &'static str, stop: Arc<AtomicB
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_times_under_load() {
+async fn again_and_again_under_load() {
+    let swap_count = amount(30, 100);
     let directory = Directory::new();
     let builds = [build(0), build(1)];
     let digests = [digest(&builds[0]), digest(&builds[1])];
@@ -50,7 +50,7 @@ async fn a_hundred_times_under_load() {
     // As it is usually.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let mut swaps = Vec::new();
-    for swap in 1..=SWAPS {
+    for swap in 1..=swap_count {
         let which = usize::try_from(swap % 2).unwrap();
         let begun = Instant::now();
         directory.put("two.wasm", &builds[which]);
@@ -72,7 +72,7 @@ async fn a_hundred_times_under_load() {
     }
     running.flush().await;
     let events = running.adapter("two").events;
-    assert_eq!((events["loaded"], events["replaced"]), (1, SWAPS), "{events:?}");
+    assert_eq!((events["loaded"], events["replaced"]), (1, swap_count), "{events:?}");
     let failed: Vec<_> = running
         .host
         .status()
@@ -86,7 +86,7 @@ async fn a_hundred_times_under_load() {
     }
     let total: u64 = written.iter().map(|(_, count)| count).sum();
     let swap_time = percentiles(swaps.iter().map(|(first, last)| *last - *first).collect());
-    println!("{SWAPS} swaps ({swap_time}), {total} entries");
+    println!("{swap_count} swaps ({swap_time}), {total} entries");
     println!(
         "append as usual: {}; across a swap: {}",
         percentiles(usual),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use mirrorbox_e2e::{Claude, Machine as Home, Running};
+use nix::sys::signal::Signal;
 
 use crate::watcher::{Machine, wait_for};
 
@@ -89,4 +90,24 @@ fn what_a_run_mirrors_is_left_to_it() {
             "nothing is stored twice"
         );
     }
+}
+
+#[test]
+fn what_a_killed_run_left_is_taken_up() {
+    let Some(claude) = Claude::installed() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (machine, home) = machine(dir.path());
+    let watcher = machine.watch(&[]);
+    let mut run = Running::start(home.asking(&claude, &[], "Number 1"));
+    let session = run.session();
+    home.wait_written(&session, "Number 1");
+    run.signal(Signal::SIGKILL);
+    run.end();
+    same(&machine, &home, &session);
+    assert_eq!(watcher.stop(), Some(0));
+    assert_eq!(
+        stored_lines(&machine, &session),
+        home.own_lines(&session),
+        "nothing is stored twice"
+    );
 }

@@ -1,6 +1,9 @@
 //! Others who work on the same state directory, or who stored the same sessions before.
 
-use crate::watcher::Machine;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::watcher::{Machine, stored, wait_for};
 
 const S: &str = "-srv-app/s";
 const FILE: &str = "-srv-app/s.jsonl";
@@ -66,8 +69,7 @@ fn status_asks_whoever_follows_and_else_reads_from_disk() {
             .contains(&format!("process {}", watcher.pid()))
     );
     let socket = machine.installed.state.join("watch/status.sock");
-    let mode =
-        |path: &std::path::Path| std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+    let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
     assert_eq!(
         (mode(&socket) & 0o777, mode(socket.parent().unwrap()) & 0o777),
         (0o600, 0o700)
@@ -78,4 +80,54 @@ fn status_asks_whoever_follows_and_else_reads_from_disk() {
     let watcher = machine.watch(&[]);
     assert_eq!(machine.status()["pid"], watcher.pid());
     assert_eq!(watcher.stop(), Some(0));
+}
+
+/// A second destination beside `fs`, which keeps transcripts in a folder of its own.
+fn second(machine: &Machine, dir: &Path) -> PathBuf {
+    let adapters = machine.installed.config.join("adapters");
+    let folder = dir.join("second");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(adapters.join("fs.wasm"), adapters.join("second.wasm")).unwrap();
+    let manifest =
+        format!("[grants]\ndirs = [{{ host = {folder:?}, guest = \"/data\" }}]\n[mirror]\nflush = \"eager\"\n");
+    fs::write(adapters.join("second.toml"), manifest).unwrap();
+    folder
+}
+
+#[test]
+fn a_destination_that_has_nothing_gets_the_whole_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Machine::at(dir.path());
+    machine.add(FILE, "{\"n\":1}\n{\"n\":2}\n");
+    machine
+        .installed
+        .succeeds(["import", "--projects-dir", machine.projects.to_str().unwrap()]);
+    let second = second(&machine, dir.path());
+    machine.add(FILE, "{\"n\":3}\n");
+    let watcher = machine.watch(&[]);
+    let both_have_all = || machine.stored(S) == machine.read(FILE) && stored(&second, S) == machine.read(FILE);
+    wait_for("all at both", both_have_all);
+    assert_eq!(watcher.stop(), Some(0));
+}
+
+#[test]
+fn what_was_imported_to_each_destination_is_doubled_at_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Machine::at(dir.path());
+    let second = second(&machine, dir.path());
+    machine.add(FILE, "{\"n\":1}\n{\"n\":2}\n");
+    machine
+        .installed
+        .succeeds(["import", "--projects-dir", machine.projects.to_str().unwrap()]);
+    let both_have_all = || machine.stored(S) == machine.read(FILE) && stored(&second, S) == machine.read(FILE);
+    assert!(both_have_all());
+    for number in 3..6 {
+        // The first start compares, the others go on where the one before them was.
+        let watcher = machine.watch(&[]);
+        machine.add(FILE, &format!("{{\"n\":{number}}}\n"));
+        wait_for("all at both", both_have_all);
+        watcher.wait_said("was brought to");
+        assert_eq!(watcher.stop(), Some(0));
+        assert!(both_have_all(), "nothing is doubled later");
+    }
 }

@@ -1,0 +1,29 @@
+//! Hostile components: whatever one does, the host lives, the others are served, and it is told who it was.
+
+// `cfg(test)` is what lets the lints see that all of it is test code.
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod breakouts;
+#[cfg(test)]
+mod crash_loops;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod hoarders;
+#[cfg(test)]
+mod liars;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod raw_answers;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod reports;
+#[cfg(test)]
+mod runaways;
+#[cfg(test)]
+mod unlinked;
+#[cfg(test)]
+mod witness;

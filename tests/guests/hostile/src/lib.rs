@@ -1,0 +1,115 @@
+//! An adapter that tries to break out on command: for tests of the host.
+//!
+//! The session id of the key that `load` gets is the deed, and so is the setting `do` for `open`: [`Deed`] lists them. What
+//! came of it is told as `other`, a line an attempt. Everything else lies: `end` and the listings say what cannot be.
+
+mod deed;
+mod files;
+mod hoard;
+mod noise;
+mod ways_out;
+
+use mirrorbox_adapter::{
+    Adapter, Batch, Capabilities, Error, Info, Kind, Page, Position, Result, Session, SessionKey, Settings, Summary,
+};
+
+pub use deed::Deed;
+
+/// The adapter.
+#[derive(Debug, Default)]
+pub struct Hostile {
+    calls: u64,
+}
+
+impl Adapter for Hostile {
+    const INFO: Info = Info {
+        name: "hostile",
+        version: env!("CARGO_PKG_VERSION"),
+        capabilities: Capabilities {
+            listing: true,
+            deletion: false,
+            compaction: false,
+        },
+    };
+
+    fn open(settings: &Settings) -> Result<Self> {
+        let deed: Option<Deed> = settings.optional("do")?;
+        settings.finish()?;
+        match deed.map(|deed| deed.commit(0)) {
+            Some(told) => Err(Error::Other(told)),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn load(&mut self, key: &SessionKey, after: u64, _max_bytes: u32) -> Result<Vec<Batch>> {
+        self.calls += 1;
+        let deed: Deed = key.session_id.parse().map_err(Error::Rejected)?;
+        match deed.lie(after) {
+            Some(batches) => Ok(batches),
+            None => Err(Error::Other(deed.commit(self.calls))),
+        }
+    }
+
+    fn append(&mut self, _: &SessionKey, _: Batch, _: Option<Summary>) -> Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &SessionKey) -> Result<Option<Position>> {
+        Ok(Some(batch(u64::MAX).position()))
+    }
+
+    fn list_subkeys(&mut self, _: &str, _: &str, token: Option<&str>, _: u32) -> Result<Page<String>> {
+        Ok(endless(token, "../../../etc/passwd".to_owned()))
+    }
+
+    fn list_projects(&mut self, token: Option<&str>, _: u32) -> Result<Page<String>> {
+        Ok(endless(token, String::new()))
+    }
+
+    fn list_sessions(&mut self, _: &str, token: Option<&str>, _: u32) -> Result<Page<Session>> {
+        let session = Session {
+            session_id: "\u{202e}\u{7}".to_owned(),
+            modified: u64::MAX,
+            last: u64::MAX,
+            summary: Some(Summary {
+                through: u64::MAX,
+                json: "{".repeat(100_000),
+            }),
+        };
+        Ok(endless(token, session))
+    }
+
+    fn find_session(&mut self, _: &str, _: &str) -> Result<Option<Session>> {
+        Ok(None)
+    }
+
+    fn delete(&mut self, _: &SessionKey, _: Batch) -> Result<()> {
+        Err(Error::Unsupported)
+    }
+
+    fn compact(&mut self, _: &SessionKey, _: u64) -> Result<()> {
+        Err(Error::Unsupported)
+    }
+}
+
+/// A page that is never the last.
+fn endless<T>(token: Option<&str>, item: T) -> Page<T> {
+    let page: u64 = token.and_then(|token| token.parse().ok()).unwrap_or_default();
+    Page {
+        items: vec![item],
+        next: Some((page + 1).to_string()),
+    }
+}
+
+fn batch(number: u64) -> Batch {
+    Batch {
+        number,
+        kind: Kind::Entries,
+        writer: "nobody".to_owned(),
+        line: u64::MAX,
+        digest: "0".repeat(64),
+        payload: b"no line end".to_vec(),
+    }
+}
+
+mirrorbox_adapter::export!(Hostile);
