@@ -30,7 +30,7 @@ pub(crate) fn store_grant(installed: &Installation) -> String {
     format!("dirs = [{{ host = {:?}, guest = \"/data\" }}]", installed.store)
 }
 
-/// Puts a component that imports more into the place of the fs adapter. It keeps its data as that does.
+/// Puts a component that imports more into the place of the fs adapter. It keeps its data in a folder below.
 pub(crate) fn replace_by_one_that_imports_more(installed: &Installation) {
     fs::copy(test_guest("faulty"), place(installed)).unwrap();
     write_manifest(installed, "[config]\nfolder = \"/data\"", &store_grant(installed));
@@ -40,4 +40,12 @@ pub(crate) fn replace_by_one_that_imports_more(installed: &Installation) {
 pub(crate) fn put_back(installed: &Installation) {
     write_manifest(installed, "", &store_grant(installed));
     fs::copy(adapter("fs"), place(installed)).unwrap();
+}
+
+/// Whether anything was stored. What an adapter leaves when it opens is hidden.
+pub(crate) fn is_empty(installed: &Installation) -> bool {
+    let mut names = fs::read_dir(&installed.store)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    names.all(|name| name.to_str().unwrap().starts_with('.'))
 }

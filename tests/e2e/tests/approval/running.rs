@@ -7,7 +7,7 @@ use mirrorbox::host::{AdapterState, AdapterStatus, Events, Host};
 use mirrorbox::key::SessionKey;
 use mirrorbox_e2e::{Installation, PROJECT, test_guest};
 
-use crate::component::{place, replace_by_one_that_imports_more};
+use crate::component::{is_empty, place, replace_by_one_that_imports_more};
 
 /// Longer than any machine takes.
 const LONG: Duration = Duration::from_secs(120);
@@ -57,7 +57,7 @@ async fn what_waits_is_delivered_once_it_is_approved() {
     let transcript = host.transcript(SessionKey::main(PROJECT, "waits").unwrap());
     transcript.append(&[br#"{"type":"user"}"#]).await.unwrap();
     assert_eq!(until(&host, &mut events, waits).await.state, AdapterState::Failed);
-    assert!(fs::read_dir(&installed.store).unwrap().next().is_none());
+    assert!(is_empty(&installed));
     installed.succeeds(["adapters", "approve", "fs"]);
     until(&host, &mut events, is_open).await;
     let left = transcript.flush(LONG).await.unwrap();

@@ -4,7 +4,9 @@ use std::fs;
 
 use mirrorbox_e2e::{Installation, Ran, adapter, test_guest};
 
-use crate::component::{another_build, place, put_back, replace_by_one_that_imports_more, store_grant, write_manifest};
+use crate::component::{
+    another_build, is_empty, place, put_back, replace_by_one_that_imports_more, store_grant, write_manifest,
+};
 
 fn lock(installed: &Installation) -> String {
     fs::read_to_string(installed.lock()).unwrap()
@@ -162,11 +164,10 @@ fn what_waits_receives_nothing_and_the_command_says_so() {
     let ran = installed.run(import);
     assert_ne!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("adapters approve fs"), "{ran:?}");
-    let is_empty = || fs::read_dir(&installed.store).unwrap().next().is_none();
-    assert!(is_empty());
+    assert!(is_empty(&installed));
     installed.succeeds(["adapters", "approve", "fs"]);
     installed.succeeds(import);
-    assert!(!is_empty());
+    assert!(!is_empty(&installed));
 }
 
 #[test]
