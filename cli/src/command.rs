@@ -57,6 +57,11 @@ impl Command {
     pub(crate) fn handles_signals(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Watch(_))
     }
+
+    /// Whether it goes on until somebody ends it.
+    pub(crate) fn stays(&self) -> bool {
+        matches!(self, Self::Watch(_))
+    }
 }
 
 /// What every command gets.

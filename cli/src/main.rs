@@ -18,7 +18,7 @@ use error::{CliError, Exit};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    output::start_log(arguments.global.verbose);
+    output::start_log(arguments.global.verbose, arguments.command.stays());
     let exit = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(until_interrupted(arguments)),
         Err(error) => error::report(&CliError::failed(format!("cannot start: {error}"))),

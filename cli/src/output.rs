@@ -102,11 +102,12 @@ pub(crate) fn ask(question: impl Display) -> bool {
 }
 
 /// Sends what the library logs to stderr.
-pub(crate) fn start_log(verbose: u8) {
+pub(crate) fn start_log(verbose: u8, stays: bool) {
     let filter = match verbose {
+        // What becomes of followed files and of adapters is what a command that stays is there to tell.
+        0 if stays => "warn,mirrorbox::host::adapters=info,mirrorbox::watch=info",
         // A destination that does not open is told by the command itself.
-        // What becomes of followed files is what `watch` is there to tell.
-        0 => "warn,mirrorbox::host=error,mirrorbox::watch=info",
+        0 => "warn,mirrorbox::host=error",
         1 => "info",
         _ => "info,mirrorbox=debug",
     };
