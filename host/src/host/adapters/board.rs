@@ -1,17 +1,26 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
 use super::{AdapterChange, AdapterEvent, AdapterState, AdapterStatus};
-use crate::adapter::Compiled;
+use crate::adapter::{Adapter, Compiled};
+use crate::store::Store;
 
 /// Where everything that becomes of adapters is written up: the log, the counters, whoever listens.
 #[derive(Debug)]
 pub(in crate::host) struct Board {
     listeners: broadcast::Sender<AdapterEvent>,
-    adapters: Mutex<BTreeMap<String, AdapterStatus>>,
+    adapters: Mutex<BTreeMap<String, Row>>,
+}
+
+/// What is known of one name.
+#[derive(Debug)]
+struct Row {
+    status: AdapterStatus,
+    /// What is open, for as long as it is.
+    open: Weak<Adapter>,
 }
 
 impl Board {
@@ -23,7 +32,7 @@ impl Board {
     }
 
     pub(in crate::host) fn adapters(&self) -> Vec<AdapterStatus> {
-        self.lock().values().cloned().collect()
+        self.lock().values().map(Row::now).collect()
     }
 
     /// A name was found.
@@ -37,12 +46,14 @@ impl Board {
     }
 
     /// What is open now.
-    pub(super) fn opened(&self, name: &str, compiled: &Compiled, adapter: String) {
-        self.change(name, |status| {
-            status.digest = Some(compiled.sha256().to_owned());
-            status.imports = compiled.imports().to_vec();
-            status.adapter = Some(adapter);
-        });
+    pub(super) fn opened(&self, name: &str, compiled: &Compiled, adapter: &Arc<Adapter>) {
+        let info = adapter.info();
+        let mut adapters = self.lock();
+        let Row { status, open } = adapters.entry(name.to_owned()).or_insert_with(|| blank(name));
+        status.digest = Some(compiled.sha256().to_owned());
+        status.imports = compiled.imports().to_vec();
+        status.adapter = Some(format!("{} {}", info.name, info.version));
+        *open = Arc::downgrade(adapter);
     }
 
     /// What stands in the directory is what is open after all.
@@ -69,11 +80,21 @@ impl Board {
 
     fn change(&self, name: &str, change: impl FnOnce(&mut AdapterStatus)) {
         let mut adapters = self.lock();
-        change(adapters.entry(name.to_owned()).or_insert_with(|| blank(name)));
+        let row = adapters.entry(name.to_owned()).or_insert_with(|| blank(name));
+        change(&mut row.status);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, AdapterStatus>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Row>> {
         self.adapters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    fn now(&self) -> AdapterStatus {
+        AdapterStatus {
+            usage: self.open.upgrade().map(|open| open.usage()),
+            ..self.status.clone()
+        }
     }
 }
 
@@ -96,8 +117,8 @@ impl AdapterStatus {
     }
 }
 
-fn blank(name: &str) -> AdapterStatus {
-    AdapterStatus {
+fn blank(name: &str) -> Row {
+    let status = AdapterStatus {
         name: name.to_owned(),
         state: AdapterState::Opening,
         since: SystemTime::now(),
@@ -105,6 +126,11 @@ fn blank(name: &str) -> AdapterStatus {
         digest: None,
         adapter: None,
         imports: Vec::new(),
+        usage: None,
         events: BTreeMap::new(),
+    };
+    Row {
+        status,
+        open: Weak::new(),
     }
 }

@@ -12,7 +12,6 @@ use crate::adapter::Compiled;
 use crate::config::directory::Found;
 use crate::config::lock::Approvals;
 use crate::host::HostError;
-use crate::store::Store;
 
 /// The first pause after a failure that may pass by itself; then twice as long each time.
 const FIRST: Duration = Duration::from_millis(200);
@@ -166,11 +165,9 @@ impl Slot {
         let adapter = candidate
             .open(&runtime, &self.name, &compiled, self.directory.approvals.as_ref())
             .await?;
-        let info = adapter.info();
         self.directory.mirror.set_options(&self.name, candidate.options());
+        self.directory.board.opened(&self.name, &compiled, &adapter);
         self.directory.mirror.opened(&self.name, adapter);
-        let board = &self.directory.board;
-        board.opened(&self.name, &compiled, format!("{} {}", info.name, info.version));
         let good = Good {
             sha256: compiled.sha256().to_owned(),
             manifest: candidate.text,

@@ -3,6 +3,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::adapter::Usage;
+
 /// How an adapter in the adapter directory is doing.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdapterStatus {
@@ -24,6 +26,9 @@ pub struct AdapterStatus {
     pub adapter: Option<String>,
     /// What the component imports, with versions.
     pub imports: Vec<String>,
+    /// What it has used since it was opened, if it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// How often what became of it, by [`super::AdapterChange::name`].
     pub events: BTreeMap<&'static str, u64>,
 }

@@ -25,6 +25,11 @@ async fn what_is_dropped_in_takes_part_with_what_was_written_before() {
     let status = running.adapter("second");
     assert_eq!(status.state, AdapterState::Open);
     assert!(status.adapter.unwrap().starts_with("fs ") && status.cause.is_none());
+    let usage = status.usage.unwrap();
+    assert!(
+        usage.calls > 0 && usage.instances > 0 && usage.memory_peak > 0,
+        "{usage:?}"
+    );
     running.close().await;
     for name in ["first", "second"] {
         directory.check(name, &[("session", 30)]).await;
@@ -48,7 +53,11 @@ async fn what_is_removed_waits_and_gets_everything_when_it_is_put_back() {
         !waits.can_retry && waits.cause.as_ref().unwrap().contains("put it back"),
         "{left:?}"
     );
-    assert_eq!(running.adapter("goes").state, AdapterState::Removed);
+    let status = running.adapter("goes");
+    assert!(
+        status.state == AdapterState::Removed && status.usage.is_none(),
+        "{status:?}"
+    );
     directory.install("goes", &build(1));
     running.loaded("goes").await;
     running.flush().await;
