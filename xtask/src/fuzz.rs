@@ -19,6 +19,9 @@ use crate::workspace::Workspace;
 /// The targets, in `fuzz/fuzz_targets/`.
 const TARGETS: [&str; 5] = ["manifests", "frames", "keys", "stored_batches", "batch_files"];
 
+/// So many run side by side.
+const AT_ONCE: usize = 3;
+
 /// Compiles programs with the instruments that the fuzzer needs.
 const TOOLCHAIN: &str = "nightly";
 const TOOL: (&str, &str) = ("cargo-fuzz", "0.13.2");
@@ -45,7 +48,7 @@ impl Default for Options {
     }
 }
 
-/// Builds the targets and runs each, two at a time. Without a nightly compiler it says so and does nothing.
+/// Builds the targets and runs each, a few at a time. Without a nightly compiler it says so and does nothing.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let targets: Vec<_> = TARGETS
         .into_iter()
@@ -66,8 +69,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     fuzzer.install(workspace)?;
     fuzzer.build()?;
-    for pair in targets.chunks(2) {
-        fuzzer.try_all(pair, options.seconds)?;
+    for some in targets.chunks(AT_ONCE) {
+        fuzzer.try_all(some, options.seconds)?;
     }
     if options.keep {
         targets.iter().try_for_each(|target| fuzzer.keep(target))?;
