@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{fuzz, process, set_up, test};
+use crate::{process, set_up, test};
 
-/// Formatting, lints, tests, fuzzing.
+/// Formatting, lints, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
@@ -14,9 +14,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("lints");
     lint(workspace)?;
     step("tests");
-    test::run(workspace, &test::Options::default())?;
-    step("fuzzing");
-    fuzz::run(workspace, &fuzz::Options::default())
+    test::run(workspace, &test::Options::default())
 }
 
 /// Warnings are denied through the lint level and not through `RUSTFLAGS`, which would compile everything anew.

@@ -38,16 +38,6 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            target: None,
-            seconds: 60,
-            keep: false,
-        }
-    }
-}
-
 /// Builds the targets and runs each, a few at a time. Without a nightly compiler it says so and does nothing.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let targets: Vec<_> = TARGETS
