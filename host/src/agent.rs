@@ -9,7 +9,6 @@
 //! | `place` | where the agent writes, and which project that is |
 //! | `process` | the agent's process |
 //! | `run` | one run from start to end; `drive`: its input, output and shutdown |
-//! | `output`, `frame` | what the agent prints, and the frames among it |
 //! | `recorder` | frames to spool; `rest`: what only the agent's files hold |
 //! | `spooled` | which lines are in the spool |
 //! | `task` | which session a caller's task runs in |
@@ -18,11 +17,7 @@
 mod command;
 mod error;
 mod event;
-mod frame;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod leftover;
-mod output;
 mod place;
 mod process;
 mod recorder;

@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, private_dirs};
 
 /// Enough that a system call is nothing beside the work on what it moves.
 pub(crate) const BUFFER: usize = 256 << 10;

@@ -17,6 +17,8 @@
 //! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
+//! | `follow` | transcript files that grow |
+//! | `printed` | what an agent prints, taken apart |
 //! | `agent` | runs an agent's command and mirrors what it writes |
 //! | `watch` | follows an agent's projects directory for as long as a process lives |
 //! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
@@ -35,6 +37,11 @@ mod follow;
 pub mod host;
 pub mod key;
 pub mod mirror;
+#[cfg(all(feature = "agent", not(fuzzing)))]
+mod printed;
+// A fuzz target sees only what is public, and wants nothing else of the feature.
+#[cfg(fuzzing)]
+pub mod printed;
 pub mod session;
 pub mod spool;
 pub mod store;

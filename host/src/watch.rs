@@ -39,7 +39,6 @@ use std::time::Duration;
 
 pub use event::{Change, OnWatchEvent, Wait, WatchEvent};
 pub use figures::{Figures, Waiting};
-pub(crate) use records::tell_of_run;
 use tokio::sync::watch;
 
 use crate::host::Host;

@@ -72,6 +72,17 @@ pub(crate) fn test_guests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 /// Builds the binary, makes sure that the adapters in it are those built last, and returns its path.
 pub(crate) fn binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     process::run(cargo_build(workspace, profile).args(["--bin", "mirrorbox"]))?;
+    built_binary(workspace, profile)
+}
+
+/// Builds the test programs and the dev binary that they run. Together: what only tests depend on asks more of tokio, and
+/// everything on top of it would be compiled a second time for a binary that is built alone.
+pub(crate) fn tests(workspace: &Workspace) -> Result<PathBuf> {
+    process::run(cargo_build(workspace, Profile::Dev).args(["--tests", "--bins"]))?;
+    built_binary(workspace, Profile::Dev)
+}
+
+fn built_binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     let binary = workspace.target.join(profile.folder()).join("mirrorbox");
     carries_adapters(&binary, &workspace.target.join("adapters"))?;
     Ok(binary)

@@ -4,15 +4,17 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{process, set_up, test};
+use crate::{fuzz, process, set_up, test};
 
-/// Formatting, lints, tests.
+/// Formatting, lints, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
     set_up(workspace)?;
     step("lints");
     lint(workspace)?;
+    step("fuzz targets");
+    fuzz::run(workspace, &fuzz::Options::default())?;
     step("tests");
     test::run(workspace, &test::Options::default())
 }
@@ -20,13 +22,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 /// Warnings are denied through the lint level and not through `RUSTFLAGS`, which would compile everything anew.
 fn lint(workspace: &Workspace) -> Result<()> {
     let deny = ["--", "-D", "warnings"];
-    // What only exists in a guest is seen for that target alone.
-    for folder in ["adapters", "tests/guests"] {
-        for guest in workspace.packages_in(folder) {
-            let mut clippy = workspace.cargo("clippy");
-            process::run(clippy.args(["--target", TARGET, "--package", &guest.name]).args(deny))?;
-        }
+    // What only exists in a guest is seen for that target alone. All of them at once: what they share is checked once,
+    // and that its features unify changes no lint.
+    let mut guests = workspace.cargo("clippy");
+    guests.args(["--target", TARGET]);
+    for guest in ["adapters", "tests/guests"].into_iter().flat_map(|folder| workspace.packages_in(folder)) {
+        guests.args(["--package", &guest.name]);
     }
+    process::run(guests.args(deny))?;
     for selection in [
         &["--workspace", "--all-targets"][..],
         // What an embedder gets who brings stores of his own.

@@ -26,16 +26,29 @@ const AT_ONCE: usize = 3;
 const TOOLCHAIN: &str = "nightly";
 const TOOL: (&str, &str) = ("cargo-fuzz", "0.13.2");
 
+/// Enough for a target to leave its corpus behind.
+const SECONDS: u64 = 60;
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Only this target
     target: Option<String>,
     /// How long each runs, in seconds
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = SECONDS)]
     seconds: u64,
     /// Take over into fuzz/corpus what was found and reaches new code
     #[arg(long)]
     keep: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            target: None,
+            seconds: SECONDS,
+            keep: false,
+        }
+    }
 }
 
 /// Builds the targets and runs each, a few at a time. Without a nightly compiler it says so and does nothing.

@@ -39,7 +39,7 @@ enum Task {
     Test(test::Options),
     /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
     Build(build::Options),
-    /// Formatting, lints with warnings denied, then every test
+    /// Formatting, lints with warnings denied, a minute of each fuzz target, then every test
     Ci,
     /// The tests of the durable mirror in their long forms: hundreds of kills, hundreds of thousands of entries
     Soak(soak::Options),

@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
-    build::binary(workspace, build::Profile::Dev)?;
+    build::tests(workspace)?;
     let mut cargo = workspace.cargo("test");
     cargo
         .args(["--workspace", "--test", "e2e", "--", "--nocapture", &options.filter])

@@ -26,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     servers::ensure(workspace);
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
-    build::binary(workspace, build::Profile::Dev)?;
+    build::tests(workspace)?;
     // One selection for all that links wasmtime: another one may have other features, and wasmtime is not to be compiled
     // twice. Without it, the library is only linted (`cargo xtask ci`): its tests are the same.
     let mut cargo = workspace.cargo("test");

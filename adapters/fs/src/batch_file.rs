@@ -75,8 +75,11 @@ impl BatchFile {
         let read = (&mut payload).take(MAX_HEADER).read_until(b'\n', &mut line);
         read.map_err(|error| unreadable(&path, number, error))?;
         let damaged = |reason| corrupt(&path, number, reason);
-        let header: Header<'static> =
-            serde_json::from_slice(&line).map_err(|_| damaged("its first line is not a header"))?;
+        // Of members that are not ours, only a reader of text sees whether they are text.
+        let text = str::from_utf8(&line).ok();
+        let header: Header<'static> = text
+            .and_then(|text| serde_json::from_str(text).ok())
+            .ok_or_else(|| damaged("its first line is not a header"))?;
         if header.mirrorbox != FORMAT {
             return Err(too_new(&path, header.mirrorbox));
         }

@@ -12,8 +12,12 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use crate::failure::Failure;
 use crate::settings::{Node, Options};
 
-/// Arguments up to this size are sent together; a larger one is written from where it lies.
-const TOGETHER: usize = 16 * 1024;
+/// So much is gathered before it is written; a longer argument is written from where it lies.
+///
+/// A guest cannot switch off Nagle's algorithm, which keeps the end of what comes in several writes until the other side
+/// has said that the beginning has arrived: 40 ms, if it waits for the rest to answer both at once. What is written at
+/// once goes out at once.
+const TOGETHER: usize = 1 << 20;
 
 /// How long the other side may keep silent while TLS is agreed upon.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -22,6 +26,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(crate) struct Connection {
     pub(crate) node: Node,
     socket: Socket,
+    /// What is gathered, for the next command too.
+    gathered: Vec<u8>,
     parser: Parser,
 }
 
@@ -31,6 +37,7 @@ impl Connection {
         let mut connection = Self {
             node: node.clone(),
             socket,
+            gathered: Vec::new(),
             parser: Parser::new(),
         };
         if let Some(password) = &options.password {
@@ -47,21 +54,21 @@ impl Connection {
 
     /// Sends a command and waits for what it gives.
     pub(crate) fn call(&mut self, command: &[&[u8]]) -> Result<Value, Failure> {
-        self.send(command)?;
+        self.send(&[command])?;
         self.receive()
     }
 
     /// Sends commands together; of their values, the first error is the answer.
     pub(crate) fn call_all(&mut self, commands: &[Vec<&[u8]>]) -> Result<Vec<Value>, Failure> {
-        for command in commands {
-            self.send(command)?;
-        }
+        let slices: Vec<_> = commands.iter().map(Vec::as_slice).collect();
+        self.send(&slices)?;
         let answers: Vec<_> = commands.iter().map(|_| self.receive()).collect();
         answers.into_iter().collect()
     }
 
-    fn send(&mut self, command: &[&[u8]]) -> Result<(), Failure> {
-        let sent = write(&mut self.socket, command);
+    fn send(&mut self, commands: &[&[&[u8]]]) -> Result<(), Failure> {
+        self.gathered.clear();
+        let sent = write(&mut self.socket, &mut self.gathered, commands);
         sent.map_err(|error| Failure::Lost(self.node.clone(), error))
     }
 
@@ -74,20 +81,23 @@ impl Connection {
     }
 }
 
-fn write(to: &mut impl Write, command: &[&[u8]]) -> io::Result<()> {
-    let mut together = format!("*{}\r\n", command.len()).into_bytes();
-    for argument in command {
-        together.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        if argument.len() <= TOGETHER {
-            together.extend_from_slice(argument);
-        } else {
-            to.write_all(&together)?;
-            together.clear();
-            to.write_all(argument)?;
+/// Writes commands, in as few writes as [`TOGETHER`] allows.
+fn write(to: &mut impl Write, gathered: &mut Vec<u8>, commands: &[&[&[u8]]]) -> io::Result<()> {
+    for command in commands {
+        write!(gathered, "*{}\r\n", command.len())?;
+        for argument in *command {
+            write!(gathered, "${}\r\n", argument.len())?;
+            if gathered.len() + argument.len() <= TOGETHER {
+                gathered.extend_from_slice(argument);
+            } else {
+                to.write_all(gathered)?;
+                gathered.clear();
+                to.write_all(argument)?;
+            }
+            gathered.extend_from_slice(b"\r\n");
         }
-        together.extend_from_slice(b"\r\n");
     }
-    to.write_all(&together)?;
+    to.write_all(gathered)?;
     to.flush()
 }
 
@@ -148,5 +158,50 @@ impl Write for Socket {
             Self::Plain(socket) => socket.flush(),
             Self::Tls(socket) => socket.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is written to, a write at a time.
+    #[derive(Default)]
+    struct Writes(Vec<Vec<u8>>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(commands: &[&[&[u8]]]) -> Vec<Vec<u8>> {
+        let mut writes = Writes::default();
+        write(&mut writes, &mut Vec::new(), commands).unwrap();
+        writes.0
+    }
+
+    #[test]
+    fn commands_go_out_in_one_write() {
+        let payload = vec![b'x'; 64 << 10];
+        let [written] = &written(&[&[b"SET", b"a", &payload], &[b"PING"]])[..] else {
+            panic!("several writes");
+        };
+        let begin = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$65536\r\nxx";
+        assert!(written.starts_with(begin) && written.ends_with(b"xx\r\n*1\r\n$4\r\nPING\r\n"));
+    }
+
+    #[test]
+    fn what_is_long_is_not_copied() {
+        let payload = vec![b'x'; TOGETHER];
+        let written = written(&[&[b"SET", b"a", &payload, b"NX"]]);
+        assert_eq!(written.len(), 3);
+        assert_eq!(written[1], payload);
+        assert_eq!(written[2], b"\r\n$2\r\nNX\r\n");
     }
 }

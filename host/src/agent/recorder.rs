@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::event::{AgentEvent, OnEvent, Tally};
-use super::frame::{self, Frame};
 use super::spooled::Spooled;
 use super::trail::Trail;
 use crate::host::{AppendFailed, Host};
 use crate::key::SessionKey;
+use crate::printed::frame::{self, Frame};
 use crate::spool::{AppendError, Base};
 
 /// The one who knows what of a run is in the spool.

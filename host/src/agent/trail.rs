@@ -1,7 +1,7 @@
 //! What a run leaves on disk while it lasts, so that whoever comes after a kill knows what to look for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::process::Identity;
-use crate::follow::{self, TranscriptFile};
-use crate::watch::tell_of_run;
+use crate::disk::private_dirs;
+use crate::follow::{self, TranscriptFile, Words};
 
 /// How often removing is tried: what the agent started may still be writing there.
 const REMOVALS: u32 = 5;
@@ -141,7 +141,7 @@ impl Trail {
         let is_first = is_spooled && !self.record.is_spooled;
         self.record.is_spooled |= is_spooled;
         if is_new && let Some(state) = self.dir.ancestors().nth(2) {
-            tell_of_run(state, folder, session)?;
+            Words::of(state).leave(folder, session)?;
         }
         match is_new || is_first {
             true => self.save(),
@@ -265,15 +265,6 @@ fn read_dir(dir: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
-}
-
-/// For nobody else's eyes: conversations and credentials.
-fn private_dirs() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
 }
 
 #[cfg(test)]

@@ -171,15 +171,18 @@ fn here(path: &Path) -> &Path {
     }
 }
 
-/// Makes a directory above the spool and syncs its name. Another process may be at it, too.
-fn make_outside(dir: &Path) -> io::Result<()> {
+/// Makes a directory and those above it, for nobody else's eyes: what lies in them are conversations and credentials.
+pub(crate) fn private_dirs() -> std::fs::DirBuilder {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    }
-    builder.create(dir)?;
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Makes a directory above the spool and syncs its name. Another process may be at it, too.
+fn make_outside(dir: &Path) -> io::Result<()> {
+    private_dirs().create(dir)?;
     match dir.parent() {
         #[cfg(unix)]
         Some(parent) => File::open(parent)?.sync_all(),

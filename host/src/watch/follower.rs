@@ -308,7 +308,7 @@ impl<'a> Follower<'a> {
 
     /// Runs that ended between two looks leave word, too.
     fn distrust_runs(&mut self) {
-        let sessions = match self.records.take_runs() {
+        let sessions = match self.records.words.take() {
             Ok(sessions) => sessions,
             Err(error) => return tracing::warn!("cannot see which sessions runs wrote to: {error}"),
         };

@@ -2,16 +2,16 @@
 //!
 //! Records are hints and are not synced: a file whose record is lost, or is not about the file as it is, is compared.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::mark::{Mark, Stamp};
 use super::{WatchError, failed};
-use crate::disk::{self, Folder};
+use crate::disk::{self, Folder, private_dirs};
+use crate::follow::{Words, hashed};
 use crate::key::SessionKey;
 
 /// The directory, and the lock of whoever follows.
@@ -19,6 +19,8 @@ use crate::key::SessionKey;
 pub(super) struct Records {
     dir: PathBuf,
     folder: Folder,
+    /// What runs wrote to meanwhile.
+    pub(super) words: Words,
     /// Nobody followed for this state directory before.
     pub(super) is_first: bool,
     _lock: File,
@@ -36,21 +38,22 @@ pub(super) struct Record {
 const LOCK: &str = "lock";
 const BEGUN: &str = "begun";
 const STREAMS: &str = "streams";
-const RUNS: &str = "runs";
 
 impl Records {
     pub(super) fn claim(state: &Path) -> Result<Self, WatchError> {
         let dir = state.join("watch");
         let lock = lock(state, &dir)?;
+        let words = Words::of(state);
         let open = || -> io::Result<(Folder, bool)> {
             private_dirs().create(dir.join(STREAMS))?;
-            private_dirs().create(dir.join(RUNS))?;
+            words.listen()?;
             Ok((Folder::open(&dir)?, !dir.join(BEGUN).exists()))
         };
         let (folder, is_first) = open().map_err(failed(&dir))?;
         Ok(Self {
             dir,
             folder,
+            words,
             is_first,
             _lock: lock,
         })
@@ -76,35 +79,6 @@ impl Records {
     pub(super) fn save_durably(&self, key: &SessionKey, record: &Record) -> io::Result<()> {
         disk::replace(&self.folder, &stream(key), &serde_json::to_vec(record)?)
     }
-
-    /// Whether a run wrote to a session since [`Records::take_runs`].
-    pub(super) fn is_told_of(&self, folder: &str, session: &str) -> bool {
-        self.dir.join(run(folder, session)).exists()
-    }
-
-    /// The folders and sessions that runs wrote to since it was asked last.
-    pub(super) fn take_runs(&self) -> io::Result<Vec<(String, String)>> {
-        let mut taken = Vec::new();
-        for entry in fs::read_dir(self.dir.join(RUNS))? {
-            let path = entry?.path();
-            taken.extend(serde_json::from_slice::<(String, String)>(&fs::read(&path)?).ok());
-            fs::remove_file(&path)?;
-        }
-        Ok(taken)
-    }
-}
-
-/// A run is about to spool rows of a session: whoever follows compares the session's files before it goes on with them,
-/// however short the run is.
-pub(crate) fn tell_of_run(state: &Path, folder: &str, session: &str) -> io::Result<()> {
-    let dir = state.join("watch");
-    // Where nobody ever followed, every file is compared when somebody does.
-    if !dir.join(RUNS).is_dir() {
-        return Ok(());
-    }
-    let new = dir.join(format!("run-{}", uuid::Uuid::new_v4().simple()));
-    fs::write(&new, serde_json::to_vec(&(folder, session))?)?;
-    fs::rename(new, dir.join(run(folder, session)))
 }
 
 /// Locks the directory, and writes down who has it.
@@ -146,25 +120,6 @@ fn stream(key: &SessionKey) -> PathBuf {
     ]))
 }
 
-fn run(folder: &str, session: &str) -> PathBuf {
-    Path::new(RUNS).join(hashed(&[folder, session]))
-}
-
-/// A name that no other parts have; no part holds a NUL.
-fn hashed(parts: &[&str]) -> String {
-    let digest = Sha256::digest(parts.join("\0").as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// For nobody else's eyes.
-fn private_dirs() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,17 +156,5 @@ mod tests {
         assert_eq!(records.load(&agent), None);
         fs::write(records.dir.join(stream(&key)), "{").unwrap();
         assert_eq!(records.load(&key), None);
-    }
-
-    #[test]
-    fn a_run_leaves_word_once_somebody_has_followed() {
-        let state = tempfile::tempdir().unwrap();
-        tell_of_run(state.path(), "-srv", "s").unwrap();
-        let records = Records::claim(state.path()).unwrap();
-        assert!(!records.is_told_of("-srv", "s"));
-        tell_of_run(state.path(), "-srv", "s").unwrap();
-        assert!(records.is_told_of("-srv", "s") && !records.is_told_of("-srv", "t"));
-        assert_eq!(records.take_runs().unwrap(), [("-srv".to_owned(), "s".to_owned())]);
-        assert!(!records.is_told_of("-srv", "s"));
     }
 }

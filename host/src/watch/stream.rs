@@ -261,7 +261,7 @@ impl Taking<'_> {
         let within = path.strip_prefix(self.look.projects).unwrap_or(path).to_string_lossy();
         let (folder, session) = (self.key.project_key(), self.key.session_id());
         let has = self.look.runs.have(folder, session, &within, bytes);
-        let is_told = self.look.records.is_told_of(folder, session);
+        let is_told = self.look.records.words.are_left(folder, session);
         match has.map_err(|error| Wait::Failed(format!("cannot see what runs mirror: {error}")))? || is_told {
             true => Err(Wait::Run),
             false => Ok(()),

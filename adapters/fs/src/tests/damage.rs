@@ -69,6 +69,18 @@ fn a_file_of_any_other_length_is_named() {
 }
 
 #[test]
+fn a_header_that_is_not_text_is_named() {
+    let (backend, mut fs) = Backend::with(3);
+    let whole = fs::read(slot(&backend, 2)).unwrap();
+    let rest = whole.strip_prefix(b"{").unwrap();
+    // In a member that is not ours, so that nothing of ours is looked at.
+    fs::write(slot(&backend, 2), [b"{\"new\":\"\xff\",", rest].concat()).unwrap();
+    assert_eq!(damaged(&mut fs), (2, 2));
+    fs::write(slot(&backend, 2), [b"{\"new\":\"text\",", rest].concat()).unwrap();
+    assert_eq!(numbers(&mut fs), [1, 2, 3]);
+}
+
+#[test]
 fn two_files_that_were_swapped_are_named() {
     let (backend, mut fs) = Backend::with(3);
     let aside = backend.0.path().join("aside");

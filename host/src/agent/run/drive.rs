@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout};
 
 use super::Talk;
 use crate::agent::AgentError;
-use crate::agent::output::{Output, Piece};
 use crate::agent::process;
 use crate::agent::recorder::Recorder;
+use crate::printed::{Output, Piece};
 
 /// How much is read at once.
 const BUFFER: usize = 64 << 10;

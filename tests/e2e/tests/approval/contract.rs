@@ -24,7 +24,7 @@ fn write(dir: &Path, packages: &[String]) -> PathBuf {
         .collect();
     let world = resolve.select_world(&[*ids.last().unwrap()], Some("adapter")).unwrap();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     let bytes = ComponentEncoder::default().module(&module).unwrap().encode().unwrap();
     let path = dir.join("mine.wasm");
     fs::write(&path, bytes).unwrap();

@@ -122,9 +122,9 @@ impl Raw {
         let package = resolve.push_file(contract).unwrap();
         let world = resolve.select_world(&[package], Some("adapter")).unwrap();
         let mut module = wat::parse_str(self.module()).unwrap();
-        embed_component_metadata(&mut module, &resolve, world, self.strings, false).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, self.strings).unwrap();
         // What is valid is for the engine to say.
-        let mut encoder = ComponentEncoder::default();
+        let encoder = ComponentEncoder::default();
         let component = encoder.validate(false).module(&module).unwrap().encode().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("raw.wasm");

@@ -18,7 +18,7 @@ const HEAD: usize = 64 << 10;
 
 /// Something that the agent printed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// For whoever started the agent.
     Pass(Bytes),
     /// A frame, without its line feed where it has one.
@@ -35,7 +35,7 @@ pub(super) enum Piece {
 ///
 /// Only a line that begins as a frame is gathered, up to [`MAX_LINE`]: nothing else waits for its end.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(crate) struct Output {
     line: Line,
     limit: usize,
     is_session_told: bool,
@@ -61,7 +61,7 @@ struct Other {
 }
 
 impl Output {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_limit(MAX_LINE)
     }
 
@@ -74,7 +74,7 @@ impl Output {
     }
 
     /// What some more bytes bring.
-    pub(super) fn feed(&mut self, mut bytes: Bytes) -> Vec<Piece> {
+    pub(crate) fn feed(&mut self, mut bytes: Bytes) -> Vec<Piece> {
         let mut pieces = Vec::new();
         while !bytes.is_empty() {
             let end = memchr::memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
@@ -84,7 +84,7 @@ impl Output {
     }
 
     /// What is left when there are no more bytes: a frame that nobody finished is given as it is.
-    pub(super) fn end(&mut self) -> Vec<Piece> {
+    pub(crate) fn end(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if let Line::Begun(seen @ 1..) = self.line {
             pieces.push(Piece::Pass(beginning(seen)));

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 
-use super::frame;
-use super::output::{Output, Piece};
+use super::{Output, Piece, frame};
 
 /// What an agent printed, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -4,15 +4,15 @@ use crate::transcript::members;
 
 /// New entries of one transcript file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// The transcript's file, absolute.
-    pub(super) file: Cow<'a, str>,
+    pub(crate) file: Cow<'a, str>,
     /// Each a JSON object, as the agent wrote it.
-    pub(super) entries: Vec<&'a str>,
+    pub(crate) entries: Vec<&'a str>,
 }
 
 /// Reads a frame; none where it is malformed.
-pub(super) fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (mut file, mut list) = (None, None);
     members::each_member(text, |name, value| match name {
@@ -32,7 +32,7 @@ const FILE: &str = "\"filePath\"";
 const ENTRIES: &str = "\"entries\"";
 
 /// The file that a torn frame names, if it got that far: `filePath` comes before the entries.
-pub(super) fn file_of_torn(bytes: &[u8]) -> Option<String> {
+pub(crate) fn file_of_torn(bytes: &[u8]) -> Option<String> {
     let name = memchr::memmem::find(bytes, FILE.as_bytes())? + FILE.len();
     let value = bytes.get(name..)?.strip_prefix(b":")?;
     let mut quotes = memchr::memchr_iter(b'"', value).filter(|at| !is_escaped(value, *at));
