@@ -26,7 +26,10 @@ fn lint(workspace: &Workspace) -> Result<()> {
     // and that its features unify changes no lint.
     let mut guests = workspace.cargo("clippy");
     guests.args(["--target", TARGET]);
-    for guest in ["adapters", "tests/guests"].into_iter().flat_map(|folder| workspace.packages_in(folder)) {
+    for guest in ["adapters", "tests/guests"]
+        .into_iter()
+        .flat_map(|folder| workspace.packages_in(folder))
+    {
         guests.args(["--package", &guest.name]);
     }
     process::run(guests.args(deny))?;

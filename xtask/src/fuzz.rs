@@ -97,7 +97,8 @@ impl Fuzzer {
         }
         let mut cargo = workspace.cargo("install");
         cargo
-            .args([tool, "--version", version, "--locked", "--root"])
+            // It starts compilers and nothing else.
+            .args([tool, "--version", version, "--locked", "--debug", "--root"])
             .arg(&self.tools);
         process::run(&mut cargo)
     }

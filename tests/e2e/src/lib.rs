@@ -76,7 +76,7 @@ pub fn runtime() -> Arc<Runtime> {
 pub async fn fs_adapter(dir: &Path) -> Result<Adapter, AdapterError> {
     let manifest = format!("[grants]\ndirs = [{{ host = {dir:?}, guest = \"/data\" }}]");
     let manifest = Manifest::parse(Path::new("/adapters/fs.toml"), &manifest).unwrap();
-    Adapter::load(&Runtime::shared(None)?, "fs", &adapter("fs"), &manifest).await
+    Adapter::load(&runtime(), "fs", &adapter("fs"), &manifest).await
 }
 
 /// Lines that begin at `line` of some writer's.

@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod handler;
 mod idle;
+mod prompt;
 mod tls;
 
 use std::collections::HashMap;

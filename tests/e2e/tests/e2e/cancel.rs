@@ -7,16 +7,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{join_all, poll_fn};
-use mirrorbox::adapter::{Adapter, Runtime};
+use mirrorbox::adapter::Adapter;
 use mirrorbox::config::Manifest;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Chain, Reader, Store, StoreError};
-use mirrorbox_e2e::{draft, fs_adapter, resident_bytes, seed, test_guest, threads};
+use mirrorbox_e2e::{draft, fs_adapter, resident_bytes, runtime, seed, test_guest, threads};
 
 async fn faulty() -> Adapter {
     let manifest = Manifest::parse(Path::new("/a/faulty.toml"), "instances = 4\ntimeout = \"10s\"").unwrap();
-    let runtime = Runtime::shared(None).unwrap();
-    Adapter::load(&runtime, "faulty", &test_guest("faulty"), &manifest)
+    Adapter::load(&runtime(), "faulty", &test_guest("faulty"), &manifest)
         .await
         .unwrap()
 }

@@ -9,11 +9,11 @@ mod tls;
 use std::fmt::Display;
 use std::path::Path;
 
-use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
+use mirrorbox::adapter::{Adapter, AdapterError};
 use mirrorbox::config::Manifest;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Store, StoreError};
-use mirrorbox_e2e::test_guest;
+use mirrorbox_e2e::{runtime, test_guest};
 
 /// So much time that only what never ends takes longer.
 const ONE: &str = "instances = 1\ntimeout = \"120s\"\n";
@@ -27,7 +27,7 @@ async fn load(limits: &str, entries: &[impl Display]) -> Result<Adapter, Adapter
     let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
     let manifest = format!("{limits}[grants]\nnetwork = [{}]", entries.join(", "));
     let manifest = Manifest::parse(Path::new("/adapters/network.toml"), &manifest).unwrap();
-    Adapter::load(&Runtime::shared(None)?, "network", &test_guest("network"), &manifest).await
+    Adapter::load(&runtime(), "network", &test_guest("network"), &manifest).await
 }
 
 /// An entry without more.

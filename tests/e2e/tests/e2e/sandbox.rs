@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
+use mirrorbox::adapter::{Adapter, AdapterError};
 use mirrorbox::config::Manifest;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Chain, Reader, Store, StoreError};
-use mirrorbox_e2e::{Installation, adapter, draft, fs_adapter, test_guest};
+use mirrorbox_e2e::{Installation, adapter, draft, fs_adapter, runtime, test_guest};
 
 /// The adapter that fails on command.
 async fn faulty(manifest: &str) -> Result<Adapter, AdapterError> {
     let manifest = Manifest::parse(Path::new("/adapters/faulty.toml"), manifest).unwrap();
-    Adapter::load(&Runtime::shared(None)?, "faulty", &test_guest("faulty"), &manifest).await
+    Adapter::load(&runtime(), "faulty", &test_guest("faulty"), &manifest).await
 }
 
 /// One instance, and so much time that only what never ends takes longer.
@@ -96,8 +96,7 @@ async fn nothing_beside_the_granted_folder_can_be_reached() {
 /// Why the fs adapter does not open under this manifest.
 async fn fs_refuses(manifest: &str) -> AdapterError {
     let manifest = Manifest::parse(Path::new("/adapters/fs.toml"), manifest).unwrap();
-    let runtime = Runtime::shared(None).unwrap();
-    Adapter::load(&runtime, "fs", &adapter("fs"), &manifest)
+    Adapter::load(&runtime(), "fs", &adapter("fs"), &manifest)
         .await
         .unwrap_err()
 }

@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::io::TokioIo;
 
+use super::prompt::Prompt;
 use super::{Sender, Shared, Target, error};
 use crate::adapter::limits::MAX_HEADERS;
 use crate::adapter::log::Level;
@@ -34,7 +35,7 @@ pub(super) async fn connect(client: &Shared, target: &Target, patience: Duration
 }
 
 /// The first address that answers, each within its share of the time.
-async fn dial(client: &Shared, target: &Target, patience: Duration) -> Result<TcpStream, Error> {
+async fn dial(client: &Shared, target: &Target, patience: Duration) -> Result<Prompt, Error> {
     let addresses = addresses(client, target).await?;
     let share = u32::try_from(addresses.len()).map_or(patience, |addresses| patience / addresses.max(1));
     let mut last = Error::HttpRequestDenied;
@@ -43,7 +44,7 @@ async fn dial(client: &Shared, target: &Target, patience: Duration) -> Result<Tc
             Ok(Ok(stream)) => {
                 // Requests are written whole: there is nothing to wait for.
                 stream.set_nodelay(true).map_err(|error| error::of_connect(&error))?;
-                return Ok(stream);
+                return Ok(Prompt(stream));
             }
             Ok(Err(error)) => last = error::of_connect(&error),
             Err(_elapsed) => last = Error::ConnectionTimeout,
