@@ -68,6 +68,8 @@ impl Board {
             AdapterChange::Loaded { .. } | AdapterChange::Replaced { .. } => {
                 tracing::info!(adapter = name, event, "{what}");
             }
+            // Stands in its own log already.
+            AdapterChange::Refused { .. } => {}
             _ => tracing::warn!(adapter = name, event, "{what}"),
         }
         self.change(name, |status| status.note(&what));
@@ -102,6 +104,8 @@ impl AdapterStatus {
     fn note(&mut self, what: &AdapterChange) {
         *self.events.entry(what.name()).or_default() += 1;
         let (state, cause) = match what {
+            // It goes on as it did.
+            AdapterChange::Refused { .. } => return,
             AdapterChange::Loaded { .. } | AdapterChange::Replaced { .. } => (AdapterState::Open, None),
             AdapterChange::Kept { cause } => (self.state, Some(cause)),
             AdapterChange::Failed { cause, .. } => (AdapterState::Failed, Some(cause)),

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::config::network::Refusal;
+
 /// Something that became of an adapter in the adapter directory: also a line in the log and a number in
 /// [`super::AdapterStatus::events`].
 #[derive(Clone, Debug)]
@@ -40,6 +42,12 @@ pub enum AdapterChange {
     },
     /// Its component is gone from the directory. Its streams wait on disk until one is there again.
     Removed,
+    /// It wanted something over the network that its manifest does not grant: told when it is first tried. What it tried
+    /// while it was being opened is told once it is open.
+    Refused {
+        /// What it wanted, and what its manifest would have to say.
+        refusal: Refusal,
+    },
     /// The host started, and what stands in the directory is no adapter: the last one that was opened does its work.
     FellBack {
         /// Hex SHA-256 of the component that was kept.
@@ -58,6 +66,7 @@ impl AdapterChange {
             Self::Kept { .. } => "kept",
             Self::Failed { .. } => "failed",
             Self::Removed => "removed",
+            Self::Refused { .. } => "refused",
             Self::FellBack { .. } => "fell_back",
         }
     }
@@ -72,6 +81,7 @@ impl fmt::Display for AdapterChange {
             Self::Kept { cause } => write!(f, "a change is not taken over, the one before goes on: {cause}"),
             Self::Failed { cause, .. } => write!(f, "does not take part: {cause}"),
             Self::Removed => write!(f, "removed: its streams wait until it is put back"),
+            Self::Refused { refusal } => write!(f, "refused: {refusal}"),
             Self::FellBack { digest, cause } => write!(f, "{digest}, which was opened last, is used instead: {cause}"),
         }
     }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::candidate::{Candidate, Files, Problem, stamps};
@@ -11,6 +11,7 @@ use super::{AdapterChange, Good, LastGood};
 use crate::adapter::Compiled;
 use crate::config::directory::Found;
 use crate::config::lock::Approvals;
+use crate::config::network::Refusal;
 use crate::host::HostError;
 
 /// The first pause after a failure that may pass by itself; then twice as long each time.
@@ -44,6 +45,8 @@ pub(super) struct Slot {
 #[derive(Debug)]
 struct Open {
     good: Good,
+    /// What it is refused from now on.
+    refused: broadcast::Receiver<Refusal>,
     files: Files,
     is_fallback: bool,
 }
@@ -167,6 +170,11 @@ impl Slot {
             .await?;
         self.directory.mirror.set_options(&self.name, candidate.options());
         self.directory.board.opened(&self.name, &compiled, &adapter);
+        let refused = adapter.listen_refusals();
+        for before in adapter.refusals() {
+            let refusal = before.refusal;
+            self.announce(AdapterChange::Refused { refusal });
+        }
         self.directory.mirror.opened(&self.name, adapter);
         let good = Good {
             sha256: compiled.sha256().to_owned(),
@@ -174,6 +182,7 @@ impl Slot {
         };
         self.open = Some(Open {
             good: good.clone(),
+            refused,
             files: candidate.files,
             is_fallback,
         });
@@ -287,6 +296,10 @@ impl Slot {
             tokio::select! {
                 biased;
                 changed = self.found.changed() => return changed.is_ok(),
+                refusal = refused(&mut self.open) => {
+                    self.announce(AdapterChange::Refused { refusal });
+                    continue;
+                }
                 () = sleep_until(until) => {}
             }
             if again.is_some_and(|again| Instant::now() >= again) || self.files_changed().await {
@@ -320,6 +333,22 @@ fn kept(directory: &Directory, name: &str, found: &Found) -> Result<Option<(Good
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Problem::elsewhere(format!("it was given up: {error}"), true))
+}
+
+/// The next thing that what is open is refused.
+async fn refused(open: &mut Option<Open>) -> Refusal {
+    use broadcast::error::RecvError;
+    if let Some(open) = open {
+        loop {
+            match open.refused.recv().await {
+                Ok(refusal) => return refusal,
+                // So many at once that some are in its log alone.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 async fn sleep_until(until: Option<Instant>) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mirrorbox::adapter::{Adapter, Compiled};
 use mirrorbox::config::Manifest;
 use mirrorbox::host::{AdapterChange, AdapterState, Watching};
-use mirrorbox_e2e::runtime;
+use mirrorbox_e2e::{runtime, test_guest};
 
 use crate::directory::{Directory, QUICK, appears, build, digest, first_batch};
 
@@ -34,6 +34,29 @@ async fn what_is_dropped_in_takes_part_with_what_was_written_before() {
     for name in ["first", "second"] {
         directory.check(name, &[("session", 30)]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_is_refused_is_told_with_the_line_that_would_allow_it() {
+    let directory = Directory::new();
+    let mut running = directory.start();
+    directory.put("net.toml", "[config]\nend = \"tcp 127.0.0.1:9\"\n");
+    directory.put("net.wasm", fs::read(test_guest("network")).unwrap());
+    running.loaded("net").await;
+    running.append("session", 0..1).await;
+    let refused = running.until("net", |what| what.name() == "refused").await;
+    let AdapterChange::Refused { refusal } = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(refusal.what, "a TCP connection to 127.0.0.1:9");
+    assert!(
+        refusal.remedy.ends_with("network = [\"tcp://127.0.0.1:9\"]"),
+        "{refusal}"
+    );
+    running.flush().await;
+    let status = running.adapter("net");
+    assert_eq!((status.state, status.events["refused"]), (AdapterState::Open, 1));
+    running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! An adapter that reaches out on command: for tests of the host.
 //!
 //! The session id of the key that `load` gets is the command, in words: [`Command`] lists them. What came of it is told
-//! as `other`. The setting `run` is a command for `open`, told likewise. One connection is kept from call to call.
-//! Everything else works and does nothing.
+//! as `other`. The setting `run` is a command for `open`, told likewise; `end` is one for each call of `end`, which tells
+//! nobody. One connection is kept from call to call. Everything else works and does nothing.
 
 mod command;
 mod http;
@@ -19,6 +19,7 @@ use sockets::Sockets;
 #[derive(Debug, Default)]
 pub struct Network {
     sockets: Sockets,
+    end: Option<Command>,
 }
 
 impl Network {
@@ -43,8 +44,9 @@ impl Adapter for Network {
 
     fn open(settings: &Settings) -> Result<Self> {
         let first: Option<Command> = settings.optional("run")?;
+        let end = settings.optional("end")?;
         settings.finish()?;
-        let mut network = Self::default();
+        let mut network = Self { end, ..Self::default() };
         match first {
             Some(command) => Err(network.tell(&command)),
             None => Ok(network),
@@ -61,6 +63,10 @@ impl Adapter for Network {
     }
 
     fn end(&mut self, _: &SessionKey) -> Result<Option<Position>> {
+        if let Some(command) = &self.end {
+            // Whatever comes of it, the host has seen what was tried.
+            let _ = command.run(&mut self.sockets);
+        }
         Ok(None)
     }
 
