@@ -10,8 +10,6 @@ mod bad_input;
 #[cfg(test)]
 mod bytes;
 #[cfg(test)]
-mod cancel;
-#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod disk;
