@@ -92,6 +92,7 @@ impl Watch {
     }
 
     async fn finish(&self, host: Host, figures: &Receiver<Figures>, service: &Service) -> Result<Exit, CliError> {
+        service.say_stopping();
         let left = tokio::select! {
             left = host.close(self.deliver) => left?,
             never = service.keep_alive() => match never {},

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future;
+use std::sync::Once;
 use std::time::Duration;
 
 use mirrorbox::watch::Figures;
@@ -26,6 +27,7 @@ pub(super) struct Service {
     figures: Receiver<Figures>,
     /// How often it wants to hear that we live; none where it does not.
     watchdog: Option<Duration>,
+    stopping: Once,
 }
 
 impl Service {
@@ -34,6 +36,7 @@ impl Service {
             figures,
             // As it is asked for: twice as often as needed.
             watchdog: watchdog().map(|most| most / 2).filter(|every| !every.is_zero()),
+            stopping: Once::new(),
         }
     }
 
@@ -45,7 +48,7 @@ impl Service {
             self.say_when_ready(),
             self.say_how_it_goes(),
             self.keep_alive(),
-            say_when_stopping(stop)
+            self.say_when_stopping(stop)
         );
     }
 
@@ -60,6 +63,18 @@ impl Service {
             every.tick().await;
             say(&[Word::Alive]);
         }
+    }
+
+    async fn say_when_stopping(&self, mut stop: Receiver<bool>) {
+        if stop.wait_for(|stop| *stop).await.is_ok() {
+            self.say_stopping();
+        }
+    }
+
+    /// Says, once, that we stop: what follows the files may have ended before [`Self::tell`] looked again.
+    pub(super) fn say_stopping(&self) {
+        self.stopping
+            .call_once(|| say(&[Word::Stopping, Word::Status("taking and delivering what is complete")]));
     }
 
     async fn say_when_ready(&self) {
@@ -80,12 +95,6 @@ impl Service {
                 said = line;
             }
         }
-    }
-}
-
-async fn say_when_stopping(mut stop: Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_ok() {
-        say(&[Word::Stopping, Word::Status("taking and delivering what is complete")]);
     }
 }
 
