@@ -7,16 +7,20 @@ use mirrorbox_adapter::SessionKey;
 
 use crate::bucket::Bucket;
 use crate::layout;
+use crate::load::Shelf;
 use crate::stream::Stream;
 
 /// Forgotten all at once when there are more.
 const STREAMS_SEEN: usize = 1024;
+/// Transcripts that are read at once; a listing for each is kept, of some 50 KiB at most.
+const SHELVES_KEPT: usize = 8;
 
 /// The bucket, and what was seen in it.
 #[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) bucket: Bucket,
     seen: RefCell<HashMap<String, u64>>,
+    shelves: RefCell<HashMap<String, Shelf>>,
 }
 
 impl Backend {
@@ -24,6 +28,7 @@ impl Backend {
         Self {
             bucket,
             seen: RefCell::default(),
+            shelves: RefCell::default(),
         }
     }
 
@@ -48,6 +53,20 @@ impl Backend {
     /// A number that was in use when this instance looked last: where to begin to look for the end.
     pub(crate) fn last_seen(&self, folder: &str) -> u64 {
         self.seen.borrow().get(folder).copied().unwrap_or_default()
+    }
+
+    /// What was listed for the page of a transcript that was loaded last.
+    pub(crate) fn take_shelf(&self, folder: &str) -> Option<Shelf> {
+        self.shelves.borrow_mut().remove(folder)
+    }
+
+    /// For the page that follows.
+    pub(crate) fn keep_shelf(&self, folder: &str, shelf: Shelf) {
+        let mut shelves = self.shelves.borrow_mut();
+        if shelves.len() >= SHELVES_KEPT {
+            shelves.clear();
+        }
+        shelves.insert(folder.to_owned(), shelf);
     }
 
     pub(crate) fn saw(&self, folder: &str, number: u64) {

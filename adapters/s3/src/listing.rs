@@ -8,7 +8,10 @@ use crate::backend::Backend;
 use crate::bucket::behind_folder;
 use crate::layout::{self, BEHIND_NUMBERS, Beside};
 use crate::side::Side;
+use crate::slots::Slot;
 use crate::stream::{LOOKS, Stream};
+
+mod together;
 
 /// The projects that have sessions.
 pub(crate) async fn projects(backend: &Backend, token: Option<&str>, limit: u32) -> Result<Page<String>> {
@@ -26,6 +29,10 @@ pub(crate) async fn sessions(
     token: Option<&str>,
     limit: u32,
 ) -> Result<Page<Session>> {
+    if !backend.bucket.config().directory {
+        return together::sessions(backend, project_key, token, limit).await;
+    }
+    // Such a bucket would show the whole project at once.
     let folder = layout::project(backend.prefix(), project_key);
     page(backend, &folder, token, limit, async |session_id| {
         session(backend, &SessionKey::main(project_key, session_id)).await
@@ -77,14 +84,18 @@ pub(crate) async fn session(backend: &Backend, main: &SessionKey) -> Result<Opti
                 None => continue,
             },
         };
-        return Ok(Some(Session {
-            session_id: main.session_id.clone(),
-            modified: u64::try_from(last.modified).unwrap_or_default(),
-            last: last.number,
-            summary,
-        }));
+        return Ok(Some(row(main, last, summary)));
     }
     Err(stream.restless())
+}
+
+fn row(main: &SessionKey, last: Slot, summary: Option<Summary>) -> Session {
+    Session {
+        session_id: main.session_id.clone(),
+        modified: u64::try_from(last.modified).unwrap_or_default(),
+        last: last.number,
+        summary,
+    }
 }
 
 /// A damaged tombstone is for whoever loads the transcript to tell; it must not hide all other sessions.

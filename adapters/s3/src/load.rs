@@ -1,6 +1,7 @@
 //! Reading a page of batches: from covers where there are any, else from their own objects, several at once.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt};
@@ -12,6 +13,10 @@ use crate::stream::{LOOKS, Stream};
 
 /// A gap that is still there when looked at again is no race.
 const LOOKS_AT_A_GAP: usize = 3;
+
+/// How long a listing serves the pages that follow. What compaction covered is removed ten minutes later, so until then
+/// no slot is free that a listing showed taken, but for a delete's; and whoever reads on to the end lists there.
+const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Why a page ended early.
 #[derive(Debug)]
@@ -28,9 +33,10 @@ enum Stop {
 
 /// What the listings showed.
 #[derive(Debug)]
-struct Shelf {
+pub(crate) struct Shelf {
     side: Side,
     slots: BTreeMap<u64, Slot>,
+    listed: Instant,
 }
 
 /// The pages's batches, as far as they go.
@@ -43,6 +49,9 @@ struct Pile {
 impl Stream<'_> {
     /// A page of batches after that number: no more than one listing shows, so that a page of tiny ones ends, too.
     pub(crate) async fn load(&self, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
+        if let Some(batches) = self.load_listed(after, max_bytes).await {
+            return Ok(batches);
+        }
         let mut gaps = 0;
         for _ in 0..LOOKS {
             let mut pile = Pile::default();
@@ -62,6 +71,16 @@ impl Stream<'_> {
         Err(self.restless())
     }
 
+    /// The page behind one that was loaded just now, if what was listed for that one shows it.
+    async fn load_listed(&self, after: u64, max_bytes: u32) -> Option<Vec<Batch>> {
+        let shelf = self.backend.take_shelf(&self.folder)?;
+        let next = after.checked_add(1).filter(|next| shelf.is_good_for(*next))?;
+        let mut pile = Pile::default();
+        // Where nothing comes of it, it is listed anew.
+        let read = self.read_on(&mut pile, shelf, next, max_bytes.into()).await;
+        read.ok().map(|_| pile.batches).filter(|batches| !batches.is_empty())
+    }
+
     async fn pile_up(&self, pile: &mut Pile, after: u64, max_bytes: u64) -> Result<Option<Stop>> {
         let (side, mut slots) = try_join(self.side(), self.slots_after(after)).await?;
         let tombstone = side.tombstone;
@@ -78,14 +97,15 @@ impl Stream<'_> {
             // From the oldest kept. Whoever reads knows whether that should be 1.
             next = shelf.at_or_behind(next).unwrap_or(next);
         }
-        self.read_on(pile, &shelf, next, max_bytes).await
+        self.read_on(pile, shelf, next, max_bytes).await
     }
 
-    async fn read_on(&self, pile: &mut Pile, shelf: &Shelf, mut next: u64, max_bytes: u64) -> Result<Option<Stop>> {
+    /// Reads until there is enough, and leaves the listing to the next page.
+    async fn read_on(&self, pile: &mut Pile, shelf: Shelf, mut next: u64, max_bytes: u64) -> Result<Option<Stop>> {
         while pile.batches.is_empty() || pile.bytes < max_bytes {
             let room = max_bytes.saturating_sub(pile.bytes);
             let stop = if shelf.side.cover_of(next).is_some() {
-                self.read_cover(pile, shelf, next, room).await
+                self.read_cover(pile, &shelf, next, room).await
             } else if shelf.slots.contains_key(&next) {
                 self.read_slots(pile, shelf.run(next, room)).await
             } else {
@@ -100,8 +120,11 @@ impl Stream<'_> {
             }
             match pile.batches.last().and_then(|batch| batch.number.checked_add(1)) {
                 Some(number) => next = number,
-                None => break,
+                None => return Ok(None),
             }
+        }
+        if shelf.holds(next) {
+            self.backend.keep_shelf(&self.folder, shelf);
         }
         Ok(None)
     }
@@ -152,7 +175,17 @@ impl Shelf {
         Self {
             side,
             slots: slots.all.into_iter().map(|slot| (slot.number, slot)).collect(),
+            listed: Instant::now(),
         }
+    }
+
+    fn holds(&self, number: u64) -> bool {
+        self.slots.contains_key(&number) || self.side.cover_of(number).is_some()
+    }
+
+    /// Whether a page may begin there without another look.
+    fn is_good_for(&self, next: u64) -> bool {
+        self.listed.elapsed() < KEPT_FOR && self.holds(next)
     }
 
     /// The first number from there on that anything holds.

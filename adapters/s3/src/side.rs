@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mirrorbox_adapter::{Kind, Result};
 
+use crate::bucket::Listed;
 use crate::cover::Cover;
 use crate::layout::{Beside, SIDE};
 use crate::stream::{LOOKS, Stream};
@@ -25,6 +26,26 @@ pub(crate) struct Side {
 }
 
 impl Side {
+    /// Takes in an object of that folder's, if it is one of ours.
+    pub(crate) fn take(&mut self, folder: &str, object: &Listed) {
+        match Beside::from_name(&object.name) {
+            Some(Beside::Cover(numbers)) => self.covers.push(Cover {
+                numbers,
+                key: format!("{folder}{}", object.name),
+                size: object.size,
+                modified: object.modified,
+            }),
+            Some(Beside::Summary(through)) => drop(self.summaries.insert(through)),
+            Some(Beside::Tombstone(number)) => drop(self.marks.insert(number)),
+            None => {}
+        }
+    }
+
+    /// Whether a tombstone may stand.
+    pub(crate) fn is_marked(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
     /// The cover that holds a number.
     pub(crate) fn cover_of(&self, number: u64) -> Option<&Cover> {
         self.covers
@@ -86,17 +107,7 @@ impl Stream<'_> {
         let folder = format!("{}{SIDE}", self.folder);
         let mut side = Side::default();
         for object in self.bucket.list_all(&folder).await? {
-            match Beside::from_name(&object.name) {
-                Some(Beside::Cover(numbers)) => side.covers.push(Cover {
-                    numbers,
-                    key: format!("{folder}{}", object.name),
-                    size: object.size,
-                    modified: object.modified,
-                }),
-                Some(Beside::Summary(through)) => drop(side.summaries.insert(through)),
-                Some(Beside::Tombstone(number)) => drop(side.marks.insert(number)),
-                None => {}
-            }
+            side.take(&folder, &object);
         }
         Ok(side)
     }

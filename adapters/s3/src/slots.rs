@@ -2,6 +2,7 @@
 
 use mirrorbox_adapter::{Error, Result};
 
+use crate::bucket::Listed;
 use crate::layout::{self, BEHIND_NUMBERS};
 use crate::stream::Stream;
 
@@ -39,12 +40,8 @@ impl Stream<'_> {
             .into_iter()
             .filter(|object| layout::is_numeric(&object.name))
         {
-            match layout::batch_number(&object.name) {
-                Some(number) => slots.all.push(Slot {
-                    number,
-                    size: object.size,
-                    modified: object.modified,
-                }),
+            match Slot::from_listed(&object) {
+                Some(slot) => slots.all.push(slot),
                 None => slots.foreign = Some(object.name),
             }
         }
@@ -101,6 +98,17 @@ impl Stream<'_> {
         }
         self.backend.saw(&self.folder, last.number);
         Ok(Some(last))
+    }
+}
+
+impl Slot {
+    /// None where the name is no batch's.
+    pub(crate) fn from_listed(object: &Listed) -> Option<Self> {
+        Some(Self {
+            number: layout::batch_number(&object.name)?,
+            size: object.size,
+            modified: object.modified,
+        })
     }
 }
 

@@ -159,7 +159,7 @@ impl Restore {
 
     /// Loads a stream while a blocking thread writes it.
     async fn stream(&self, key: &SessionKey, named: SessionKey) -> Result<(Restored, Option<StreamEnd>), StreamError> {
-        let mut stored = Stored::new(self.store.clone(), key.clone(), None);
+        let mut stored = Stored::new(self.store.clone(), key.clone(), None).ahead();
         let (to_write, pieces) = mpsc::channel(1);
         let (target, meter) = (self.target.clone(), self.meter.clone());
         let writing =

@@ -59,6 +59,14 @@ impl Stored {
         }
     }
 
+    /// Fetches each page while the one before is read.
+    pub(super) fn ahead(self) -> Self {
+        Self {
+            reader: self.reader.ahead(),
+            ..self
+        }
+    }
+
     pub(super) fn seen(&self) -> Seen {
         self.seen
     }

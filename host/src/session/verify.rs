@@ -110,7 +110,7 @@ struct Shared {
 
 impl Shared {
     async fn stream(&self, key: SessionKey, local: Option<LocalStream>) -> StreamCheck {
-        let mut stored = Stored::new(self.store.clone(), key.clone(), None);
+        let mut stored = Stored::new(self.store.clone(), key.clone(), None).ahead();
         let local = match (&self.projects, local) {
             (None, _) => self.alone(&mut stored).await.map(|()| None),
             (Some(_), None) => self.alone(&mut stored).await.map(|()| Some(LocalState::NotHere)),

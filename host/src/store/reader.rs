@@ -1,8 +1,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::ahead::Ahead;
 use super::{Batch, Chain, Kind, Position, Store, StoreError};
 use crate::key::SessionKey;
+
+mod ahead;
 
 /// How much payload one call asks for unless told otherwise: enough to keep a backend busy, little enough to stay flat.
 const PAGE: u32 = 4 << 20;
@@ -13,7 +16,7 @@ const PAGE: u32 = 4 << 20;
 /// where the store lists sessions) an end that lies before what the session's summary saw: each is a [`LoadError`] that
 /// names the range. A subpath that lost its very tail cannot be told without knowing where it ended.
 ///
-/// Memory: one page, 4 MiB ([`Reader::in_pages`]) or the largest single batch.
+/// Memory: one page, 4 MiB ([`Reader::in_pages`]) or the largest single batch; two with [`Reader::ahead`].
 #[derive(Debug)]
 pub struct Reader {
     store: Arc<dyn Store>,
@@ -22,6 +25,8 @@ pub struct Reader {
     page: VecDeque<Batch>,
     page_bytes: u32,
     end: End,
+    is_ahead: bool,
+    ahead: Option<Ahead>,
 }
 
 /// What is known of the end of the stream.
@@ -135,6 +140,8 @@ impl Reader {
             page: VecDeque::new(),
             page_bytes: PAGE,
             end: End::Unknown,
+            is_ahead: false,
+            ahead: None,
         }
     }
 
@@ -152,6 +159,12 @@ impl Reader {
             page_bytes: bytes,
             ..self
         }
+    }
+
+    /// Has the store fetch each page while the one before is read. For whoever reads to the end, and waits for no other
+    /// call of the store in between; what is appended while the last page is read is not seen.
+    pub fn ahead(self) -> Self {
+        Self { is_ahead: true, ..self }
     }
 
     /// Where reading stands: the chain behind the last batch that [`Reader::next`] gave.
@@ -189,8 +202,14 @@ impl Reader {
             }
         };
         let after = self.chain.number();
-        let loaded = self.store.load(&self.key, after, self.page_bytes).await;
+        let loaded = match self.ahead.take().filter(|ahead| ahead.after == after) {
+            Some(ahead) => ahead.into_page().await,
+            None => self.store.load(&self.key, after, self.page_bytes).await,
+        };
         self.page = loaded.map_err(|source| self.failed(source))?.into();
+        if let Some(last) = self.page.back().filter(|_| self.is_ahead) {
+            self.ahead = Some(Ahead::of(&self.store, &self.key, last.number, self.page_bytes).await);
+        }
         if !self.page.is_empty() {
             return Ok(true);
         }
@@ -393,6 +412,40 @@ mod tests {
         store.delete(&key(), &tombstone).await.unwrap();
         let error = reader.next().await.unwrap_err();
         assert_eq!(error, LoadError::Deleted { key: key(), number: 4 });
+    }
+
+    #[tokio::test]
+    async fn each_page_is_fetched_while_the_one_before_is_read() {
+        let (store, mut chain) = filled(3).await;
+        let mut reader = Reader::new(store.clone(), key()).in_pages(1).ahead();
+        for number in 1..=2 {
+            assert_eq!(reader.next().await.unwrap().unwrap().number, number);
+        }
+        // It has the third already, and not what came behind it.
+        store.tamper(&key(), |batches| batches[2].payload = Bytes::from_static(b"{}\n"));
+        assert_eq!(reader.next().await.unwrap().unwrap().number, 3);
+        store.append(&key(), &chain.next(draft(4)), None).await.unwrap();
+        assert_eq!(reader.next().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_error_of_a_page_fetched_ahead_comes_in_its_turn_and_is_not_kept() {
+        let (store, _) = filled(6).await;
+        let mut reader = Reader::new(store.clone(), key()).in_pages(1).ahead();
+        let removed = Arc::new(std::sync::Mutex::new(Vec::new()));
+        store.tamper(&key(), |batches| {
+            *removed.lock().unwrap() = batches.drain(1..3).collect()
+        });
+        assert_eq!(reader.next().await.unwrap().unwrap().number, 1);
+        assert_eq!(reader.next().await.unwrap_err().damaged(), Some((2, 3)));
+        store.tamper(&key(), |batches| {
+            drop(batches.splice(1..1, removed.lock().unwrap().drain(..)))
+        });
+        let mut numbers = Vec::new();
+        while let Some(batch) = reader.next().await.unwrap() {
+            numbers.push(batch.number);
+        }
+        assert_eq!(numbers, [2, 3, 4, 5, 6]);
     }
 
     #[tokio::test]

@@ -48,6 +48,7 @@ pub(crate) async fn measure(built: &Built, target: &Path, amount: &Amount, repor
         let Some(place) = Place::start(name, built, &runtime)? else {
             continue;
         };
+        let place = place.anew("calls")?;
         sizes::measure(&place, amount.rounds, report).await?;
         match name {
             "redis" => tax::measure::<Redis>(&place, amount.rounds, report).await?,
@@ -56,7 +57,7 @@ pub(crate) async fn measure(built: &Built, target: &Path, amount: &Amount, repor
         }
         if let Some(sdk) = &sdk {
             throughput::measure(&place, sdk, amount, report).await?;
-            resume::measure(&place, sdk, amount, report).await?;
+            resume::measure(&place.anew("resumed")?, sdk, amount, report).await?;
         }
         growth::measure(&place, amount.most, report).await?;
     }

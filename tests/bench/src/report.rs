@@ -70,7 +70,12 @@ pub(crate) fn backends(rounds: usize) -> String {
          library, compiled for the machine. *The SDK* is the agent's Python SDK: its own batcher in front of a store that \
          pipelines one RPUSH, inserts rows in one statement or puts one object for each append, as its examples do. Ours is \
          synced to local disk before it is sent, numbered, hashed, verified when it is read, and written through a \
-         sandboxed component.",
+         sandboxed component.\n\n\
+         The S3 server walks through its whole bucket for every listing, which no S3 does: each row has buckets of its own, \
+         the SDK's are apart from ours, and those with thousands of objects are put together from small ones in the \
+         server's folder before anything is measured. With all of a large bucket in one project, each listing still waits for \
+         that walk. It leaves Nagle's algorithm on, too: in some rounds the native client, which has a plain connection, \
+         waits 40 ms for the second piece of an answer; the host acknowledges the first one at once.",
         method("cargo xtask bench --backends")
     )
 }

@@ -1,5 +1,8 @@
-use std::fs;
+use std::path::Path;
+use std::{fs, io};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tempfile::TempDir;
 
 use crate::server::Launch;
@@ -52,4 +55,38 @@ impl S3Fs {
     pub fn make_bucket(&self, name: &str) -> Result<(), ServerError> {
         fs::create_dir(self.dir.path().join(name)).map_err(ServerError::io(format!("make the bucket `{name}`")))
     }
+
+    /// Moves all objects of a bucket into another one, behind the server's back: it walks through a whole bucket for each
+    /// listing, so filling a large one by requests takes hours.
+    pub fn move_objects(&self, from: &str, to: &str) -> Result<(), ServerError> {
+        let dir = self.dir.path();
+        let moved = merge(&dir.join(from), &dir.join(to)).and_then(|()| self.rename_metadata(from, to));
+        moved.map_err(ServerError::io(format!("move the bucket `{from}` into `{to}`")))
+    }
+
+    /// What is known of an object lies beside the buckets, under both names.
+    fn rename_metadata(&self, from: &str, to: &str) -> io::Result<()> {
+        let [from, to] = [from, to].map(|bucket| format!(".bucket-{}.", BASE64_URL_SAFE_NO_PAD.encode(bucket)));
+        for entry in fs::read_dir(self.dir.path())? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(object) = name.and_then(|name| name.strip_prefix(&from)) {
+                fs::rename(&path, path.with_file_name(format!("{to}{object}")))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn merge(from: &Path, into: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let place = into.join(entry.file_name());
+        if place.is_dir() {
+            merge(&entry.path(), &place)?;
+        } else {
+            fs::rename(entry.path(), place)?;
+        }
+    }
+    Ok(())
 }

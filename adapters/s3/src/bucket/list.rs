@@ -42,12 +42,17 @@ impl Bucket {
         self.list_to(Depth::Folder, folder, after).await
     }
 
+    /// The objects in a folder and in the folders in it, behind that name; one request's worth.
+    pub(crate) async fn list_deep(&self, folder: &str, after: &str) -> Result<Listing> {
+        self.list_to(Depth::All, folder, after).await
+    }
+
     /// The objects in a folder and in the folders in it.
     pub(crate) async fn list_all(&self, folder: &str) -> Result<Vec<Listed>> {
         let mut objects = Vec::new();
         let mut next = Some(String::new());
         while let Some(after) = next {
-            let listing = self.list_to(Depth::All, folder, &after).await?;
+            let listing = self.list_deep(folder, &after).await?;
             objects.extend(listing.objects);
             next = listing.next;
         }

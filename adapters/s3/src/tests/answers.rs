@@ -103,3 +103,47 @@ fn an_append_and_a_load_take_few_requests() {
     end(&mut s3);
     assert_eq!(wire.rest().len(), 2);
 }
+
+#[test]
+fn the_pages_of_a_load_share_their_listings() {
+    let (backend, _) = Backend::with(6);
+    let (mut s3, wire) = backend.wired();
+    wire.rest();
+    assert_eq!(load_by(&mut s3, &key(), 1).unwrap().len(), 6);
+    assert_eq!(wire.rest().len(), 2 + 6 + 2, "the last page shows what came meanwhile");
+}
+
+#[test]
+fn hundreds_of_sessions_are_listed_in_one_request() {
+    let (backend, mut s3) = Backend::with(0);
+    let id = |number: u64| format!("session-{number:03}");
+    for number in 0..200 {
+        let key = SessionKey::main("p", &id(number));
+        let stored = (number % 2 == 0).then(|| summary(1));
+        s3.append(&key, entries(1), stored).unwrap();
+    }
+    let (mut s3, wire) = backend.wired();
+    wire.rest();
+    let page = s3.list_sessions("p", None, 150).unwrap();
+    assert!(
+        page.items
+            .iter()
+            .map(|session| &session.session_id)
+            .eq(&(0..150).map(id).collect::<Vec<_>>())
+    );
+    assert_eq!(
+        page.items.iter().filter(|session| session.summary.is_some()).count(),
+        75
+    );
+    assert_eq!(page.next, Some(id(149)));
+    let requests = wire.rest();
+    let listings = requests
+        .iter()
+        .filter(|request| request.uri.contains("list-type"))
+        .count();
+    assert_eq!(listings, 1, "{requests:?}");
+    assert!(
+        requests.len() < 1 + 75 + 20,
+        "each summary, and no more than are asked for at once"
+    );
+}

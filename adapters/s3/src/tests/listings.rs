@@ -170,3 +170,21 @@ fn more_than_a_listing_shows_is_listed_in_pages() {
     assert_eq!(page.items, names[998..1098]);
     assert_eq!(page.next.as_deref(), Some("agent-1097"));
 }
+
+#[test]
+fn a_session_that_fills_a_listing_is_listed_with_its_end_and_its_neighbours() {
+    let (backend, mut s3) = Backend::with(1);
+    for number in 2..=1200 {
+        backend.put(&slot(number), b"");
+    }
+    for neighbour in ["before", "zebra"] {
+        let key = SessionKey::main(key().project_key, neighbour);
+        s3.append(&key, entries(1), Some(summary(1))).unwrap();
+    }
+    let (mut s3, wire) = backend.wired();
+    wire.rest();
+    let rows = s3.list_sessions(&key().project_key, None, 10).unwrap().items;
+    let rows: Vec<_> = rows.iter().map(|row| (row.session_id.as_str(), row.last)).collect();
+    assert_eq!(rows, [("before", 1), ("session", 1200), ("zebra", 1)]);
+    assert!(wire.rest().len() < 15, "its numbers are passed over");
+}

@@ -104,3 +104,12 @@ fn subpaths_are_in_the_way_of_no_main_transcript() {
     assert_eq!(end(&mut s3), Some(2));
     assert_eq!(s3.list_subkeys("-srv-app", "session", None, 99).unwrap().items.len(), 6);
 }
+
+#[test]
+fn what_another_host_deleted_is_not_shown_by_a_listing_from_before() {
+    let (backend, mut s3) = Backend::with(4);
+    assert_eq!(s3.load(&key(), 0, 1).unwrap().len(), 1);
+    backend.host().delete(&key(), tombstone(5)).unwrap();
+    let rest = s3.load(&key(), 1, 1).unwrap();
+    assert_eq!(rest.iter().map(|batch| batch.number).collect::<Vec<_>>(), [5]);
+}

@@ -66,11 +66,16 @@ impl LocalCopy {
 
     /// Whether they wait no longer: somebody asked for it, or they fill a batch.
     pub(super) fn is_due(&self) -> bool {
+        !self.is_grounded || self.is_due_from(self.next)
+    }
+
+    /// Whether the lines from there on wait no longer; not where there are none.
+    pub(super) fn is_due_from(&self, next: Place) -> bool {
         let end = self.stream.end();
-        !self.is_grounded
-            || self.next.line < self.due
-            || end.line - self.next.line >= BATCH_ENTRIES
-            || end.offset.saturating_sub(self.next.offset) >= BATCH_BYTES as u64
+        let is_asked_for = next.line < self.due.min(end.line);
+        is_asked_for
+            || end.line.saturating_sub(next.line) >= BATCH_ENTRIES
+            || end.offset.saturating_sub(next.offset) >= BATCH_BYTES as u64
     }
 
     /// What the ledger says.

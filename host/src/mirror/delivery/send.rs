@@ -11,8 +11,12 @@ use super::super::survey::lines;
 use super::super::trouble::Trouble;
 use super::Delivery;
 use super::copy::LocalCopy;
+use crate::config::Flush;
 use crate::spool::{Chunk, ReadError};
 use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, StoreError};
+
+/// A burst stores its summary this often on its way: whoever reads meanwhile, or after a crash, has as much to fold anew.
+const SUMMARY_EVERY: u64 = 16;
 
 impl Delivery {
     /// Delivers the next lines of a copy, or what has to come before them.
@@ -29,12 +33,14 @@ impl Delivery {
             return Ok(());
         };
         let Some(chunk) = read(copy)? else { return Ok(()) };
+        let is_eager = self.destination.options().mirror.flush == Flush::Eager;
+        let goes_on = copy.is_due_from(chunk.next) || is_eager && chunk.next.line < copy.stream.end().line;
         let draft = BatchDraft {
             kind: Kind::Entries,
             origin: origin(copy, chunk.first.line),
             payload: chunk.payload,
         };
-        let Some(batch) = self.store(draft, at).await? else {
+        let Some(batch) = self.store(draft, goes_on, at).await? else {
             return Ok(());
         };
         if let Some(copy) = self.copies.get_mut(index) {
@@ -77,7 +83,7 @@ impl Delivery {
             origin: origin(copy, copy.next.line),
             payload: Bytes::new(),
         };
-        if let (Some(batch), Some(copy)) = (self.store(draft, at).await?, self.copies.get_mut(index)) {
+        if let (Some(batch), Some(copy)) = (self.store(draft, false, at).await?, self.copies.get_mut(index)) {
             copy.claim = Some(batch.number);
             self.claimed_by = None;
         }
@@ -85,7 +91,9 @@ impl Delivery {
     }
 
     /// Stores a batch behind the log; none where the log is not where we thought: the next turn looks.
-    async fn store(&mut self, draft: BatchDraft, at: &Entered) -> Result<Option<Batch>, Trouble> {
+    ///
+    /// Where another one follows at once (`goes_on`), the summary is left to it: each may be a request of its own.
+    async fn store(&mut self, draft: BatchDraft, goes_on: bool, at: &Entered) -> Result<Option<Batch>, Trouble> {
         let Some(log) = &self.log else { return Ok(None) };
         let batch = log.number_draft(draft);
         let summaries = self.lane.key.is_main().then(|| {
@@ -93,7 +101,9 @@ impl Delivery {
             summaries.take(&batch);
             summaries
         });
-        let summary = summaries.as_ref().and_then(|summaries| summaries.to_stored());
+        let is_wanted = !goes_on || batch.number.is_multiple_of(SUMMARY_EVERY);
+        let summary = summaries.as_ref().filter(|_| is_wanted);
+        let summary = summary.and_then(|summaries| summaries.to_stored());
         let stored = at.call(at.store.append(&self.lane.key, &batch, summary.as_ref())).await;
         match stored {
             Ok(()) => {

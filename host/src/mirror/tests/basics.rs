@@ -41,6 +41,20 @@ async fn what_is_appended_is_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_burst_stores_its_summary_now_and_then_and_with_its_last_batch() {
+    for settings in [settings(), eager()] {
+        let (store, machine) = (Moody::new(), Machine::new());
+        let process = machine.start(&[("a", store.clone())], &settings);
+        process.append(&key(), 1..=500 * 19 + 1);
+        process.flush().await;
+        assert_eq!((store.appends(), store.summaries()), (20, vec![16, 20]));
+        process.append(&key(), 500 * 19 + 2..=500 * 19 + 2);
+        process.flush().await;
+        assert_eq!(store.summaries(), [16, 20, 21]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lines_that_fill_no_batch_wait_five_seconds_for_more() {
     let (store, machine) = (Moody::new(), Machine::new());
     let process = machine.start(&[("a", store.clone())], &settings());

@@ -47,6 +47,8 @@ pub(super) struct Moody {
     /// and for subpaths.
     listing: Mutex<Duration>,
     calls: watch::Sender<u64>,
+    /// How far the summaries reached that came.
+    summaries: Mutex<Vec<u64>>,
 }
 
 impl Moody {
@@ -81,6 +83,10 @@ impl Moody {
         self.calls.subscribe().wait_for(|done| *done >= calls).await.unwrap();
     }
 
+    pub(super) fn summaries(&self) -> Vec<u64> {
+        self.summaries.lock().unwrap().clone()
+    }
+
     pub(super) fn set_listing(&self, delay: Duration) {
         *self.listing.lock().unwrap() = delay;
     }
@@ -102,6 +108,8 @@ impl Moody {
             tokio::time::sleep(pace).await;
         }
         self.calls.send_modify(|calls| *calls += 1);
+        let through = summary.map(|summary| summary.through);
+        self.summaries.lock().unwrap().extend(through);
         self.check()?;
         let fate = self.fates.lock().unwrap().pop_front();
         match fate {

@@ -1,5 +1,6 @@
 //! What reading costs as streams and projects grow.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,32 +21,60 @@ const SIDE_BY_SIDE: usize = 4;
 const READS: usize = 5;
 
 pub(super) async fn measure(place: &Place, most: u64, report: &mut Report) -> anyhow::Result<()> {
-    let store: Arc<dyn Store> = place.open().await?;
-    parts(place, &store, most, report).await?;
-    sessions(place, &store, most, report).await
+    parts(place, most, report).await?;
+    sessions(&place.anew("sessions")?, most, report).await
 }
 
 /// Loading a stream of so many parts, before and after compaction.
-async fn parts(place: &Place, store: &Arc<dyn Store>, most: u64, report: &mut Report) -> anyhow::Result<()> {
+async fn parts(place: &Place, most: u64, report: &mut Report) -> anyhow::Result<()> {
     let mut count = 10;
     while count <= most {
-        let key = SessionKey::main("parts", format!("parts-{count}"))?;
+        let name = format!("parts-{count}");
+        let place = &place.anew(&name)?;
+        let key = SessionKey::main("parts", name)?;
         let mut chain = Chain::start(&key);
-        for _ in 0..count {
-            let batch = chain.next(draft(PART));
-            store.append(&key, &batch, None).await?;
-        }
-        let before = load(store, &key, count).await?;
+        seed(place, count, async |store, numbers| {
+            for _ in numbers {
+                let batch = chain.next(draft(PART));
+                store.append(&key, &batch, None).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        let store: Arc<dyn Store> = place.open().await?;
+        let before = load(&store, &key, count).await?;
         let mut detail = format!("{:.1} µs a part", before * 1e6 / count as f64);
         if store.info().capabilities.compaction {
             let compacted = session::compact(store.clone(), &key).await?;
             ensure!(compacted.failures.is_empty(), "{:?}", compacted.failures);
-            let after = load(store, &key, count).await?;
+            let after = load(&store, &key, count).await?;
             detail += &format!("; after compaction {:.2} ms, {:.2} of it", after * 1e3, after / before);
         }
         let what = format!("{}: loading {count} parts of 1 KiB, verified", place.name);
         report.row(&what, &format!("{:.2} ms", before * 1e3), "—", &detail);
         count *= 10;
+    }
+    Ok(())
+}
+
+/// Has so many things written, in as many buckets as the server needs to be fast.
+async fn seed(
+    place: &Place,
+    count: u64,
+    mut write: impl AsyncFnMut(Arc<dyn Store>, Range<u64>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(seeds) = place.seeds().filter(|seeds| *seeds < count) else {
+        return write(place.open().await?, 0..count).await;
+    };
+    let mut first = 0;
+    while first < count {
+        let end = count.min(first + seeds);
+        let seed = place.seed(first)?;
+        let store = seed.open().await?;
+        write(store.clone(), first..end).await?;
+        store.close().await;
+        place.take_in(&seed)?;
+        first = end;
     }
     Ok(())
 }
@@ -67,12 +96,16 @@ async fn load(store: &Arc<dyn Store>, key: &SessionKey, count: u64) -> anyhow::R
 }
 
 /// Listing so many sessions, all with a summary that reaches to their end.
-async fn sessions(place: &Place, store: &Arc<dyn Store>, most: u64, report: &mut Report) -> anyhow::Result<()> {
-    stream::iter(0..most)
-        .map(|number| session(store.clone(), number))
-        .buffer_unordered(SIDE_BY_SIDE)
-        .try_collect::<()>()
-        .await?;
+async fn sessions(place: &Place, most: u64, report: &mut Report) -> anyhow::Result<()> {
+    seed(place, most, async |store, numbers| {
+        stream::iter(numbers)
+            .map(|number| session(store.clone(), number))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect::<()>()
+            .await
+    })
+    .await?;
+    let store: Arc<dyn Store> = place.open().await?;
     let mut times = Vec::new();
     for _ in 0..READS {
         let start = Instant::now();

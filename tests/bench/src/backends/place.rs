@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
 use mirrorbox::adapter::{Adapter, Runtime};
 use mirrorbox::config::Manifest;
 use mirrorbox_servers::{Postgres, Redis, S3Fs, ServerError, if_installed};
 
 use crate::build::Built;
 
-const BUCKET: &str = "transcripts";
-
 /// One of the three servers, alive while this is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     /// The adapter's name.
     pub(super) name: &'static str,
@@ -24,14 +23,13 @@ pub(super) struct Place {
     pub(super) environment: Vec<(&'static str, String)>,
     grant: String,
     runtime: Arc<Runtime>,
-    _server: Server,
+    server: Arc<Server>,
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "they live here")]
 enum Server {
-    Redis(Redis),
-    Postgres(Postgres),
+    Redis(#[expect(dead_code, reason = "it lives here")] Redis),
+    Postgres(#[expect(dead_code, reason = "it lives here")] Postgres),
     S3(S3Fs),
 }
 
@@ -57,7 +55,7 @@ impl Place {
             environment: vec![("REDIS_URL", redis.url())],
             grant: redis.url(),
             runtime,
-            _server: Server::Redis(redis),
+            server: Arc::new(Server::Redis(redis)),
         }
     }
 
@@ -69,26 +67,23 @@ impl Place {
             environment: vec![("POSTGRES_URL", postgres.url())],
             grant: format!("postgres://127.0.0.1:{}", postgres.server.port()),
             runtime,
-            _server: Server::Postgres(postgres),
+            server: Arc::new(Server::Postgres(postgres)),
         }
     }
 
     fn s3(component: PathBuf, runtime: Arc<Runtime>) -> Result<Self, ServerError> {
         let server = S3Fs::start()?;
-        server.make_bucket(BUCKET)?;
         let endpoint = server.endpoint();
         let credentials = [S3Fs::ACCESS_KEY, S3Fs::SECRET_KEY].map(str::to_owned);
         let [key, secret] = credentials.clone();
         let settings = vec![
             ("endpoint", endpoint.clone()),
-            ("bucket", BUCKET.to_owned()),
             ("access_key_id", key),
             ("secret_access_key", secret),
         ];
         let [key, secret] = credentials;
         let environment = vec![
             ("S3_ENDPOINT", endpoint.clone()),
-            ("S3_BUCKET", BUCKET.to_owned()),
             ("AWS_ACCESS_KEY_ID", key),
             ("AWS_SECRET_ACCESS_KEY", secret),
         ];
@@ -99,8 +94,47 @@ impl Place {
             environment,
             grant: endpoint,
             runtime,
-            _server: Server::S3(server),
+            server: Arc::new(Server::S3(server)),
         })
+    }
+
+    /// The same server, without anything on it that what is measured next could meet: what one bucket holds must not
+    /// make listings of another slow. Redis and PostgreSQL have an index.
+    pub(super) fn anew(&self, bucket: &str) -> anyhow::Result<Self> {
+        let mut place = self.clone();
+        if let Server::S3(server) = &*self.server {
+            let theirs = format!("{bucket}-sdk");
+            server.make_bucket(bucket)?;
+            server.make_bucket(&theirs)?;
+            place.settings.retain(|(name, _)| *name != "bucket");
+            place.settings.push(("bucket", bucket.to_owned()));
+            place.environment.retain(|(name, _)| *name != "S3_BUCKET");
+            place.environment.push(("S3_BUCKET", theirs));
+        }
+        Ok(place)
+    }
+
+    /// How many batches are written at most before [`Place::take_in`]; none where there is no need.
+    pub(super) fn seeds(&self) -> Option<u64> {
+        matches!(*self.server, Server::S3(_)).then_some(100)
+    }
+
+    /// A place to write some of it to.
+    pub(super) fn seed(&self, first: u64) -> anyhow::Result<Self> {
+        self.anew(&format!("{}-{first}", self.bucket()?))
+    }
+
+    /// Moves what was written there here.
+    pub(super) fn take_in(&self, other: &Self) -> anyhow::Result<()> {
+        if let Server::S3(server) = &*self.server {
+            server.move_objects(other.bucket()?, self.bucket()?)?;
+        }
+        Ok(())
+    }
+
+    fn bucket(&self) -> anyhow::Result<&str> {
+        let bucket = self.settings.iter().find(|(name, _)| *name == "bucket");
+        Ok(&bucket.context("no bucket was made")?.1)
     }
 
     /// The adapter as a component that may reach this server and nothing else.

@@ -27,10 +27,11 @@ pub(super) async fn measure(place: &Place, sdk: &Sdk, amount: &Amount, report: &
     for (mode, flush, aim) in MODES {
         let (mut pairs, mut lost) = (Pairs::default(), 0);
         for round in 0..amount.rounds.min(ROUNDS) {
-            let theirs = sdk.write(place, mode, &file)?;
-            lost += theirs.lost;
             let project = format!("{mode}-{round}");
-            let ours = ours(place, &dir.path().join(&project), &project, flush, &sessions).await?;
+            let place = place.anew(&project)?;
+            let theirs = sdk.write(&place, mode, &file)?;
+            lost += theirs.lost;
+            let ours = ours(&place, &dir.path().join(&project), &project, flush, &sessions).await?;
             pairs.add(theirs.took, ours);
         }
         let lost = match lost {
