@@ -1,5 +1,6 @@
-# moto, with writes of objects one after the other. It looks whether an object is there and only then stores it, on
-# several threads: of two conditional writes at once, both would now and then succeed, which no S3 allows.
+# moto, with one request at a time. It looks whether an object is there and only then stores it, on several threads: of
+# two conditional writes at once, both would now and then succeed, which no S3 allows. And a listing fails where another
+# thread adds or removes an object meanwhile.
 
 import sys
 import threading
@@ -7,14 +8,18 @@ import threading
 from moto.s3.responses import S3Response
 from moto.server import main
 
-one_at_a_time = threading.Lock()
-put_object = S3Response.put_object
+one_at_a_time = threading.RLock()
 
 
-def put_object_alone(self):
-    with one_at_a_time:
-        return put_object(self)
+def alone(respond):
+    def respond_alone(self, *arguments):
+        with one_at_a_time:
+            return respond(self, *arguments)
+
+    return respond_alone
 
 
-S3Response.put_object = put_object_alone
+# By now the request has come whole.
+S3Response._bucket_response = alone(S3Response._bucket_response)
+S3Response._key_response = alone(S3Response._key_response)
 sys.exit(main(sys.argv[1:]))

@@ -36,8 +36,9 @@ pub(super) async fn sessions(
     let mut next = Some(token.map(behind_folder).unwrap_or_default());
     while let Some(after) = next {
         let listing = backend.bucket.list_deep(&folder, &after).await?;
-        next = listing.next.as_deref().map(behind);
-        let seen = Seen::all(&folder, listing);
+        let end = listing.next.clone();
+        let mut seen = Seen::all(&folder, listing);
+        next = end.map(|end| cut(&mut seen, &end));
         let rows = seen
             .iter()
             .map(async |seen| seen.row(backend, project_key, &folder).await);
@@ -59,11 +60,17 @@ pub(super) async fn sessions(
     Ok(page)
 }
 
-/// Where the listing after one that ended with that name begins: what is left of its session is passed over.
-fn behind(name: &str) -> String {
-    match name.split_once('/') {
+/// Where the listing after one that ended with that name begins. Its last session comes whole there, unless it fills a
+/// listing by itself: then what is left of it is passed over.
+fn cut(seen: &mut Vec<Seen>, end: &str) -> String {
+    if let [.., before, _] = seen.as_slice() {
+        let next = behind_folder(&before.name);
+        seen.pop();
+        return next;
+    }
+    match end.split_once('/') {
         Some((folder, _)) => behind_folder(folder),
-        None => name.to_owned(),
+        None => end.to_owned(),
     }
 }
 

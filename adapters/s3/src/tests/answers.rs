@@ -118,7 +118,7 @@ fn hundreds_of_sessions_are_listed_in_one_request() {
     let (backend, mut s3) = Backend::with(0);
     let id = |number: u64| format!("session-{number:03}");
     for number in 0..200 {
-        let key = SessionKey::main("p", &id(number));
+        let key = SessionKey::main("p", id(number));
         let stored = (number % 2 == 0).then(|| summary(1));
         s3.append(&key, entries(1), stored).unwrap();
     }

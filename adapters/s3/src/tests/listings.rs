@@ -188,3 +188,20 @@ fn a_session_that_fills_a_listing_is_listed_with_its_end_and_its_neighbours() {
     assert_eq!(rows, [("before", 1), ("session", 1200), ("zebra", 1)]);
     assert!(wire.rest().len() < 15, "its numbers are passed over");
 }
+
+#[test]
+fn a_session_at_the_end_of_a_listing_comes_whole_in_the_next() {
+    let (backend, _) = Backend::with(0);
+    let id = |number: usize| format!("session-{number:04}");
+    for number in 0..800 {
+        for batch in 1..=3 {
+            backend.put(&format!("-srv-app/{}/{:020}.jsonl", id(number), batch), b"");
+        }
+    }
+    let (mut s3, wire) = backend.wired();
+    wire.rest();
+    let rows = s3.list_sessions("-srv-app", None, 1000).unwrap().items;
+    assert_eq!(ids(rows.clone()), (0..800).map(id).collect::<Vec<_>>());
+    assert!(rows.iter().all(|row| row.last == 3));
+    assert_eq!(wire.rest().len(), 3, "1000 objects each");
+}
