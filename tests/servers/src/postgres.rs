@@ -44,14 +44,26 @@ impl Postgres {
         if let Some(certificates) = &options.tls {
             cluster.use_tls(certificates)?;
         }
-        let server = Server::start(Launch {
-            program: program::of_postgres("postgres")?,
-            arguments: cluster.arguments(&options),
-            ready: "database system is ready to accept connections",
-            user: cluster.user,
-        })?;
+        let launch = cluster.launch(&options)?;
+        Self::started(launch, cluster, options)
+    }
+
+    /// One whose tables lie on a disk of 16 MiB, which nobody else sees; none where we may not mount one.
+    pub fn on_small_disk() -> Result<Option<Self>, ServerError> {
+        let (cluster, options) = (Cluster::new()?, PostgresOptions::default());
+        let Some(launch) = cluster.with_small_disk(cluster.launch(&options)?) else {
+            return Ok(None);
+        };
+        let disk = cluster.small_disk().display().to_string();
+        let postgres = Self::started(launch, cluster, options)?;
+        postgres.ask(&format!("CREATE TABLESPACE small LOCATION '{disk}'"))?;
+        postgres.ask("ALTER DATABASE postgres SET default_tablespace = small")?;
+        Ok(Some(postgres))
+    }
+
+    fn started(launch: Launch, cluster: Cluster, options: PostgresOptions) -> Result<Self, ServerError> {
         Ok(Self {
-            server,
+            server: Server::start(launch)?,
             tls: options.tls,
             _dir: cluster.dir,
         })
@@ -110,6 +122,46 @@ impl Cluster {
 
     fn data(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    fn small_disk(&self) -> PathBuf {
+        self.dir.path().join("disk")
+    }
+
+    fn launch(&self, options: &PostgresOptions) -> Result<Launch, ServerError> {
+        Ok(Launch {
+            program: program::of_postgres("postgres")?,
+            arguments: self.arguments(options),
+            ready: "database system is ready to accept connections",
+            user: self.user.clone(),
+        })
+    }
+
+    /// The same with a disk mounted, which takes root; the server itself is run by its user.
+    fn with_small_disk(&self, launch: Launch) -> Option<Launch> {
+        let (user, disk) = (launch.user?, self.small_disk());
+        fs::create_dir(&disk).ok()?;
+        let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
+        let mount =
+            format!("mount -t tmpfs -o size=16m,mode=700,uid={uid},gid={gid} none \"$1\" && shift && exec \"$@\"");
+        let within = ["--mount", "sh", "-c", &mount, "sh", &disk.display().to_string()].map(str::to_owned);
+        let allowed = Command::new("unshare").args(&within).arg("true").output().ok()?;
+        if !allowed.status.success() {
+            return None;
+        }
+        let run = ["setpriv", "--reuid", &uid, "--regid", &gid, "--clear-groups"].map(str::to_owned);
+        let server = [launch.program.display().to_string()];
+        Some(Launch {
+            program: program::on_path("unshare").ok()?,
+            arguments: within
+                .into_iter()
+                .chain(run)
+                .chain(server)
+                .chain(launch.arguments)
+                .collect(),
+            user: None,
+            ..launch
+        })
     }
 
     /// Copies the certificates to where the server may read them (it wants its key for itself), and lets nobody in

@@ -5,7 +5,7 @@ use std::path::Path;
 use mirrorbox::host::{Events, Host, HostEvent};
 use mirrorbox::mirror::What;
 use mirrorbox_e2e::{Backend, Installation};
-use mirrorbox_servers::{Postgres, Redis};
+use mirrorbox_servers::{Postgres, Redis, if_installed};
 
 use super::PATIENCE;
 use super::appending::Appending;
@@ -117,4 +117,31 @@ async fn a_postgres_that_ends_connections_and_becomes_read_only_is_waited_for() 
     let writable = "BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT";
     let words = "setting `url` must lead to the primary";
     of_postgres(words, &[read_only, end], &[writable, end]).await;
+}
+
+/// Takes every page that is left. What an insert that failed had added to the file stays there.
+const FILL: &str = "INSERT INTO public.ballast SELECT repeat('x', 7000) FROM generate_series(1, 100000)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_whose_disk_is_full_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let postgres = if_installed(Postgres::on_small_disk()).unwrap();
+    let Some(postgres) = postgres.flatten() else {
+        eprintln!("skipped: no PostgreSQL, or no disk to be mounted here");
+        return;
+    };
+    let backend = Backend::Postgres(postgres);
+    let ask = |sql: &str| match &backend {
+        Backend::Postgres(postgres) => postgres.ask(sql),
+        _ => panic!("it is PostgreSQL"),
+    };
+    // Nobody is to tidy up while the disk is full.
+    ask("CREATE TABLE public.ballast (bytes text) WITH (autovacuum_enabled = off)").unwrap();
+    ask("ALTER TABLE public.ballast ALTER bytes SET STORAGE PLAIN").unwrap();
+    let fill = || {
+        let failed = ask(FILL).unwrap_err().to_string();
+        assert!(failed.contains("No space left on device"), "{failed}");
+    };
+    let make_room = || drop(ask("DROP TABLE public.ballast").unwrap());
+    is_waited_for(dir.path(), &backend, "its disk is full", fill, make_room).await;
 }
