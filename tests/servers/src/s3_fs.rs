@@ -57,7 +57,7 @@ impl S3Fs {
     }
 
     /// Moves all objects of a bucket into another one, behind the server's back: it walks through a whole bucket for each
-    /// listing, so filling a large one by requests takes hours.
+    /// listing, so filling a large one by requests takes ever longer.
     pub fn move_objects(&self, from: &str, to: &str) -> Result<(), ServerError> {
         let dir = self.dir.path();
         let moved = merge(&dir.join(from), &dir.join(to)).and_then(|()| self.rename_metadata(from, to));
