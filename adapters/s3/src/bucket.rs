@@ -20,7 +20,7 @@ use crate::failure::Failure;
 
 mod list;
 
-pub(crate) use list::{Listed, Listing, behind_folder};
+pub(crate) use list::{Listed, behind_folder};
 
 /// How often a write that meets another one on the same name is sent.
 const ATTEMPTS: u32 = 5;

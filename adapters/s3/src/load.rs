@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use futures_util::stream::{self, StreamExt};
 use mirrorbox_adapter::{Batch, Error, Result};
 
@@ -14,8 +14,8 @@ use crate::stream::{LOOKS, Stream};
 /// A gap that is still there when looked at again is no race.
 const LOOKS_AT_A_GAP: usize = 3;
 
-/// How long a listing serves the pages that follow. What compaction covered is removed ten minutes later, so until then
-/// no slot is free that a listing showed taken, but for a delete's; and whoever reads on to the end lists there.
+/// How long a listing of batches serves the pages that follow. What compaction covered is removed ten minutes later, so
+/// until then no slot is free that a listing showed taken, but for a delete's: tombstones are looked for with each page.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Why a page ended early.
@@ -71,14 +71,20 @@ impl Stream<'_> {
         Err(self.restless())
     }
 
-    /// The page behind one that was loaded just now, if what was listed for that one shows it.
+    /// The page behind one that was loaded just now, if what was listed for that one shows it, and no tombstone came
+    /// meanwhile.
     async fn load_listed(&self, after: u64, max_bytes: u32) -> Option<Vec<Batch>> {
         let shelf = self.backend.take_shelf(&self.folder)?;
         let next = after.checked_add(1).filter(|next| shelf.is_good_for(*next))?;
         let mut pile = Pile::default();
         // Where nothing comes of it, it is listed anew.
-        let read = self.read_on(&mut pile, shelf, next, max_bytes.into()).await;
-        read.ok().map(|_| pile.batches).filter(|batches| !batches.is_empty())
+        let read = self.read_on(&mut pile, shelf, next, max_bytes.into());
+        let (side, read) = join(self.side_beyond(after), read).await;
+        let is_good = read.is_ok() && side.is_ok_and(|side| side.tombstone <= after) && !pile.batches.is_empty();
+        if !is_good {
+            drop(self.backend.take_shelf(&self.folder));
+        }
+        is_good.then_some(pile.batches)
     }
 
     async fn pile_up(&self, pile: &mut Pile, after: u64, max_bytes: u64) -> Result<Option<Stop>> {

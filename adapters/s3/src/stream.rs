@@ -140,7 +140,6 @@ impl Stream<'_> {
 
     /// Removes everything that a tombstone which stands hides.
     pub(crate) async fn remove_before(&self, tombstone: u64) -> Result<()> {
-        drop(self.backend.take_shelf(&self.folder));
         let side = self.list_side().await?;
         self.bucket.remove(&side.hidden_by(tombstone, self)).await?;
         let mut after = 0;

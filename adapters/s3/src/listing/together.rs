@@ -6,7 +6,7 @@ use mirrorbox_adapter::{Page, Result, Session, SessionKey};
 
 use super::{part, row, session, summary};
 use crate::backend::Backend;
-use crate::bucket::{Listed, Listing, behind_folder};
+use crate::bucket::{Listed, behind_folder};
 use crate::layout::{self, SIDE};
 use crate::side::Side;
 use crate::slots::Slot;
@@ -36,9 +36,8 @@ pub(super) async fn sessions(
     let mut next = Some(token.map(behind_folder).unwrap_or_default());
     while let Some(after) = next {
         let listing = backend.bucket.list_deep(&folder, &after).await?;
-        let end = listing.next.clone();
-        let mut seen = Seen::all(&folder, listing);
-        next = end.map(|end| cut(&mut seen, &end));
+        let mut seen = Seen::all(&folder, listing.objects);
+        next = listing.next.map(|end| cut(&mut seen, &end));
         let rows = seen
             .iter()
             .map(async |seen| seen.row(backend, project_key, &folder).await);
@@ -68,6 +67,9 @@ fn cut(seen: &mut Vec<Seen>, end: &str) -> String {
         seen.pop();
         return next;
     }
+    if let [only] = seen.as_mut_slice() {
+        only.is_whole = false;
+    }
     match end.split_once('/') {
         Some((folder, _)) => behind_folder(folder),
         None => end.to_owned(),
@@ -76,9 +78,9 @@ fn cut(seen: &mut Vec<Seen>, end: &str) -> String {
 
 impl Seen {
     /// The sessions of a listing, in its order.
-    fn all(folder: &str, listing: Listing) -> Vec<Self> {
+    fn all(folder: &str, objects: Vec<Listed>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        for object in listing.objects {
+        for object in objects {
             let Some((name, rest)) = object.name.split_once('/') else {
                 continue;
             };
@@ -94,9 +96,6 @@ impl Seen {
             if let Some(seen) = all.last_mut() {
                 seen.take(folder, Listed { name, ..object });
             }
-        }
-        if let (Some(_), Some(last)) = (listing.next, all.last_mut()) {
-            last.is_whole = false;
         }
         all
     }

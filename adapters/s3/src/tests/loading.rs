@@ -113,3 +113,14 @@ fn what_another_host_deleted_is_not_shown_by_a_listing_from_before() {
     let rest = s3.load(&key(), 1, 1).unwrap();
     assert_eq!(rest.iter().map(|batch| batch.number).collect::<Vec<_>>(), [5]);
 }
+
+#[test]
+fn a_tombstone_that_came_between_two_pages_hides_what_is_still_there() {
+    let (backend, mut s3) = Backend::with(4);
+    assert_eq!(s3.load(&key(), 0, 1).unwrap().len(), 1);
+    backend.host().append(&key(), tombstone(5), None).unwrap();
+    for after in [1, 2] {
+        let rest = s3.load(&key(), after, 1).unwrap();
+        assert_eq!(rest.iter().map(|batch| batch.number).collect::<Vec<_>>(), [5]);
+    }
+}
