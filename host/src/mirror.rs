@@ -21,10 +21,12 @@
 //! | `delivery` | the task: wait, confirm, deliver a batch, delete, endure |
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
+//! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
 //! | `notes` | what other ways than the mirror's did at a destination |
 //! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
+mod adoption;
 mod backoff;
 mod chance;
 mod cursor;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
+use super::adoption::Adoption;
 use super::chance::Chance;
 use super::cursor::Cursors;
 use super::delivery::Delivery;
@@ -34,6 +35,7 @@ pub(super) enum Reach {
 pub(super) struct Shared {
     pub(super) cursors: Cursors,
     pub(super) ledger: Ledger,
+    pub(super) adoption: Adoption,
     pub(super) chance: Arc<Chance>,
     pub(super) listeners: broadcast::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
@@ -49,6 +51,7 @@ impl Shared {
         Arc::new(Self {
             cursors,
             ledger,
+            adoption: Adoption::new(),
             chance: Arc::new(chance),
             listeners: super::event::channel(),
             closing: watch::Sender::new(false),

@@ -1,0 +1,135 @@
+//! What dead processes left: whether all of it is known yet, stream by stream.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::key::SessionKey;
+
+/// Whether every dead process's copy of a stream is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Not yet: a copy is still to be opened.
+    Pending,
+    /// All of them are, and are on their way.
+    All,
+    /// A copy, or the spool that may hold one, cannot be read: what is known may be less than what is there.
+    NotAll(Arc<str>),
+}
+
+/// The adoption of dead processes' spools as far as it has come. Nothing is pending before [`Adoption::begin`].
+#[derive(Debug)]
+pub(super) struct Adoption {
+    state: Mutex<State>,
+    /// Whether nothing is pending.
+    is_done: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// It is not known yet which streams there are.
+    is_listing: bool,
+    /// Streams with copies that are still to be opened, by the fingerprints of their keys.
+    pending: HashSet<String>,
+    /// By the fingerprints of keys: copies that cannot be read.
+    unreadable: HashMap<String, Arc<str>>,
+    /// Spools of which not even the streams can be told.
+    refused: Option<Arc<str>>,
+}
+
+impl Adoption {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            is_done: watch::Sender::new(true),
+        }
+    }
+
+    /// Dead processes' spools are about to be looked at: until they are listed, any stream may be in them.
+    pub(super) fn begin(&self) {
+        self.state().is_listing = true;
+        self.is_done.send_replace(false);
+    }
+
+    /// These streams are in them, by the fingerprints of their keys.
+    pub(super) fn listed(&self, pending: impl IntoIterator<Item = String>) {
+        let mut state = self.state();
+        state.pending.extend(pending);
+        state.is_listing = false;
+        self.note_done(&state);
+    }
+
+    /// Every copy of a stream is on its way, but for one that cannot be read.
+    pub(super) fn settled(&self, fingerprint: &str, unreadable: Option<Arc<str>>) {
+        let mut state = self.state();
+        match unreadable {
+            Some(why) => drop(state.unreadable.insert(fingerprint.to_owned(), why)),
+            None => drop(state.unreadable.remove(fingerprint)),
+        }
+        state.pending.remove(fingerprint);
+        self.note_done(&state);
+    }
+
+    /// A spool that cannot be adopted, whatever it holds; none any more.
+    pub(super) fn refused(&self, why: Option<Arc<str>>) {
+        self.state().refused = why;
+    }
+
+    /// Whether every dead process's copy of a stream is known.
+    pub(super) fn of(&self, key: &SessionKey) -> Known {
+        let state = self.state();
+        if state.is_listing {
+            return Known::Pending;
+        }
+        if !state.pending.is_empty() || !state.unreadable.is_empty() {
+            let fingerprint = key.fingerprint();
+            if state.pending.contains(&fingerprint) {
+                return Known::Pending;
+            }
+            if let Some(why) = state.unreadable.get(&fingerprint) {
+                return Known::NotAll(why.clone());
+            }
+        }
+        state.refused.clone().map_or(Known::All, Known::NotAll)
+    }
+
+    /// Holds whether nothing is pending. A lane is told by itself when its own stream is settled.
+    pub(super) fn is_done(&self) -> watch::Receiver<bool> {
+        self.is_done.subscribe()
+    }
+
+    fn note_done(&self, state: &State) {
+        let is_done = !state.is_listing && state.pending.is_empty();
+        self.is_done
+            .send_if_modified(|done| std::mem::replace(done, is_done) != is_done);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_pending_until_its_own_copies_are_opened() {
+        let key = |session: &str| SessionKey::main("p", session).unwrap();
+        let adoption = Adoption::new();
+        assert_eq!(adoption.of(&key("a")), Known::All);
+        adoption.begin();
+        assert_eq!(adoption.of(&key("a")), Known::Pending);
+        adoption.listed([key("a").fingerprint(), key("b").fingerprint()]);
+        assert_eq!(adoption.of(&key("c")), Known::All);
+        assert_eq!(adoption.of(&key("a")), Known::Pending);
+        adoption.settled(&key("a").fingerprint(), Some("EIO".into()));
+        assert_eq!(adoption.of(&key("a")), Known::NotAll("EIO".into()));
+        assert!(!*adoption.is_done().borrow());
+        adoption.settled(&key("b").fingerprint(), None);
+        assert!(*adoption.is_done().borrow());
+        adoption.refused(Some("newer".into()));
+        assert_eq!(adoption.of(&key("b")), Known::NotAll("newer".into()));
+    }
+}
