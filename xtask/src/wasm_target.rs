@@ -3,9 +3,11 @@
 //! | way | when | cost |
 //! | --- | --- | --- |
 //! | it is there | a guest of three lines links with it | half a second |
-//! | `rustup target add` | unless `WASM_STD_SOURCES` is set | a download of 20 MB |
-//! | built from the folder `WASM_STD_SOURCES` | if that is set | half a minute |
-//! | built from Debian's sources of exactly this compiler | else | a minute, 50 MB |
+//! | `rustup target add` | else | a download of 20 MB |
+//! | built from Debian's sources of exactly this compiler | if rustup has none | a minute, 50 MB |
+//! | built from the folder `WASM_STD_SOURCES` | if that is set and Debian has none | half a minute |
+//!
+//! Whichever way it came, guests may import the same from the host: `each_way` tests that.
 //!
 //! What a build leaves in the compiler's sysroot is what rustup would put there, so guests are ordinary
 //! `cargo build --target wasm32-wasip2` builds in every case. Nothing is installed into the system.
@@ -21,6 +23,8 @@ use anyhow::{Context, Error, Result};
 
 mod compiler;
 mod debian;
+#[cfg(test)]
+mod each_way;
 mod folder;
 mod probe;
 mod std_build;
@@ -56,7 +60,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
         eprintln!("rustc {} has no standard library for {TARGET} yet.", compiler.release);
     }
     let mut failures = Vec::new();
-    for way in ways() {
+    for way in ways(named_folder()) {
         eprintln!("{}", way.announce(&compiler));
         match way
             .take(&compiler)
@@ -83,12 +87,16 @@ enum Way {
     Debian,
 }
 
-/// The ways to try, best first. A folder of sources says that rustup's server is not to be waited for.
-fn ways() -> Vec<Way> {
-    match env::var_os("WASM_STD_SOURCES").filter(|folder| !folder.is_empty()) {
-        Some(folder) => vec![Way::Folder(folder.into()), Way::Debian],
-        None => vec![Way::Rustup, Way::Debian],
-    }
+/// The ways to try, best first: what every newcomer gets comes before what only this machine has.
+fn ways(folder: Option<PathBuf>) -> Vec<Way> {
+    let folder = folder.map(Way::Folder);
+    [Way::Rustup, Way::Debian].into_iter().chain(folder).collect()
+}
+
+/// The folder of sources that the caller names in `WASM_STD_SOURCES`.
+fn named_folder() -> Option<PathBuf> {
+    let folder = env::var_os("WASM_STD_SOURCES").filter(|folder| !folder.is_empty());
+    folder.map(PathBuf::from)
 }
 
 impl Way {
@@ -123,8 +131,8 @@ impl Way {
     fn take(&self, compiler: &Compiler) -> Result<()> {
         match self {
             Way::Rustup => add_by_rustup(),
-            Way::Folder(folder) => build(compiler, |scratch| folder::fetch(folder, compiler, scratch)),
-            Way::Debian => build(compiler, |scratch| debian::fetch(compiler, scratch)),
+            Way::Folder(folder) => install(compiler, |scratch| folder::fetch(folder, compiler, scratch)),
+            Way::Debian => install(compiler, |scratch| debian::fetch(compiler, scratch)),
         }
     }
 }
@@ -138,10 +146,11 @@ fn add_by_rustup() -> Result<()> {
     )
 }
 
-fn build(compiler: &Compiler, fetch: impl FnOnce(&Path) -> Result<Sources>) -> Result<()> {
-    let scratch = Scratch::create(compiler)?;
+fn install(compiler: &Compiler, fetch: impl FnOnce(&Path) -> Result<Sources>) -> Result<()> {
+    let scratch = Scratch::beside(compiler)?;
     let sources = fetch(scratch.path())?;
-    std_build::build(compiler, &sources, scratch.path())
+    let built = std_build::build(compiler, &sources, scratch.path())?;
+    std_build::install(compiler, &built, &scratch.path().join("replaced"))
 }
 
 /// One process at a time changes a compiler's sysroot; the others wait here.
@@ -187,6 +196,18 @@ fn none_worked(compiler: &Compiler, failures: &[(Way, Error)]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_of_sources_is_the_last_way() {
+        let names = |folder| ways(folder).iter().map(Way::name).collect::<Vec<_>>();
+        assert_eq!(names(None).len(), 2);
+        let with_folder = names(Some("/sources".into()));
+        assert!(with_folder.starts_with(&names(None)) && with_folder.len() == 3);
+        assert!(
+            with_folder[0].contains("rustup") && with_folder[2].contains("/sources"),
+            "{with_folder:?}"
+        );
+    }
 
     #[test]
     fn the_last_error_says_what_was_tried_and_what_to_do() {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
@@ -24,6 +25,9 @@ const SUITES: [&str; 5] = [
     "unstable",
 ];
 
+/// How long apt may take with each step, for the same reason as rustup.
+const APT_LIMIT: Duration = Duration::from_secs(180);
+
 /// Signs the archive; comes with every Debian.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -36,9 +40,9 @@ pub(super) fn fetch(compiler: &Compiler, scratch: &Path) -> Result<Sources> {
         );
     }
     let apt = Apt::create(scratch, &mirror()?)?;
-    let lists = process::output(apt.command("apt-get").args(["update", "-qq"]));
+    let lists = process::run_within(APT_LIMIT, apt.command("apt-get").args(["update", "-qq"]));
     let (library, libc) = choose(&apt, &compiler.release).map_err(|missing| match lists {
-        Ok(_) => missing,
+        Ok(()) => missing,
         // A suite that the mirror lacks is no harm unless it was needed.
         Err(update) => anyhow!("{missing:#}\n{update:#}"),
     })?;
@@ -122,7 +126,7 @@ impl Apt {
     /// Downloads a package and unpacks it without installing it.
     fn unpack(&self, package: &Package, root: &Path) -> Result<()> {
         let exact = format!("{}={}", package.name, package.version);
-        process::output(self.command("apt-get").args(["download", "-qq", &exact]))?;
+        process::run_within(APT_LIMIT, self.command("apt-get").args(["download", "-qq", &exact]))?;
         let prefix = format!("{}_", package.name);
         let mut files = fs::read_dir(&self.downloads)?.filter_map(|entry| Some(entry.ok()?.path()));
         let is_ours = |path: &PathBuf| {

@@ -1,7 +1,7 @@
 //! Whether the compiler can make guests: tried, not guessed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use anyhow::{Context, Result};
@@ -20,14 +20,15 @@ pub(super) fn link(compiler: &Compiler, target_dir: &Path) -> Result<()> {
     fs::metadata(compiler.std_folder()).context("there is none")?;
     let folder = target_dir.join(format!("{TARGET}-probe-{}", process::id()));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let linked = link_in(&folder);
+    let linked = component(&folder, GUEST, None).map(drop);
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     linked
 }
 
-fn link_in(folder: &Path) -> Result<()> {
-    let source = folder.join("probe.rs");
-    fs::write(&source, GUEST)?;
+/// Compiles a guest in a folder of its own and returns the component. `sysroot`: where its standard library lies, if that is not
+/// the compiler's own.
+pub(super) fn component(folder: &Path, guest: &str, sysroot: Option<&Path>) -> Result<PathBuf> {
+    fs::write(folder.join("probe.rs"), guest)?;
     let mut rustc = rustc();
     rustc.args(["--edition", "2024", "--crate-type", "cdylib", "--target", TARGET]);
     rustc.args([
@@ -41,5 +42,9 @@ fn link_in(folder: &Path) -> Result<()> {
         "probe.wasm",
         "probe.rs",
     ]);
-    crate::process::output(rustc.current_dir(folder)).map(drop)
+    if let Some(sysroot) = sysroot {
+        rustc.arg("--sysroot").arg(sysroot);
+    }
+    crate::process::output(rustc.current_dir(folder))?;
+    Ok(folder.join("probe.wasm"))
 }

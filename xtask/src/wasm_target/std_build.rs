@@ -1,7 +1,8 @@
-//! Building the standard library from source and putting it where rustup would.
+//! Building the standard library from source, and putting it where rustup would.
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,19 +25,24 @@ pub(super) struct Sources {
 /// What the linker takes from wasi-libc: start-up code of programs and of libraries, and the library.
 const LIBC_FILES: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
 
-/// The folder to build in, gone when dropped. In the sysroot: there the result is moved into place in one step, and
-/// the path, which a compiled crate remembers, is the same for every build with this compiler.
+/// The folder to build in, gone when dropped.
 #[derive(Debug)]
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// An empty folder; what a killed run left is removed.
-    pub(super) fn create(compiler: &Compiler) -> Result<Scratch> {
+    /// One in the sysroot: there the result is moved into place in one step, and the path, which a compiled crate
+    /// remembers, is the same for every build with this compiler.
+    pub(super) fn beside(compiler: &Compiler) -> Result<Scratch> {
         let path = compiler.targets.join(format!(".{TARGET}-build"));
+        Scratch::at(path).map_err(|error| not_writable(compiler, error))
+    }
+
+    /// An empty folder at this path; what a killed run left there is removed.
+    pub(super) fn at(path: PathBuf) -> io::Result<Scratch> {
         if path.exists() {
-            fs::remove_dir_all(&path).map_err(|error| not_writable(compiler, error))?;
+            fs::remove_dir_all(&path)?;
         }
-        fs::create_dir(&path).map_err(|error| not_writable(compiler, error))?;
+        fs::create_dir(&path)?;
         Ok(Scratch(path))
     }
 
@@ -52,8 +58,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Builds the standard library and installs it.
-pub(super) fn build(compiler: &Compiler, sources: &Sources, scratch: &Path) -> Result<()> {
+/// Builds the standard library; the folder that belongs at [`Compiler::std_folder`].
+pub(super) fn build(compiler: &Compiler, sources: &Sources, scratch: &Path) -> Result<PathBuf> {
     let vendored = sources.library.join("vendor");
     if vendored.exists() {
         // Debian strips the prebuilt object that one of these crates comes with; the registry's crates are the same.
@@ -63,7 +69,7 @@ pub(super) fn build(compiler: &Compiler, sources: &Sources, scratch: &Path) -> R
     process::output(&mut cargo(compiler, &sources.library, &out)).context("the standard library does not build")?;
     let staged = scratch.join("staged");
     stage(&out, &sources.libc, &staged)?;
-    install(compiler, &staged, &scratch.join("replaced"))
+    Ok(staged)
 }
 
 fn cargo(compiler: &Compiler, library: &Path, out: &Path) -> Command {
@@ -129,7 +135,7 @@ fn move_file(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Moves the new folder into place; one that did not work makes way.
-fn install(compiler: &Compiler, staged: &Path, replaced: &Path) -> Result<()> {
+pub(super) fn install(compiler: &Compiler, staged: &Path, replaced: &Path) -> Result<()> {
     let place = compiler.std_folder();
     if place.exists() {
         fs::rename(&place, replaced).map_err(|error| not_writable(compiler, error))?;
