@@ -20,6 +20,9 @@ use crate::{Installation, target_dir};
 /// Longer than anything takes on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long a command waits for delivery at its end.
+const DELIVER: &str = "--deliver";
+
 /// The command, and a stand-in for the model that it asks.
 #[derive(Debug)]
 pub struct Claude {
@@ -76,10 +79,12 @@ impl Machine {
         machine
     }
 
-    /// `mirrorbox run OPTIONS -- PROGRAM ARGUMENTS`, not started yet.
+    /// `mirrorbox run OPTIONS -- PROGRAM ARGUMENTS`, not started yet. Unless the options say how long it waits for
+    /// delivery, it waits until that is done: the command's own limit is for people, and a busy machine needs longer.
     pub fn command(&self, claude: &Claude, options: &[&str], program: &Path, arguments: &[&str]) -> Command {
         let mut command = self.installed.command(["run"]);
-        command.args(options).arg("--").arg(program).args(arguments);
+        command.args(options).args(patient_delivery(options));
+        command.arg("--").arg(program).args(arguments);
         command
             .current_dir(&self.here)
             .env("HOME", &self.home)
@@ -171,6 +176,14 @@ impl Machine {
     /// What is stored of a session's main transcript.
     pub fn stored_lines(&self, session: &str) -> Vec<String> {
         self.stored(session).remove(&format!("{session}.jsonl")).unwrap()
+    }
+}
+
+/// The option of `run` and `watch` that lets delivery take as long as it needs; empty where the options hold one.
+pub fn patient_delivery(options: &[&str]) -> Vec<String> {
+    match options.contains(&DELIVER) {
+        true => Vec::new(),
+        false => vec![DELIVER.to_owned(), format!("{}s", PATIENCE.as_secs())],
     }
 }
 

@@ -26,7 +26,7 @@ use mirrorbox::adapter::{Adapter, AdapterError, Runtime};
 use mirrorbox::config::{Config, Manifest};
 use mirrorbox::store::{BatchDraft, Kind, Origin};
 
-pub use agent::{Answer, Claude, Machine, Running};
+pub use agent::{Answer, Claude, Machine, Running, patient_delivery};
 pub use appender::{Appender, Memory, Run};
 pub use entries::{PROJECT, calls, entry, lines};
 pub use mirrored::{Call, Faulty, Mirrored, acked_lines, check, lines_of, stored};

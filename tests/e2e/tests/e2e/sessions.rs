@@ -69,18 +69,18 @@ fn listed(installed: &Installation, id: &str) -> Value {
 fn a_session_is_renamed_and_tagged() {
     let dir = tempfile::tempdir().unwrap();
     let installed = with_session(dir.path());
-    let renamed = installed.json(["rename", "0b6c9f0e", " The leak "]);
+    let renamed = installed.json(["rename", "0b6c9f0e", " The leak ", "--deadline", "180s"]);
     assert_eq!(
         (&renamed["session"], &renamed["title"]),
         (&json!(SESSION), &json!("The leak"))
     );
     assert_eq!(renamed["left"], json!([]));
-    installed.succeeds(["tag", SESSION, "later"]);
+    installed.succeeds(["tag", SESSION, "later", "--deadline", "180s"]);
     let info = listed(&installed, SESSION)["info"].take();
     assert_eq!((&info["summary"], &info["tag"]), (&json!("The leak"), &json!("later")));
     let table = installed.succeeds(["sessions"]);
     assert!(table.contains("later") && table.contains("The leak"), "{table}");
-    installed.succeeds(["tag", SESSION, "--clear"]);
+    installed.succeeds(["tag", SESSION, "--clear", "--deadline", "180s"]);
     assert_eq!(listed(&installed, SESSION)["info"]["tag"], Value::Null);
     // Nothing else was added, and nothing waits.
     assert_eq!(lines(&installed.succeeds(["show", SESSION, "--json"])).len(), 6);
@@ -119,7 +119,7 @@ fn what_is_not_there_is_not_made() {
 fn a_fork_is_a_session_that_can_be_restored() {
     let dir = tempfile::tempdir().unwrap();
     let installed = with_session(dir.path());
-    let forked = installed.json(["fork", SESSION, "--through", "No, this"]);
+    let forked = installed.json(["fork", SESSION, "--through", "No, this", "--deadline", "180s"]);
     assert_eq!(
         (&forked["title"], &forked["entries"]),
         (&json!("Find the leak (fork)"), &json!(3))

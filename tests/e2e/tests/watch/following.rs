@@ -144,7 +144,7 @@ fn a_destination_that_is_away_gets_everything_once_it_is_back() {
     };
     let machine = Machine::of(installed, dir.path());
     machine.add(FILE, "{\"n\":0}\n");
-    let watcher = machine.watch(&[]);
+    let watcher = machine.watch(&["--deliver", "100ms"]);
     mirrored.faulty.order("any before unavailable");
     for number in 1..50 {
         machine.add(FILE, &format!("{{\"n\":{number}}}\n"));

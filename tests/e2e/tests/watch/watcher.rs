@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mirrorbox_e2e::Installation;
+use mirrorbox_e2e::{Installation, patient_delivery};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
@@ -42,7 +42,8 @@ impl Machine {
 
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = self.installed.command(["watch"]);
-        command.args(options).arg("--projects-dir").arg(&self.projects);
+        command.args(options).args(patient_delivery(options));
+        command.arg("--projects-dir").arg(&self.projects);
         command
     }
 
