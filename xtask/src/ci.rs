@@ -4,12 +4,14 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{fuzz, process, set_up, test};
+use crate::{deny, fuzz, process, set_up, test};
 
-/// Formatting, lints, fuzz targets, tests.
+/// Formatting, dependencies, lints, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
+    step("dependencies");
+    deny::run(workspace)?;
     set_up(workspace)?;
     step("lints");
     lint(workspace)?;

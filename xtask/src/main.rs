@@ -8,9 +8,12 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod deny;
+mod dependencies;
 mod fuzz;
 mod oracle;
 mod process;
+mod sbom;
 mod servers;
 mod soak;
 mod system_packages;
@@ -39,7 +42,7 @@ enum Task {
     Test(test::Options),
     /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
     Build(build::Options),
-    /// Formatting, lints with warnings denied, a minute of each fuzz target, then every test
+    /// Formatting, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
     Ci,
     /// The tests of the durable mirror in their long forms: hundreds of kills, hundreds of thousands of entries
     Soak(soak::Options),
@@ -47,6 +50,10 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measure, and write docs/benchmarks.md
     Bench(bench::Options),
+    /// Licences, bans and sources of what is depended on, as deny.toml has them
+    Deny,
+    /// What a release consists of, as a CycloneDX file
+    Sbom(sbom::Options),
     /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
     Setup,
 }
@@ -72,6 +79,8 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Soak(options) => soak::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Deny => deny::run(&workspace),
+        Task::Sbom(options) => sbom::run(&workspace, &options),
         Task::Setup => {
             set_up(&workspace)?;
             servers::ensure(&workspace);
