@@ -1,8 +1,46 @@
 //! Mirrorbox keeps the transcripts of AI agents safe in any storage.
 //!
-//! An agent's transcript is a log of *entries* (lines of JSON). The host cuts it into numbered, chained *batches* and
-//! stores them through [`store::Store`], most often an *adapter*: a sandboxed WebAssembly component
-//! (`adapter`, feature `wasm`). Another host reads them back, verified to the byte.
+//! An agent's transcript is a log of *entries* (lines of JSON). The host writes them to local disk first, cuts them into
+//! numbered, chained *batches* and stores these through [`store::Store`], most often an *adapter*: a sandboxed WebAssembly
+//! component (`adapter`, feature `wasm`). Another host reads them back, verified to the byte.
+//!
+//! # Start with `Host`
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use mirrorbox::host::Host;
+//! use mirrorbox::key::SessionKey;
+//! use mirrorbox::store::MemoryStore;
+//!
+//! # let state = tempfile::tempdir()?;
+//! # let state = state.path();
+//! let host = Host::builder(state)
+//!     .store("memory", Arc::new(MemoryStore::new()))
+//!     .build_blocking()?;
+//! let transcript = host.transcript(SessionKey::main("-srv-app", "session-1")?);
+//! transcript.append_blocking(&[br#"{"type":"user"}"#])?; // on local disk, whatever destinations do
+//! transcript.turn_ended(); // a good moment to deliver
+//! let left = host.close_blocking(Duration::from_secs(10))?;
+//! assert!(left.is_empty(), "for the next host: {left}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`host::Host`] is for programs that append; [`host::HostBuilder::config`] gives it a configuration directory with its
+//! adapters. [`session`] is for programs that read, restore, verify or copy what is stored. The folder `examples` beside this
+//! crate's source has whole programs: `embed`, `custom_store`, `follow`, `resume`.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `wasm` | yes | adapters as WebAssembly components, and the directory that they come and go in; brings wasmtime |
+//! | `agent` | yes | running an agent's command, and following its files (`agent`, `watch`) |
+//!
+//! Without both, the library is the spool, the mirror and stores written in Rust.
+//!
+//! # The house
 //!
 //! Modules, lowest first; imports run downwards only:
 //!
@@ -23,7 +61,7 @@
 //! | `watch` | follows an agent's projects directory for as long as a process lives |
 //! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 
-#![deny(unsafe_code)]
+#![deny(missing_docs, unsafe_code)]
 
 #[cfg(feature = "wasm")]
 pub mod adapter;

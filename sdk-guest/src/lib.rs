@@ -117,6 +117,8 @@
 //!
 //! (A real one must survive a crash between creating the file and writing it. The fs adapter does.)
 
+#![deny(missing_docs)]
+
 mod adapter;
 pub mod encoding;
 mod error;

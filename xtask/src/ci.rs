@@ -6,7 +6,7 @@ use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
 use crate::{deny, fuzz, process, set_up, test};
 
-/// Formatting, dependencies, lints, fuzz targets, tests.
+/// Formatting, dependencies, lints, documentation, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
@@ -15,6 +15,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     set_up(workspace)?;
     step("lints");
     lint(workspace)?;
+    step("documentation");
+    document(workspace)?;
     step("fuzz targets");
     fuzz::run(workspace, &fuzz::Options::default())?;
     step("tests");
@@ -41,6 +43,23 @@ fn lint(workspace: &Workspace) -> Result<()> {
         &["--package", "mirrorbox", "--no-default-features", "--all-targets"],
     ] {
         process::run(workspace.cargo("clippy").args(selection).args(deny))?;
+    }
+    Ok(())
+}
+
+/// What docs.rs would show, with all features and with none: a link that leads nowhere fails. The whole workspace is
+/// selected, so that what was linted is not checked a second time with other features.
+fn document(workspace: &Workspace) -> Result<()> {
+    for selection in [
+        &["--workspace", "--lib"][..],
+        &["--package", "mirrorbox", "--no-default-features"],
+    ] {
+        let mut cargo = workspace.cargo("doc");
+        cargo
+            .args(["--no-deps"])
+            .args(selection)
+            .env("RUSTDOCFLAGS", "-D warnings");
+        process::run(&mut cargo)?;
     }
     Ok(())
 }

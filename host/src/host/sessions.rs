@@ -17,7 +17,7 @@ pub use messages::Messages;
 ///
 /// What is read comes from the first destination that answers and knows the session, as it is stored there: flush
 /// before, and what this host appended is part of it. What is added goes into the spool, as any entry does, and from there
-/// to every destination; [`Sessions::flush`] waits for that. Every call waits until each destination is open, or cannot
+/// to every destination; [`super::Host::flush`] waits for that. Every call waits until each destination is open, or cannot
 /// be opened.
 ///
 /// ```

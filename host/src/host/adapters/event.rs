@@ -3,7 +3,7 @@ use std::fmt;
 use crate::config::network::Refusal;
 
 /// Something that became of an adapter in the adapter directory: also a line in the log and a number in
-/// [`super::AdapterStatus::events`].
+/// `AdapterStatus::events` (feature `wasm`).
 #[derive(Clone, Debug)]
 pub struct AdapterEvent {
     /// The name in the directory, without `.wasm`.
