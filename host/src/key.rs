@@ -8,6 +8,7 @@ mod path;
 mod project;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +23,7 @@ pub const MAX_PART: usize = 4096;
 /// Which transcript (a *stream*): project key, session id and, for everything but the main transcript, a subpath.
 ///
 /// The parts are opaque text of 1 to [`MAX_PART`] bytes without U+0000. They may hold `/`, `:`, `..` and any
-/// Unicode: whoever makes a file name of them checks that first.
+/// Unicode: whoever makes a file name of them checks that first. A clone shares the text.
 ///
 /// ```
 /// use mirrorbox::key::SessionKey;
@@ -36,9 +37,9 @@ pub const MAX_PART: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct SessionKey {
-    project: String,
-    session: String,
-    subpath: Option<String>,
+    project: Arc<str>,
+    session: Arc<str>,
+    subpath: Option<Arc<str>>,
 }
 
 /// Why text cannot be part of a key.
@@ -85,8 +86,8 @@ impl SessionKey {
     /// The main transcript of a session.
     pub fn main(project: impl Into<String>, session: impl Into<String>) -> Result<Self, KeyError> {
         let key = Self {
-            project: project.into(),
-            session: session.into(),
+            project: Arc::from(project.into()),
+            session: Arc::from(session.into()),
             subpath: None,
         };
         check(Part::Project, &key.project)?;
@@ -99,7 +100,7 @@ impl SessionKey {
         let subpath = subpath.into();
         check(Part::Subpath, &subpath)?;
         Ok(Self {
-            subpath: Some(subpath),
+            subpath: Some(subpath.into()),
             ..self.clone()
         })
     }
@@ -107,7 +108,7 @@ impl SessionKey {
     /// The same transcript in another project, whose key must be one: a part of another key, say.
     pub(crate) fn in_project(&self, project: &str) -> Self {
         Self {
-            project: project.to_owned(),
+            project: project.into(),
             ..self.clone()
         }
     }
@@ -133,6 +134,11 @@ impl SessionKey {
     /// The subpath, `/`-joined; none for the main transcript.
     pub fn subpath(&self) -> Option<&str> {
         self.subpath.as_deref()
+    }
+
+    /// Whether it belongs to the session of this main transcript. In order, a session's keys come one after the other.
+    pub(crate) fn is_part_of(&self, main: &Self) -> bool {
+        self.project == main.project && self.session == main.session
     }
 
     /// Whether this is a session's main transcript.
@@ -174,10 +180,11 @@ impl From<SessionKey> for Parts {
             subpath,
         }: SessionKey,
     ) -> Self {
+        let text = |part: Arc<str>| part.to_string();
         Self {
-            project,
-            session,
-            subpath,
+            project: text(project),
+            session: text(session),
+            subpath: subpath.map(text),
         }
     }
 }

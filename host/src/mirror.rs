@@ -1,7 +1,7 @@
 //! The remote half: what the spool holds is brought to every destination, once, in order, whatever fails.
 //!
 //! ```text
-//! spool ──follow──► lane (one a stream and destination) ──gate──► destination
+//! spool ──changes──► lane (one a stream and destination) ──roster──► worker ──gate──► destination
 //!   cut a batch · number it behind the end of the log · chain it · store it · move the cursor
 //! ```
 //!
@@ -17,8 +17,9 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `shared`, `runner`, `lane`, `destination`, `gate` | who takes part, where tasks run, whose turn it is |
-//! | `delivery` | the task: wait, confirm, deliver a batch, delete, endure |
+//! | `shared`, `runner`, `lane`, `destination`, `gate` | who takes part, where tasks run, who may call |
+//! | `roster`, `worker` | which lanes have something to do; who does it |
+//! | `delivery` | a lane's turn: confirm, deliver a batch, delete, endure |
 //! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |
@@ -41,6 +42,7 @@ mod lane;
 mod ledger;
 mod look;
 mod notes;
+mod roster;
 mod runner;
 mod shared;
 mod status;
@@ -50,6 +52,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -121,7 +124,7 @@ impl Mirror {
         let destination = Destination::new(name, options, announcer, gate);
         self.shared.add_destination(destination.clone());
         for key in self.shared.ledger.wanted(name).map_err(trouble::records)? {
-            self.shared.lane(&destination, &key).want_deleted();
+            self.shared.have_deleted(&destination, &key);
         }
         Ok(())
     }
@@ -185,7 +188,7 @@ impl Mirror {
 
     /// The end of a turn: what waits for more is delivered now. Does not wait.
     pub fn hurry(&self, session: &SessionKey) {
-        flush::hurry(&self.shared, Some(session));
+        flush::hurry(&self.shared, session);
     }
 
     /// Whoever waits for better times tries again now: a password was changed, a server is back.
@@ -207,9 +210,11 @@ impl Mirror {
             if !destination.takes(&main) {
                 continue;
             }
-            let keys: Vec<_> = destination.lanes().keys().cloned().collect();
-            let is_part = |key: &SessionKey| !key.is_main() && key.to_main() == main;
-            let parts: Vec<_> = keys.into_iter().filter(is_part).collect();
+            let lanes = destination.lanes_of(&main).into_iter();
+            let parts: Vec<_> = lanes
+                .map(|lane| lane.key.clone())
+                .filter(|key| !key.is_main())
+                .collect();
             for key in &parts {
                 self.shared.want_deleted(&destination, key, writer, Reach::Stream)?;
             }

@@ -52,7 +52,9 @@
 
 mod adopt;
 mod alarm;
+mod changes;
 mod error;
+mod files;
 mod lane;
 mod layout;
 mod look;
@@ -78,6 +80,8 @@ use uuid::Uuid;
 
 use crate::block_on::block_on;
 use crate::disk::{Disk, Folder};
+use changes::Changes;
+use files::Files;
 use lane::{Call, Lane, Room};
 use pool::Pool;
 use tail::Block;
@@ -110,7 +114,7 @@ struct Inner {
     lanes: Mutex<HashMap<SessionKey, Arc<Lane>>>,
     pool: Arc<Pool>,
     room: Room,
-    begun: watch::Sender<u64>,
+    changes: Arc<Changes>,
 }
 
 impl Spool {
@@ -129,14 +133,19 @@ impl Spool {
 
     /// Nobody else may have this identity, ever.
     pub(crate) fn of_writer(disk: Arc<dyn Disk>, id: Uuid) -> Result<Self, SpoolError> {
-        let writer = Writer::create(disk.clone(), id, broadcast::Sender::new(ALARMS))?;
+        let writer = Writer::create(
+            disk.clone(),
+            Files::new(disk.clone()),
+            id,
+            broadcast::Sender::new(ALARMS),
+        )?;
         let pool = Pool::start().map_err(|source| writer.failed(source))?;
         let inner = Inner {
             writer,
             lanes: Mutex::default(),
             pool,
             room: Room::new(ROOM),
-            begun: watch::Sender::new(0),
+            changes: Changes::new(),
         };
         Ok(Self {
             disk,
@@ -151,7 +160,7 @@ impl Spool {
 
     /// Adopts the spools of processes that are gone: at the start, and later for those that die meanwhile. Blocks.
     pub fn adopt(&self) -> Result<Adoption, SpoolError> {
-        adopt::adopt(&self.disk, &self.inner.writer.alarms)
+        adopt::adopt(&self.disk, &self.inner.writer.files, &self.inner.writer.alarms)
     }
 
     /// Every writer's spool under `state` as it lies on disk, by writer; none where there is no such directory. Works
@@ -205,9 +214,14 @@ impl Spool {
         self.inner.lanes().get(key).and_then(begun)
     }
 
-    /// Wakes whenever a stream begins; holds how many have. Works under any executor.
+    /// Wakes whenever a stream begins or has more lines; holds how often that was. Works under any executor.
     pub fn follow(&self) -> watch::Receiver<u64> {
-        self.inner.begun.subscribe()
+        self.inner.changes.follow()
+    }
+
+    /// The streams that began or have more lines since this was last called, each once. For one caller: the mirror.
+    pub(crate) fn take_changed(&self) -> Vec<Arc<Stream>> {
+        self.inner.changes.take()
     }
 
     /// What must not pass in silence, from now on. A slow listener is told how many it missed.
@@ -277,7 +291,16 @@ impl Inner {
         if lane.push(call) && self.pool.schedule(lane.clone()).is_err() {
             lane.clear();
         }
-        answered.await.unwrap_or(Err(AppendError::Closed))
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_dropped) if self.pool.is_closing() => Err(AppendError::Closed),
+            Err(_dropped) => Err(AppendError::Write {
+                file: lane.stream.name(),
+                source: Arc::new(std::io::Error::other(
+                    "the thread that was to write it ended in a panic",
+                )),
+            }),
+        }
     }
 
     fn lane(&self, key: &SessionKey, base: Base) -> Arc<Lane> {
@@ -286,7 +309,7 @@ impl Inner {
             return lane.clone();
         }
         let stream = Stream::new(self.writer.clone(), key.clone(), base);
-        let lane = Arc::new(Lane::new(stream, self.begun.clone()));
+        let lane = Arc::new(Lane::new(stream, self.changes.clone()));
         lanes.insert(key.clone(), lane.clone());
         lane
     }

@@ -49,7 +49,7 @@ impl Drain {
             let rest = until.map_or(STEP, |until| until.saturating_duration_since(Instant::now()));
             let left = host.flush(rest.min(STEP)).await?;
             bar.show(progress(&host.status()));
-            let is_over = left.is_empty() || left.left.iter().all(|left| !left.can_retry);
+            let is_over = left.is_empty() || (!left.adopting && left.left.iter().all(|left| !left.can_retry));
             if is_over || rest <= STEP && until.is_some() {
                 break left;
             }

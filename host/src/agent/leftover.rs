@@ -107,14 +107,16 @@ impl Leftover {
 fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<Option<HashMap<SessionKey, Spooled>>, AgentError> {
     let mut found = HashMap::new();
     let is_of_run = |spool: &&SpoolLook| trail.writers().contains(&spool.writer);
-    for stream in spools.iter().filter(is_of_run).flat_map(|spool| &spool.streams) {
-        let Some(spooled) = Spooled::of(stream)? else {
-            return Ok(None);
-        };
-        found
-            .entry(stream.key().clone())
-            .and_modify(|known: &mut Spooled| known.add_all(&spooled))
-            .or_insert(spooled);
+    for spool in spools.iter().filter(is_of_run) {
+        for stream in spool.streams()? {
+            let Some(spooled) = Spooled::of(stream)? else {
+                return Ok(None);
+            };
+            found
+                .entry(stream.key().clone())
+                .and_modify(|known: &mut Spooled| known.add_all(&spooled))
+                .or_insert(spooled);
+        }
     }
     // A spool without streams tells as much; one that was removed does not.
     let is_told = !trail.is_spooled() || spools.iter().any(|spool| is_of_run(&spool));

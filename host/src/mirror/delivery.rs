@@ -1,6 +1,6 @@
-//! The task that brings one stream to one destination: waits for lines, delivers a batch, and puts up with what fails.
+//! What brings one stream to one destination, turn by turn: delivers a batch, and puts up with what fails.
 //!
-//! What it knows can be lost at any moment, and the task be dropped at any await: what was acknowledged is in the spool,
+//! What it knows can be lost at any moment, and a turn be dropped at any await: what was acknowledged is in the spool,
 //! what was delivered is in the destination's log, and what neither can tell is in the ledger.
 
 mod compact;
@@ -13,20 +13,20 @@ mod send;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::adoption::Known;
 use super::backoff::Backoff;
-use super::destination::{Destination, Opened};
+use super::destination::Destination;
 use super::event::What;
 use super::lane::{Lane, State};
 use super::ledger;
 use super::on_disk;
+use super::roster::Next;
 use super::shared::Shared;
 use super::summaries::Summaries;
 use super::trouble::{Remedy, Trouble, records};
 use crate::config::{Flush, Writers};
-use crate::spool::Place;
 use crate::store::{Batch, Chain};
 use compact::Compaction;
 use copy::LocalCopy;
@@ -68,11 +68,20 @@ pub(super) struct Delivery {
     told: bool,
     /// Since when lines wait that do not fill a batch.
     waiting_since: Option<Instant>,
+    /// After a failure: until when, and at which opening, it is not tried again.
+    resting: Option<(Instant, u64)>,
     compaction: Compaction,
 }
 
 impl Delivery {
     pub(super) fn new(shared: Arc<Shared>, destination: Arc<Destination>, lane: Arc<Lane>) -> Self {
+        let copies = lane.progress().copies.all();
+        let mut delivery = Self::empty(shared, destination, lane);
+        copies.into_iter().for_each(|copied| delivery.add(copied));
+        delivery
+    }
+
+    fn empty(shared: Arc<Shared>, destination: Arc<Destination>, lane: Arc<Lane>) -> Self {
         Self {
             shared,
             destination,
@@ -89,44 +98,57 @@ impl Delivery {
             backoff: Backoff::default(),
             told: false,
             waiting_since: None,
+            resting: None,
             compaction: Compaction::default(),
         }
     }
 
-    /// Never ends: whoever owns the task drops it.
-    pub(super) async fn run(mut self) {
-        let mut opened = self.destination.opened();
-        loop {
-            self.wait_for_work(&mut opened).await;
-            match self.work().await {
-                Ok(()) => self.went_well(),
-                Err(trouble) => self.endure(trouble, &mut opened).await,
+    /// Whether it is of this very lane, and not of one before it.
+    pub(super) fn is_of(&self, lane: &Arc<Lane>) -> bool {
+        Arc::ptr_eq(&self.lane, lane)
+    }
+
+    /// Does what is due now, a batch at most, and says when there is more to do.
+    pub(super) async fn turn(&mut self) -> Next {
+        self.take_news();
+        if self.shared.adoption.of(&self.lane.key) == Known::Pending {
+            // What dead processes left comes first.
+            return Next::WithNews;
+        }
+        let generation = self.destination.opened().borrow().generation;
+        match self.resting {
+            Some((until, since)) if since == generation && until > Instant::now() => return Next::At(until),
+            _ => self.resting = None,
+        }
+        let reopened = self.confirmed != generation && self.is_worth_a_look();
+        if !reopened && !self.is_deleting() {
+            match self.due() {
+                None => return Next::WithNews,
+                Some(due) if due > Instant::now() => return Next::At(due),
+                Some(_) => {}
             }
+        }
+        match self.work().await {
+            Ok(()) => {
+                self.went_well();
+                Next::Soon
+            }
+            Err(trouble) => self.endure(trouble),
         }
     }
 
-    /// Returns when there is something to do now.
-    async fn wait_for_work(&mut self, opened: &mut watch::Receiver<Opened>) {
-        loop {
-            self.take_news();
-            let generation = opened.borrow_and_update().generation;
-            let reopened = self.confirmed != generation && self.is_worth_a_look();
-            if reopened || self.is_deleting() {
-                return;
-            }
-            let due = self.due();
-            if due.is_some_and(|due| due <= Instant::now()) {
-                return;
-            }
-            let mut growing = self.copies.iter_mut().find_map(|copy| copy.growing.as_mut());
-            tokio::select! {
-                biased;
-                () = self.lane.news() => {}
-                _ = opened.changed() => {}
-                () = grown(&mut growing) => {}
-                () = until(due) => return,
-            }
-        }
+    /// Whether a process that knows no more than the cursor does could go on from here with one question.
+    pub(super) fn can_be_forgotten(&self) -> bool {
+        let [copy] = &self.copies[..] else { return false };
+        let is_quiet = copy.is_grounded && !copy.is_stopped && !copy.has_lines() && copy.begun;
+        let has_short_log = self.log.as_ref().is_some_and(|log| log.number() < compact::BATCHES);
+        is_quiet
+            && has_short_log
+            && self.confirmed > 0
+            && self.tombstone.is_none()
+            && self.resting.is_none()
+            && !self.takes_over()
+            && self.lane.progress().is_settled()
     }
 
     /// When there is something to do; none while there is nothing.
@@ -172,9 +194,7 @@ impl Delivery {
         }
         for writer in news.gone {
             self.copies.retain(|copy| copy.stream.writer() != writer);
-            self.lane.update(|progress| {
-                progress.copies.remove(&writer);
-            });
+            self.lane.update(|progress| progress.copies.remove(&writer));
         }
         if news.delete {
             // It is in there.
@@ -187,6 +207,7 @@ impl Delivery {
         }
         if news.retry {
             self.backoff.succeed();
+            self.resting = None;
         }
     }
 
@@ -196,7 +217,7 @@ impl Delivery {
     }
 
     fn is_deleting(&self) -> bool {
-        self.lane.progress().borrow().is_deleting()
+        self.lane.progress().is_deleting()
     }
 
     fn went_well(&mut self) {
@@ -209,8 +230,8 @@ impl Delivery {
         }
     }
 
-    /// Waits until trying again makes sense.
-    async fn endure(&mut self, trouble: Trouble, opened: &mut watch::Receiver<Opened>) {
+    /// Says when trying again makes sense: then, or once somebody asks for it or the destination is opened anew.
+    fn endure(&mut self, trouble: Trouble) -> Next {
         self.confirmed = 0;
         let pause = self.backoff.fail(&self.shared.chance);
         let pause = match trouble.remedy() {
@@ -225,31 +246,9 @@ impl Delivery {
                 PARKED
             }
         };
-        self.rest(pause, opened).await;
-    }
-
-    /// Waits, unless somebody asks for another try or the destination is opened anew.
-    async fn rest(&mut self, pause: Duration, opened: &mut watch::Receiver<Opened>) {
-        let generation = opened.borrow_and_update().generation;
-        let over = Instant::now() + pause;
-        loop {
-            tokio::select! {
-                biased;
-                () = self.lane.news() => {
-                    let failures = self.backoff.failures();
-                    self.take_news();
-                    if self.backoff.failures() < failures {
-                        return;
-                    }
-                }
-                _ = opened.changed() => {
-                    if opened.borrow_and_update().generation != generation {
-                        return;
-                    }
-                }
-                () = tokio::time::sleep_until(over) => return,
-            }
-        }
+        let until = Instant::now() + pause;
+        self.resting = Some((until, self.destination.opened().borrow().generation));
+        Next::At(until)
     }
 
     fn tell_failed(&mut self, trouble: &Trouble) {
@@ -319,20 +318,5 @@ impl Delivery {
 
     fn takes_over(&self) -> bool {
         self.destination.options().mirror.writers == Writers::Last
-    }
-}
-
-async fn grown(end: &mut Option<&mut watch::Receiver<Place>>) {
-    match end {
-        // The sender lives as long as the copy.
-        Some(end) => drop(end.changed().await),
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }

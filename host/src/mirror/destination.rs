@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -7,6 +8,8 @@ use tokio::sync::watch;
 use super::event::Announcer;
 use super::gate::{Gate, Pass};
 use super::lane::Lane;
+use super::roster::Roster;
+use super::worker::Memory;
 use crate::config::MirrorSettings;
 use crate::key::SessionKey;
 use crate::store::{Store, StoreError};
@@ -41,7 +44,13 @@ pub(super) struct Destination {
     pub(super) announcer: Announcer,
     gate: Arc<Gate>,
     opened: watch::Sender<Opened>,
+    pub(super) roster: Arc<Roster>,
     lanes: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
+    /// Those of them that may not have everything: what is waited for is among them.
+    unsettled: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
+    workers: AtomicUsize,
+    /// Its workers' alone: it knows of streams, which keep their spools locked.
+    memory: Mutex<Weak<Memory>>,
 }
 
 /// The store, if it is open, and how often it was opened.
@@ -72,7 +81,11 @@ impl Destination {
             announcer,
             gate,
             opened: watch::Sender::default(),
+            roster: Arc::default(),
             lanes: Mutex::default(),
+            unsettled: Mutex::default(),
+            workers: AtomicUsize::new(0),
+            memory: Mutex::default(),
         })
     }
 
@@ -102,6 +115,8 @@ impl Destination {
             opened.is_parked = false;
         });
         self.gate.reset();
+        // Each asks whether the log is still as it was.
+        self.all_lanes().iter().for_each(|lane| lane.tell(|_| {}));
     }
 
     /// There is no store now.
@@ -120,7 +135,7 @@ impl Destination {
     /// Whoever waits for better times tries again now.
     pub(super) fn retry(&self) {
         self.gate.reset();
-        for lane in self.lanes().values() {
+        for lane in self.unsettled_lanes(None) {
             lane.tell(|news| news.retry = true);
         }
     }
@@ -153,9 +168,90 @@ impl Destination {
         }
     }
 
+    /// A lane has something that may not be there yet.
+    pub(super) fn unsettle(&self, lane: &Arc<Lane>) {
+        self.unsettled().insert(lane.key.clone(), lane.clone());
+    }
+
+    /// After a turn: whether a lane is among those that may not have everything.
+    pub(super) fn settle(&self, lane: &Arc<Lane>) {
+        let mut unsettled = self.unsettled();
+        // In this order: what comes from here on is put there anew.
+        match lane.progress().is_settled() {
+            true => drop(unsettled.remove(&lane.key)),
+            false => drop(unsettled.insert(lane.key.clone(), lane.clone())),
+        }
+    }
+
+    /// The lanes that may not have everything, all of them or one session's. Costs as much as there are.
+    pub(super) fn unsettled_lanes(&self, session: Option<&SessionKey>) -> Vec<Arc<Lane>> {
+        let unsettled = self.unsettled();
+        match session {
+            None => unsettled.values().cloned().collect(),
+            Some(session) => of_session(&unsettled, session).collect(),
+        }
+    }
+
+    /// One session's lanes.
+    pub(super) fn lanes_of(&self, session: &SessionKey) -> Vec<Arc<Lane>> {
+        of_session(&self.lanes(), session).collect()
+    }
+
+    /// Lanes that are served no more. A delete that somebody wants is done all the same.
+    pub(super) fn retire_what_is_not_taken(&self) {
+        let mut retired = Vec::new();
+        self.lanes().retain(|key, lane| {
+            let stays = self.takes(key) || lane.progress().is_deleting();
+            if !stays {
+                lane.retire();
+                // Whoever gets it drops what is known of it.
+                self.roster.ring(lane);
+                retired.push(key.clone());
+            }
+            stays
+        });
+        let mut unsettled = self.unsettled();
+        for key in retired {
+            unsettled.remove(&key);
+        }
+    }
+
+    pub(super) fn all_lanes(&self) -> Vec<Arc<Lane>> {
+        self.lanes().values().cloned().collect()
+    }
+
+    /// What its workers know of lanes; there as long as one of them is.
+    pub(super) fn memory(&self) -> Arc<Memory> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.upgrade().unwrap_or_else(|| {
+            let fresh = Arc::default();
+            *memory = Arc::downgrade(&fresh);
+            fresh
+        })
+    }
+
+    /// How many workers are still to be started, so that there are so many.
+    pub(super) fn more_workers(&self, wanted: usize) -> usize {
+        let had = self.workers.fetch_max(wanted, Ordering::AcqRel);
+        wanted.saturating_sub(had)
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Arc<Lane>>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn lanes(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Arc<Lane>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A session's lanes: their keys come one after the other, the main transcript's first.
+fn of_session(lanes: &BTreeMap<SessionKey, Arc<Lane>>, session: &SessionKey) -> impl Iterator<Item = Arc<Lane>> {
+    let main = session.to_main();
+    let lanes = lanes
+        .range(main.clone()..)
+        .take_while(move |(key, _)| key.is_part_of(&main));
+    lanes.map(|(_, lane)| lane.clone())
 }
 
 impl Entered {

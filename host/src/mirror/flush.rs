@@ -18,6 +18,8 @@ use crate::spool::Place;
 pub struct Undelivered {
     /// By destination, stream and writer.
     pub left: Vec<Left>,
+    /// What dead processes left in the state directory was not all looked at in time: more may wait than `left` names.
+    pub adopting: bool,
 }
 
 /// Lines of one writer's copy of a stream that one destination does not have.
@@ -42,7 +44,7 @@ pub struct Left {
 impl Undelivered {
     /// Whether everything is delivered.
     pub fn is_empty(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && !self.adopting
     }
 
     /// How many entries remain, each destination's counted.
@@ -56,6 +58,13 @@ impl fmt::Display for Undelivered {
         if self.is_empty() {
             return write!(f, "everything is delivered");
         }
+        if self.adopting {
+            write!(f, "what processes that are gone left was not all looked at")?;
+            if self.left.is_empty() {
+                return Ok(());
+            }
+            write!(f, "; ")?;
+        }
         let destinations: std::collections::BTreeSet<_> = self.left.iter().map(|left| &left.destination).collect();
         write!(f, "{} entries are not delivered yet at", self.entries())?;
         destinations.iter().try_for_each(|name| write!(f, " {name}"))
@@ -63,14 +72,15 @@ impl fmt::Display for Undelivered {
 }
 
 /// What a flush waits for: one lane, and how far.
-struct Aim {
+#[derive(Debug)]
+pub(super) struct Aim {
     destination: Arc<Destination>,
     lane: Arc<Lane>,
     targets: BTreeMap<String, u64>,
 }
 
-pub(super) fn hurry(shared: &Arc<Shared>, session: Option<&SessionKey>) {
-    for (_, lane) in lanes(shared, session) {
+pub(super) fn hurry(shared: &Arc<Shared>, session: &SessionKey) {
+    for (_, lane) in unsettled(shared, Some(session)) {
         lane.tell(|news| news.hurry = true);
     }
 }
@@ -81,22 +91,21 @@ pub(super) fn delivered(
     writer: &str,
     place: Place,
 ) -> impl Future<Output = bool> + Send + use<> {
+    shared.catch_up();
     let targets = BTreeMap::from([(writer.to_owned(), place.line)]);
-    let lanes: Vec<_> = lanes(shared, Some(key))
-        .into_iter()
-        .map(|(_, lane)| lane)
-        .filter(|lane| lane.key == *key)
+    let destinations = shared.all_destinations().into_iter();
+    let lanes: Vec<_> = destinations
+        .filter_map(|destination| destination.lanes().get(key).cloned())
         .collect();
     lanes.iter().for_each(|lane| lane.tell(|news| news.hurry = true));
     let mut closing = shared.closing.subscribe();
     async move {
         for lane in lanes {
-            let mut progress = lane.progress();
-            let reached = progress.wait_for(|progress| progress.has_reached(&targets));
             tokio::select! {
                 biased;
-                reached = reached => drop(reached),
-                () = async { drop(closing.wait_for(|closing| *closing).await) } => return false,
+                () = lane.until(|progress| progress.has_reached(&targets)) => {}
+                // Gone with the mirror, or closing.
+                _ = closing.wait_for(|closing| *closing) => return false,
             }
         }
         true
@@ -105,18 +114,11 @@ pub(super) fn delivered(
 
 pub(super) async fn flush(shared: Arc<Shared>, session: Option<SessionKey>, deadline: Option<Duration>) -> Undelivered {
     let deadline = deadline.map(|deadline| Instant::now() + deadline);
-    let mut aims = Vec::new();
-    for (destination, lane) in lanes(&shared, session.as_ref()) {
-        let targets = lane.progress().borrow().ends();
-        lane.tell(|news| news.hurry = true);
-        aims.push(Aim {
-            destination,
-            lane,
-            targets,
-        });
-    }
-    let mut undelivered = Undelivered::default();
-    for aim in aims {
+    let mut undelivered = Undelivered {
+        adopting: !adopted(&shared, deadline).await,
+        ..Undelivered::default()
+    };
+    for aim in aims(&shared, session.as_ref()) {
         if !aim.reached(deadline).await {
             undelivered.left.extend(aim.left());
         }
@@ -124,34 +126,59 @@ pub(super) async fn flush(shared: Arc<Shared>, session: Option<SessionKey>, dead
     undelivered
 }
 
-fn lanes(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<(Arc<Destination>, Arc<Lane>)> {
+/// Waits until it is known what dead processes left; false where the deadline is over before.
+async fn adopted(shared: &Shared, deadline: Option<Instant>) -> bool {
+    let mut is_done = shared.adoption.is_done();
+    // The sender is there as long as the mirror is.
+    let done = async { drop(is_done.wait_for(|done| *done).await) };
+    within(deadline, done).await
+}
+
+/// What there is to wait for: of each lane that may not have everything, what is there now.
+pub(super) fn aims(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<Aim> {
+    let aim = |(destination, lane): (Arc<Destination>, Arc<Lane>)| {
+        let targets = lane.progress().ends();
+        lane.tell(|news| news.hurry = true);
+        Aim {
+            destination,
+            lane,
+            targets,
+        }
+    };
+    unsettled(shared, session).into_iter().map(aim).collect()
+}
+
+/// Costs as much as there is to do, whatever the number of streams.
+fn unsettled(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<(Arc<Destination>, Arc<Lane>)> {
     shared.catch_up();
-    let main = session.map(SessionKey::to_main);
-    let is_meant = |key: &SessionKey| main.as_ref().is_none_or(|main| key.to_main() == *main);
     let destinations = shared.all_destinations().into_iter();
     let lanes = destinations.flat_map(|destination| {
-        let lanes: Vec<_> = destination.lanes().values().cloned().collect();
+        let lanes = destination.unsettled_lanes(session);
         lanes.into_iter().map(move |lane| (destination.clone(), lane))
     });
-    lanes.filter(|(_, lane)| is_meant(&lane.key)).collect()
+    lanes.collect()
+}
+
+/// Whether it is done before the deadline.
+async fn within(deadline: Option<Instant>, done: impl Future<Output = ()>) -> bool {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, done).await.is_ok(),
+        None => {
+            done.await;
+            true
+        }
+    }
 }
 
 impl Aim {
     /// Waits until it is reached, or the deadline is over.
     async fn reached(&self, deadline: Option<Instant>) -> bool {
-        let mut progress = self.lane.progress();
-        let reached = async { drop(progress.wait_for(|progress| progress.has_reached(&self.targets)).await) };
-        match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, reached).await.is_ok(),
-            None => {
-                reached.await;
-                true
-            }
-        }
+        let reached = self.lane.until(|progress| progress.has_reached(&self.targets));
+        within(deadline, reached).await
     }
 
     fn left(&self) -> Vec<Left> {
-        let progress = self.lane.progress().borrow().clone();
+        let progress = self.lane.progress().clone();
         let opened = self.destination.opened().borrow().clone();
         let can_retry = match &progress.state {
             State::Following => !opened.is_parked,
@@ -174,7 +201,7 @@ impl Aim {
             .filter(|(writer, copy)| self.targets.get(*writer).is_some_and(|line| !copy.has_reached(*line)))
             .map(|(writer, copy)| {
                 let (entries, bytes) = copy.behind();
-                left(Some(writer.clone()), entries, bytes)
+                left(Some((*writer).to_owned()), entries, bytes)
             })
             .collect();
         if progress.is_deleting() {

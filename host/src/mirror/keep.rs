@@ -104,7 +104,7 @@ impl Keeper {
             tracing::warn!(writer, "a delivered spool cannot be removed: {error}");
             return;
         }
-        self.shared.forget(&writer);
+        self.shared.forget(&writer, &keys);
         for key in &keys {
             if let Err(error) = self.shared.ledger.forget_later(key, &writer) {
                 tracing::warn!(writer, stream = %key, "cannot clean the ledger: {error}");
@@ -129,7 +129,7 @@ impl Keeper {
             if self.is_deleting(&destination, stream) {
                 return None;
             }
-            let delivered = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
+            let delivered = lane.progress().copies.get(stream.writer()).cloned()?;
             let reach = |delivered: &Delivered| (delivered.is_grounded, delivered.place);
             if slowest
                 .as_ref()
@@ -145,11 +145,7 @@ impl Keeper {
     fn is_deleting(&self, destination: &Destination, stream: &Stream) -> bool {
         let lanes = destination.lanes();
         let mut of_session = [stream.key().clone(), stream.key().to_main()].into_iter();
-        of_session.any(|key| {
-            lanes
-                .get(&key)
-                .is_some_and(|lane| lane.progress().borrow().is_deleting())
-        })
+        of_session.any(|key| lanes.get(&key).is_some_and(|lane| lane.progress().is_deleting()))
     }
 
     fn prune(&self, stream: &Arc<Stream>) {
@@ -179,7 +175,7 @@ impl Keeper {
         let mut holders: BTreeMap<_, _> = destinations
             .filter_map(|destination| {
                 let lane = destination.lanes().get(stream.key()).cloned()?;
-                let there = lane.progress().borrow().copies.get(stream.writer()).cloned()?;
+                let there = lane.progress().copies.get(stream.writer()).cloned()?;
                 let position = there.position.filter(|_| there.place == delivered.place)?;
                 Some((destination.name.clone(), position))
             })

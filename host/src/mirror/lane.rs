@@ -1,30 +1,33 @@
-//! What everybody may see of one stream's way to one destination, and how its task is told what to do.
+//! What everybody may see of one stream's way to one destination, and how whoever works at it is told what to do.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
+use super::roster::{Roster, Turn};
 use super::trouble::Trouble;
 use crate::key::SessionKey;
 use crate::spool::{Place, Stream};
 use crate::store::Position;
 
-/// One stream on its way to one destination. Its task ([`super::delivery`]) owns the rest.
+/// One stream on its way to one destination. The rest is known to whoever works at it ([`super::delivery`]).
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) key: SessionKey,
-    progress: watch::Sender<Progress>,
+    roster: Weak<Roster>,
+    progress: Mutex<Progress>,
+    moved: Notify,
     inbox: Mutex<News>,
-    arrived: Notify,
-    retired: watch::Sender<bool>,
+    turn: Mutex<Turn>,
+    is_retired: AtomicBool,
 }
 
 /// How far the stream is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// By writer.
-    pub(super) copies: BTreeMap<String, Delivered>,
+    pub(super) copies: Copies,
     pub(super) state: State,
     /// How many deletes were asked for,
     pub(super) wishes: u64,
@@ -32,10 +35,16 @@ pub(super) struct Progress {
     pub(super) granted: u64,
 }
 
+/// How far each writer's copy is. There are few, mostly one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Copies(Vec<Delivered>);
+
 /// How far one writer's copy is.
 #[derive(Clone, Debug)]
 pub(super) struct Delivered {
     pub(super) stream: Arc<Stream>,
+    /// This process's own: it grows.
+    pub(super) is_live: bool,
     /// Everything before is there, or is not to be delivered.
     pub(super) place: Place,
     /// What comes before its first line is there.
@@ -58,7 +67,7 @@ pub(super) enum State {
     Stopped { cause: Trouble },
 }
 
-/// What the task has not looked at yet. Whatever is said twice is said once.
+/// What was not looked at yet. Whatever is said twice is said once.
 #[derive(Debug, Default)]
 pub(super) struct News {
     /// Copies to deliver.
@@ -82,71 +91,119 @@ pub(super) struct Copied {
 }
 
 impl Lane {
-    pub(super) fn new(key: SessionKey) -> Arc<Self> {
+    pub(super) fn new(key: SessionKey, roster: &Arc<Roster>) -> Arc<Self> {
         Arc::new(Self {
             key,
-            progress: watch::Sender::default(),
+            roster: Arc::downgrade(roster),
+            progress: Mutex::default(),
+            moved: Notify::new(),
             inbox: Mutex::default(),
-            arrived: Notify::new(),
-            retired: watch::Sender::new(false),
+            turn: Mutex::default(),
+            is_retired: AtomicBool::new(false),
         })
     }
 
-    /// The destination does not take the stream any more: its task ends, and nobody waits for it.
+    /// The destination does not take the stream any more: nobody works at it, and nobody waits for it.
     pub(super) fn retire(&self) {
-        self.retired.send_replace(true);
-        self.progress.send_modify(|progress| progress.copies.clear());
+        self.is_retired.store(true, Ordering::Release);
+        self.update(|progress| progress.copies.0.clear());
     }
 
     /// Waits until the lane is retired.
     pub(super) async fn retired(&self) {
-        drop(self.retired.subscribe().wait_for(|retired| *retired).await);
+        self.until(|_| self.is_retired.load(Ordering::Acquire)).await;
     }
 
     /// Adds a copy. From now on it counts as something that is not delivered.
-    pub(super) fn add(&self, copied: Copied) {
+    pub(super) fn add(self: &Arc<Self>, copied: Copied) {
         let delivered = Delivered {
             place: copied.stream.start(),
             is_grounded: copied.stream.base().stored.is_none(),
             stream: copied.stream.clone(),
+            is_live: copied.is_live,
             position: None,
         };
-        self.progress.send_modify(|progress| {
-            let writer = copied.stream.writer().to_owned();
-            progress.copies.entry(writer).or_insert(delivered);
-        });
+        self.update(|progress| progress.copies.add(delivered));
         self.tell(|news| news.copies.push(copied));
     }
 
-    pub(super) fn want_deleted(&self) {
-        self.progress.send_modify(|progress| progress.wishes += 1);
+    pub(super) fn want_deleted(self: &Arc<Self>) {
+        self.update(|progress| progress.wishes += 1);
         self.tell(|news| news.delete = true);
     }
 
-    pub(super) fn tell(&self, news: impl FnOnce(&mut News)) {
+    pub(super) fn tell(self: &Arc<Self>, news: impl FnOnce(&mut News)) {
         news(&mut self.inbox());
-        self.arrived.notify_one();
+        // Without a roster there is no destination any more.
+        if let Some(roster) = self.roster.upgrade() {
+            roster.ring(self);
+        }
     }
 
     pub(super) fn take_news(&self) -> News {
         std::mem::take(&mut self.inbox())
     }
 
-    /// Wakes when there is news. Only the task waits here.
-    pub(super) async fn news(&self) {
-        self.arrived.notified().await;
-    }
-
-    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.subscribe()
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
-        self.progress.send_modify(change);
+        change(&mut self.progress());
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until the progress is as wished.
+    pub(super) async fn until(&self, is_so: impl Fn(&Progress) -> bool) {
+        loop {
+            let mut moved = std::pin::pin!(self.moved.notified());
+            // Before looking: what moves from here on wakes.
+            moved.as_mut().enable();
+            if is_so(&self.progress()) {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    /// Its place in the roster, which alone changes it.
+    pub(super) fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn inbox(&self) -> MutexGuard<'_, News> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Copies {
+    pub(super) fn get(&self, writer: &str) -> Option<&Delivered> {
+        self.0.iter().find(|delivered| delivered.stream.writer() == writer)
+    }
+
+    pub(super) fn get_mut(&mut self, writer: &str) -> Option<&mut Delivered> {
+        self.0.iter_mut().find(|delivered| delivered.stream.writer() == writer)
+    }
+
+    /// Writers and how far their copies are.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Delivered)> {
+        self.0.iter().map(|delivered| (delivered.stream.writer(), delivered))
+    }
+
+    pub(super) fn all(&self) -> Vec<Copied> {
+        self.0.iter().map(Delivered::copied).collect()
+    }
+
+    pub(super) fn remove(&mut self, writer: &str) {
+        self.0.retain(|delivered| delivered.stream.writer() != writer);
+    }
+
+    /// Does nothing where the writer's copy is here already.
+    fn add(&mut self, delivered: Delivered) {
+        if self.get(delivered.stream.writer()).is_none() {
+            self.0.push(delivered);
+            self.0.shrink_to_fit();
+        }
     }
 }
 
@@ -167,8 +224,15 @@ impl Progress {
 
     /// Where every copy ends now.
     pub(super) fn ends(&self) -> BTreeMap<String, u64> {
-        let end = |(writer, delivered): (&String, &Delivered)| (writer.clone(), delivered.stream.end().line);
+        let end = |(writer, delivered): (&str, &Delivered)| (writer.to_owned(), delivered.stream.end().line);
         self.copies.iter().map(end).collect()
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_settled(&self) -> bool {
+        let mut copies = self.copies.iter();
+        let has_all = copies.all(|(_, delivered)| delivered.has_reached(delivered.stream.end().line));
+        has_all && !self.is_deleting() && self.state.cause().is_none()
     }
 }
 
@@ -182,6 +246,13 @@ impl State {
 }
 
 impl Delivered {
+    fn copied(&self) -> Copied {
+        Copied {
+            stream: self.stream.clone(),
+            is_live: self.is_live,
+        }
+    }
+
     /// Whether everything before this line is done with.
     pub(super) fn has_reached(&self, line: u64) -> bool {
         self.is_grounded && self.place.line >= line

@@ -103,13 +103,14 @@ impl Look {
 
 impl WriterLook {
     fn of(spool: &SpoolLook) -> Self {
+        let (streams, problems) = spool.as_far_as_readable();
         let damaged = |stream: &StreamLook| Some(format!("{} is damaged: {}", stream.key(), stream.damage()?));
-        let damaged = spool.streams.iter().filter_map(damaged);
+        let damaged = streams.iter().filter_map(damaged);
         Self {
             writer: spool.writer.clone(),
             alive: spool.is_alive,
-            streams: spool.streams.len(),
-            problems: spool.problems.iter().cloned().chain(damaged).collect(),
+            streams: streams.len(),
+            problems: problems.iter().cloned().chain(damaged).collect(),
         }
     }
 }
@@ -200,7 +201,9 @@ impl Records {
         }
         for spool in spools {
             let taken = |stream: &&StreamLook| config.manifest.mirror.takes(stream.key().project_key());
-            for stream in spool.streams.iter().filter(taken) {
+            // What cannot be read is told with its writer.
+            let (streams, _told) = spool.as_far_as_readable();
+            for stream in streams.iter().filter(taken) {
                 look.add(stream, spool, self.standing(name, &spool.writer, stream));
             }
         }

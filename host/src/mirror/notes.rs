@@ -29,7 +29,7 @@ impl Notes {
     pub fn open(state: &Path) -> Result<Self, SpoolError> {
         let mut streams = Streams::new();
         for spool in Spool::look(state)? {
-            for stream in spool.streams {
+            for stream in spool.streams()? {
                 let ends = streams.entry(stream.key().clone()).or_default();
                 ends.insert(spool.writer.clone(), stream.end().line);
             }

@@ -7,7 +7,6 @@ use tokio::task::JoinHandle;
 use super::adoption::Adoption;
 use super::chance::Chance;
 use super::cursor::Cursors;
-use super::delivery::Delivery;
 use super::destination::{Destination, DestinationOptions};
 use super::event::Event;
 use super::lane::{Copied, Lane};
@@ -15,8 +14,9 @@ use super::ledger::{Ledger, Streams, Wanted};
 use super::on_disk;
 use super::runner::Runner;
 use super::trouble::{Trouble, records};
+use super::worker;
 use crate::key::SessionKey;
-use crate::spool::Spool;
+use crate::spool::{Spool, Stream};
 use crate::store::Store;
 
 /// What a delete is to reach.
@@ -41,7 +41,10 @@ pub(super) struct Shared {
     pub(super) closing: watch::Sender<bool>,
     runner: Runner,
     destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
-    copies: Mutex<Vec<Copied>>,
+    /// By key: each writer's.
+    copies: Mutex<BTreeMap<SessionKey, Vec<Copied>>>,
+    /// Held by whoever takes in what changed in the spool.
+    catching_up: Mutex<()>,
     spool: Mutex<Option<Arc<Spool>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -58,6 +61,7 @@ impl Shared {
             runner,
             destinations: Mutex::default(),
             copies: Mutex::default(),
+            catching_up: Mutex::default(),
             spool: Mutex::default(),
             tasks: Mutex::default(),
         })
@@ -68,9 +72,11 @@ impl Shared {
         let copies = self.copies();
         self.destinations()
             .insert(destination.name.clone(), destination.clone());
-        for copied in copies.iter() {
+        for copied in copies.values().flatten() {
             self.bring(copied, &destination);
         }
+        drop(copies);
+        self.add_workers(&destination);
     }
 
     /// A destination is served otherwise from now on: streams that it takes newly are on their way, those that it takes
@@ -78,31 +84,37 @@ impl Shared {
     pub(super) fn set_options(self: &Arc<Self>, destination: &Arc<Destination>, options: DestinationOptions) {
         let copies = self.copies();
         destination.set_options(options);
-        destination.lanes().retain(|key, lane| {
-            let stays = destination.takes(key) || lane.progress().borrow().is_deleting();
-            if !stays {
-                lane.retire();
-            }
-            stays
-        });
-        for copied in copies.iter() {
+        destination.retire_what_is_not_taken();
+        for copied in copies.values().flatten() {
             self.bring(copied, destination);
+        }
+        drop(copies);
+        self.add_workers(destination);
+    }
+
+    /// As many as its calls need. Fewer calls leave workers that wait: the gate lets no more through than there may be.
+    fn add_workers(self: &Arc<Self>, destination: &Arc<Destination>) {
+        let wanted = worker::workers(destination.options().calls);
+        for _ in 0..destination.more_workers(wanted) {
+            self.spawn(worker::work(self.clone(), destination.clone()));
         }
     }
 
     /// Brings a copy to every destination that takes it.
     pub(super) fn add_copy(self: &Arc<Self>, copied: Copied) {
         let mut copies = self.copies();
-        let is_same = |known: &Copied| {
-            known.stream.key() == copied.stream.key() && known.stream.writer() == copied.stream.writer()
-        };
-        if copies.iter().any(is_same) {
+        let of_key = copies.entry(copied.stream.key().clone()).or_default();
+        if of_key
+            .iter()
+            .any(|known| known.stream.writer() == copied.stream.writer())
+        {
             return;
         }
         for destination in self.all_destinations() {
             self.bring(&copied, &destination);
         }
-        copies.push(copied);
+        of_key.push(copied);
+        of_key.shrink_to_fit();
     }
 
     pub(super) fn set_spool(&self, spool: Arc<Spool>) {
@@ -114,24 +126,59 @@ impl Shared {
         self.spool().as_ref().map(|spool| spool.writer().to_owned())
     }
 
-    /// Takes in every stream that has begun in this process's spool.
+    /// Takes in every stream that began or grew in this process's spool since the last time, and no other. What had
+    /// changed before this was called is taken in when it returns, by whomever.
     pub(super) fn catch_up(self: &Arc<Self>) {
-        let streams = self.spool().as_ref().map(|spool| spool.streams());
-        for stream in streams.into_iter().flatten() {
-            self.add_copy(Copied { stream, is_live: true });
+        let _turn = self.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = self.spool().as_ref().map(|spool| spool.take_changed());
+        for stream in changed.into_iter().flatten() {
+            if self.is_known(&stream) {
+                self.grown(stream.key());
+            } else {
+                self.add_copy(Copied { stream, is_live: true });
+            }
+        }
+    }
+
+    fn is_known(&self, stream: &Stream) -> bool {
+        let copies = self.copies();
+        let mut of_key = copies.get(stream.key()).into_iter().flatten();
+        of_key.any(|known| known.stream.writer() == stream.writer())
+    }
+
+    /// There is more of a stream, or more is known of it.
+    pub(super) fn grown(&self, key: &SessionKey) {
+        for destination in self.all_destinations() {
+            let lane = destination.lanes().get(key).cloned();
+            if let Some(lane) = lane {
+                destination.unsettle(&lane);
+                lane.tell(|_| {});
+            }
         }
     }
 
     pub(super) fn all_copies(&self) -> Vec<Copied> {
-        self.copies().clone()
+        self.copies().values().flatten().cloned().collect()
     }
 
-    /// A writer's spool is gone: nobody reads it any more.
-    pub(super) fn forget(&self, writer: &str) {
-        self.copies().retain(|copied| copied.stream.writer() != writer);
+    /// A writer's spool is gone, with these streams: nobody reads it any more.
+    pub(super) fn forget(&self, writer: &str, streams: &[SessionKey]) {
+        let mut copies = self.copies();
+        for key in streams {
+            if let Some(of_key) = copies.get_mut(key) {
+                of_key.retain(|copied| copied.stream.writer() != writer);
+                if of_key.is_empty() {
+                    copies.remove(key);
+                }
+            }
+        }
+        drop(copies);
         for destination in self.all_destinations() {
-            for lane in destination.lanes().values() {
-                lane.tell(|news| news.gone.push(writer.to_owned()));
+            for key in streams {
+                let lane = destination.lanes().get(key).cloned();
+                if let Some(lane) = lane {
+                    lane.tell(|news| news.gone.push(writer.to_owned()));
+                }
             }
             self.cursors.forget(&destination.name, writer);
         }
@@ -139,29 +186,26 @@ impl Shared {
 
     fn bring(self: &Arc<Self>, copied: &Copied, destination: &Arc<Destination>) {
         if destination.takes(copied.stream.key()) {
-            self.lane(destination, copied.stream.key()).add(copied.clone());
+            let lane = self.lane(destination, copied.stream.key());
+            lane.add(copied.clone());
+            destination.unsettle(&lane);
         }
     }
 
-    /// A stream's way to a destination; its task is started with it.
-    pub(super) fn lane(self: &Arc<Self>, destination: &Arc<Destination>, key: &SessionKey) -> Arc<Lane> {
+    /// A stream's way to a destination.
+    pub(super) fn lane(&self, destination: &Arc<Destination>, key: &SessionKey) -> Arc<Lane> {
         let mut lanes = destination.lanes();
-        if let Some(lane) = lanes.get(key) {
-            return lane.clone();
-        }
-        let lane = Lane::new(key.clone());
-        lanes.insert(key.clone(), lane.clone());
-        drop(lanes);
-        let delivery = Delivery::new(self.clone(), destination.clone(), lane.clone());
-        let retired = lane.clone();
-        self.spawn(async move {
-            tokio::select! {
-                biased;
-                () = retired.retired() => {}
-                () = delivery.run() => {}
-            }
-        });
-        lane
+        let lane = lanes
+            .entry(key.clone())
+            .or_insert_with(|| Lane::new(key.clone(), &destination.roster));
+        lane.clone()
+    }
+
+    /// A delete stands in the ledger: it is done as soon as may be.
+    pub(super) fn have_deleted(&self, destination: &Arc<Destination>, key: &SessionKey) {
+        let lane = self.lane(destination, key);
+        lane.want_deleted();
+        destination.unsettle(&lane);
     }
 
     /// Writes down that a stream is to be deleted at a destination, and has it done.
@@ -172,10 +216,9 @@ impl Shared {
         writer: &str,
         reach: Reach,
     ) -> Result<(), Trouble> {
-        let lane = self.lane(destination, key);
         let ends = match reach {
             Reach::Others => BTreeMap::new(),
-            Reach::Stream | Reach::Session(_) => lane.progress().borrow().ends(),
+            Reach::Stream | Reach::Session(_) => self.lane(destination, key).progress().ends(),
         };
         let wanted = Wanted {
             writer: writer.to_owned(),
@@ -187,19 +230,20 @@ impl Shared {
             tried: None,
         };
         on_disk(|| self.ledger.want_deleted(&destination.name, key, &ends, wanted)).map_err(records)?;
-        lane.want_deleted();
+        self.have_deleted(destination, key);
         Ok(())
     }
 
     /// Writes down, for the destinations that are named later, that what is here of a session was deleted.
     pub(super) fn want_deleted_later(&self, main: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let mut streams = Streams::new();
-        for Copied { stream, .. } in self.all_copies() {
-            if stream.key().to_main() == *main {
-                let ends = streams.entry(stream.key().clone()).or_default();
-                ends.insert(stream.writer().to_owned(), stream.end().line);
-            }
+        let copies = self.copies();
+        let of_session = copies.range(main..).take_while(|(key, _)| key.is_part_of(main));
+        for Copied { stream, .. } in of_session.flat_map(|(_, copies)| copies) {
+            let ends = streams.entry(stream.key().clone()).or_default();
+            ends.insert(stream.writer().to_owned(), stream.end().line);
         }
+        drop(copies);
         on_disk(|| self.ledger.want_deleted_later(&streams, writer)).map_err(records)
     }
 
@@ -257,7 +301,7 @@ impl Shared {
         self.destinations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn copies(&self) -> MutexGuard<'_, Vec<Copied>> {
+    fn copies(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Vec<Copied>>> {
         self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

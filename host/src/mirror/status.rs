@@ -43,10 +43,8 @@ pub(super) fn status(shared: &Shared) -> Vec<DestinationStatus> {
     let destinations = shared.all_destinations().into_iter();
     let status = destinations.map(|destination| {
         let opened = destination.opened().borrow().clone();
-        let lanes: Vec<_> = destination.lanes().values().cloned().collect();
-        let streams = lanes
-            .iter()
-            .flat_map(|lane| streams(&lane.key, &lane.progress().borrow()));
+        let lanes = destination.all_lanes();
+        let streams = lanes.iter().flat_map(|lane| streams(&lane.key, &lane.progress()));
         DestinationStatus {
             destination: destination.name.clone(),
             open: opened.store.is_some(),
@@ -64,7 +62,7 @@ fn streams(key: &SessionKey, progress: &Progress) -> Vec<StreamStatus> {
         let (entries, bytes) = copy.behind();
         StreamStatus {
             stream: key.clone(),
-            writer: writer.clone(),
+            writer: writer.to_owned(),
             entries,
             bytes,
             state: progress.state.name(),

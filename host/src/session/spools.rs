@@ -25,6 +25,8 @@ pub struct SpoolsReport {
     pub missing: u64,
     /// Streams that could not be read, here or there.
     pub failed: u64,
+    /// What of the spools could not be read, and why, for people.
+    pub unread: Vec<String>,
 }
 
 /// What was found about one stream.
@@ -63,8 +65,11 @@ pub async fn check_spools(
 ) -> SpoolsReport {
     let meter = Meter::new(progress);
     let mut work: BTreeMap<SessionKey, Result<Vec<Delivered>, String>> = BTreeMap::new();
+    let mut unread = Vec::new();
     for spool in spools {
-        for stream in &spool.streams {
+        let (streams, problems) = spool.as_far_as_readable();
+        unread.extend_from_slice(problems);
+        for stream in streams {
             let delivered = Delivered::of(stream, &spool.writer, destination, records);
             let of_stream = work.entry(stream.key().clone()).or_insert(Ok(Vec::new()));
             match (of_stream, delivered) {
@@ -84,11 +89,12 @@ pub async fn check_spools(
     checks.sort_by(|one, other| one.stream.cmp(&other.stream));
     SpoolsReport {
         entries: checks.iter().map(|check| check.entries).sum(),
-        failed: checks.iter().filter(|check| check.error.is_some()).count() as u64,
+        failed: (unread.len() + checks.iter().filter(|check| check.error.is_some()).count()) as u64,
         missing: checks
             .iter()
             .filter(|check| check.error.is_none() && !check.is_whole())
             .count() as u64,
+        unread,
         streams: checks,
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::alarm::{Alarm, Trouble};
 use super::error::SpoolError;
+use super::files::Files;
 use super::layout::DOOR;
 use super::recover;
 use super::stream::Stream;
@@ -78,6 +79,7 @@ impl Adopted {
             .and_then(|_door| disk.remove_tree(self.writer.names.dir()))
             // Else a power failure brings it back, and nobody knows any more that it was delivered.
             .and_then(|()| disk.sync_dir(Path::new("")));
+        self.writer.files.forget(self.writer.names.dir());
         removed.map_err(|source| self.writer.failed(source))
     }
 
@@ -102,7 +104,7 @@ impl Adopted {
     fn open_stream(&mut self, name: &str) {
         let names = self.writer.names.stream_of_hash(name);
         let dir = names.dir().to_owned();
-        match recover::open(&self.writer, names, &mut self.alarms) {
+        match recover::open(&self.writer, &names, &mut self.alarms) {
             Ok(stream) => self.streams.push(Arc::new(stream)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -114,9 +116,13 @@ impl Adopted {
 }
 
 /// Adopts every spool whose process is gone. One that holds no stream is removed.
-pub(super) fn adopt(disk: &Arc<dyn Disk>, alarms: &broadcast::Sender<Alarm>) -> Result<Adoption, SpoolError> {
+pub(super) fn adopt(
+    disk: &Arc<dyn Disk>,
+    files: &Arc<Files>,
+    alarms: &broadcast::Sender<Alarm>,
+) -> Result<Adoption, SpoolError> {
     let mut adoption = Adoption::default();
-    for writer in lock_dead(disk, alarms, &mut adoption.refused)? {
+    for writer in lock_dead(disk, files, alarms, &mut adoption.refused)? {
         match Adopted::open(writer) {
             Ok(adopted) => adoption.spools.push(adopted),
             Err(error) => adoption.refused.push(error),
@@ -128,6 +134,7 @@ pub(super) fn adopt(disk: &Arc<dyn Disk>, alarms: &broadcast::Sender<Alarm>) -> 
 /// Looking at the streams takes longer, and nobody need wait for that.
 fn lock_dead(
     disk: &Arc<dyn Disk>,
+    files: &Arc<Files>,
     alarms: &broadcast::Sender<Alarm>,
     refused: &mut Vec<SpoolError>,
 ) -> Result<Vec<Arc<Writer>>, SpoolError> {
@@ -140,7 +147,7 @@ fn lock_dead(
     names.sort();
     let mut writers = Vec::new();
     for name in names.iter().filter(|name| is_writer(name)) {
-        match Writer::adopt(disk, name, alarms) {
+        match Writer::adopt(disk, files, name, alarms) {
             Ok(writer) => writers.extend(writer),
             Err(error) => refused.push(error),
         }

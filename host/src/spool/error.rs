@@ -35,6 +35,16 @@ pub enum SpoolError {
         /// The identity in it.
         writer: String,
     },
+    /// A part of it cannot be read: what it holds is not known.
+    #[error("the spool of writer {writer} cannot be read whole: {cause}{}; `mirrorbox status` names all of it", more(*others))]
+    Unreadable {
+        /// Whose spool.
+        writer: String,
+        /// What cannot be read, and why.
+        cause: String,
+        /// How much else cannot be read.
+        others: usize,
+    },
 }
 
 /// Why entries were not accepted. All or nothing: of a call that failed, no entry is shown to anyone. Only where the disk
@@ -165,6 +175,13 @@ pub struct Damage {
     pub recorded: Place,
     /// Whole lines reach up to here.
     pub found: Place,
+}
+
+fn more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        others => format!(" (and {others} more)"),
+    }
 }
 
 /// What a person can do.

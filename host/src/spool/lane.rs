@@ -2,8 +2,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::changes::Changes;
 use super::error::AppendError;
 use super::place::Place;
 use super::stream::Stream;
@@ -21,8 +22,7 @@ pub(super) struct Lane {
     pub(super) stream: Arc<Stream>,
     pub(super) room: Room,
     queue: Mutex<Queue>,
-    /// Counts the streams that have begun.
-    begun: watch::Sender<u64>,
+    changes: Arc<Changes>,
 }
 
 #[derive(Debug, Default)]
@@ -42,12 +42,12 @@ pub(super) struct Call {
 }
 
 impl Lane {
-    pub(super) fn new(stream: Stream, begun: watch::Sender<u64>) -> Self {
+    pub(super) fn new(stream: Stream, changes: Arc<Changes>) -> Self {
         Self {
             stream: Arc::new(stream),
             room: Room::new(ROOM),
             queue: Mutex::default(),
-            begun,
+            changes,
         }
     }
 
@@ -73,6 +73,11 @@ impl Lane {
             // The caller may have gone.
             let _ = call.answer.send(done.clone().map(|()| end));
         }
+        self.end_turn()
+    }
+
+    /// A thread's turn is over, be it by a panic: what it had in hand is answered or dropped by then. True if more waits.
+    pub(super) fn end_turn(&self) -> bool {
         let mut queue = self.queue();
         queue.scheduled = !queue.calls.is_empty();
         queue.scheduled
@@ -80,10 +85,10 @@ impl Lane {
 
     fn commit(&self, calls: &VecDeque<Call>) -> Result<(), AppendError> {
         let blocks: Vec<_> = calls.iter().map(|call| &call.block).collect();
-        let was_begun = self.stream.is_begun();
+        let before = (self.stream.is_begun(), self.stream.end());
         let done = self.stream.commit(&blocks);
-        if self.stream.is_begun() && !was_begun {
-            self.begun.send_modify(|begun| *begun += 1);
+        if (self.stream.is_begun(), self.stream.end()) != before {
+            self.changes.note(&self.stream);
         }
         done
     }

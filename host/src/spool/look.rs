@@ -9,12 +9,11 @@ use super::error::{Damage, ReadError, SpoolError};
 use super::layout::{DOOR, StreamNames, WriterNames};
 use super::place::{Chunk, Place};
 use super::record::Record;
-use super::stream::View;
+use super::stream::OpenLines;
 use super::writer::is_writer;
 use super::{mark, recover};
 use crate::disk::{Disk, DiskFile, Folder};
 use crate::key::SessionKey;
-use crate::transcript::check_entry;
 
 /// One writer's spool as it lay on disk when it was looked at.
 #[derive(Clone, Debug)]
@@ -23,30 +22,49 @@ pub struct SpoolLook {
     pub writer: String,
     /// Its process lives, or another one has adopted the spool.
     pub is_alive: bool,
-    /// Its streams, by key.
-    pub streams: Vec<StreamLook>,
-    /// What cannot be read, and why, for people.
-    pub problems: Vec<String>,
+    streams: Vec<StreamLook>,
+    problems: Vec<String>,
 }
 
-/// One writer's copy of a stream as it lay on disk when it was looked at. Its lines may be pruned meanwhile.
+/// One writer's copy of a stream as it lay on disk when it was looked at. Its lines may be pruned meanwhile: reading them
+/// is an error then. Its files are open only while it is read.
 #[derive(Clone)]
 pub struct StreamLook {
-    key: SessionKey,
-    view: View,
+    disk: Arc<Folder>,
+    names: StreamNames,
+    record: Record,
     end: Place,
     damage: Option<Damage>,
+}
+
+impl SpoolLook {
+    /// All of its streams, by key. Fails where one of them cannot be read: what cannot be looked at is not absent.
+    pub fn streams(&self) -> Result<&[StreamLook], SpoolError> {
+        match self.problems.first() {
+            None => Ok(&self.streams),
+            Some(problem) => Err(SpoolError::Unreadable {
+                writer: self.writer.clone(),
+                cause: problem.clone(),
+                others: self.problems.len() - 1,
+            }),
+        }
+    }
+
+    /// The streams that can be read, by key, and what cannot, and why, for people. For reports that show both.
+    pub fn as_far_as_readable(&self) -> (&[StreamLook], &[String]) {
+        (&self.streams, &self.problems)
+    }
 }
 
 impl StreamLook {
     /// Which stream.
     pub fn key(&self) -> &SessionKey {
-        &self.key
+        &self.record.key
     }
 
     /// The place of the first line that is here.
     pub fn start(&self) -> Place {
-        self.view.start
+        self.record.start
     }
 
     /// The place behind the last line: of those that are synced while the process lives, and behind the last whole line
@@ -62,24 +80,52 @@ impl StreamLook {
 
     /// The lines from a place on, as [`super::Stream::read`] gives them.
     pub fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
-        self.view.read(from, self.end)
+        self.open()?.read(from)
     }
 
     /// The lines from a place on and before another one.
     pub(crate) fn read_before(&self, from: Place, end: Place) -> Result<Option<Chunk>, ReadError> {
-        self.view.read(from, end)
+        self.open()?.read_before(from, end)
     }
 
     /// The place of a line. Reads from the beginning up to it.
     pub fn find(&self, line: u64) -> Result<Place, ReadError> {
-        self.view.find(line, self.end)
+        self.open()?.find(line)
+    }
+
+    fn open(&self) -> Result<OpenLines, ReadError> {
+        let (disk, record) = (&*self.disk, &self.record);
+        let opened = lines_of(disk, &self.names, record).and_then(|(path, file)| {
+            // In this order: as long as the record says the same, no other file had got the name.
+            let now = Record::read(disk, &self.names.record())?;
+            Ok((path, file, now))
+        });
+        let (path, file, now) = opened.map_err(|source| ReadError::Io {
+            file: disk.name_of(&record.file),
+            source,
+        })?;
+        let path = disk.name_of(&path);
+        if now.start != record.start {
+            return Err(ReadError::Pruned {
+                file: path,
+                line: record.start.line,
+                base: now.base,
+            });
+        }
+        Ok(OpenLines {
+            file: Some(file),
+            path,
+            start: record.start,
+            base: record.base.clone(),
+            end: self.end,
+        })
     }
 }
 
 impl fmt::Debug for StreamLook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamLook")
-            .field("key", &self.key)
+            .field("key", self.key())
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
@@ -93,9 +139,9 @@ pub(super) fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
     };
     let disk = match Folder::open_existing(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        opened => opened.map_err(failed)?,
+        opened => Arc::new(opened.map_err(failed)?),
     };
-    let mut spools = writers(&disk).map_err(failed)?;
+    let mut spools = writers(&*disk).map_err(failed)?;
     spools.iter_mut().for_each(|spool| spool.look(&disk));
     Ok(spools)
 }
@@ -104,7 +150,9 @@ pub(super) fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
 fn writers(disk: &dyn Disk) -> io::Result<Vec<SpoolLook>> {
     let _door = match disk.open(Path::new(DOOR)) {
         Ok(_) => Some(disk.lock(Path::new(DOOR))?),
-        Err(_) => None,
+        // No process ever came by.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
     };
     let mut names = disk.list(Path::new(""))?;
     names.retain(|name| is_writer(name));
@@ -130,25 +178,26 @@ fn is_locked(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
 }
 
 impl SpoolLook {
-    fn look(&mut self, disk: &dyn Disk) {
+    fn look(&mut self, disk: &Arc<Folder>) {
         let names = WriterNames::new(&self.writer);
         let mut hashes = match disk.list(&names.streams()) {
             Ok(hashes) => hashes,
             // Nothing has begun, or it was removed just now.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.problem(disk, &names.streams(), &error),
+            Err(error) => return self.problem(&**disk, &names.streams(), &error),
         };
         hashes.sort();
         for hash in hashes {
             let stream = names.stream_of_hash(&hash);
-            match look_at_stream(disk, &stream, self.is_alive) {
+            match look_at_stream(disk, stream.clone(), self.is_alive) {
                 Ok(stream) => self.streams.push(stream),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.problem(disk, stream.dir(), &error),
+                Err(error) => self.problem(&**disk, stream.dir(), &error),
             }
         }
-        self.streams.sort_by(|one, other| one.key.cmp(&other.key));
+        self.streams.sort_by(|one, other| one.key().cmp(other.key()));
         let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        // Any other error leaves what was seen, problems too, as it is.
         if disk.open(&names.identity()).is_err_and(is_gone) {
             // It was removed meanwhile: what could not be read was on its way out.
             self.streams.clear();
@@ -163,23 +212,19 @@ impl SpoolLook {
 }
 
 /// Fails with `NotFound` where no stream was begun.
-fn look_at_stream(disk: &dyn Disk, names: &StreamNames, is_alive: bool) -> io::Result<StreamLook> {
-    let record = Record::read(disk, &names.record())?;
-    let (path, file) = lines_of(disk, names, &record)?;
-    let marked = mark::look(disk, &names.mark());
+fn look_at_stream(disk: &Arc<Folder>, names: StreamNames, is_alive: bool) -> io::Result<StreamLook> {
+    let record = Record::read(&**disk, &names.record())?;
+    let (_, file) = lines_of(&**disk, &names, &record)?;
+    let marked = mark::look(&**disk, &names.mark(), is_alive)?;
     let marked = marked.unwrap_or(record.start).max(record.start);
     let (end, damage) = match is_alive {
         true => (marked, None),
         false => left_behind(&file, record.start, marked)?,
     };
     Ok(StreamLook {
-        key: record.key,
-        view: View {
-            file: Some(file),
-            path: disk.name_of(&path),
-            start: record.start,
-            base: record.base,
-        },
+        disk: disk.clone(),
+        names,
+        record,
         end,
         damage,
     })
@@ -187,10 +232,11 @@ fn look_at_stream(disk: &dyn Disk, names: &StreamNames, is_alive: bool) -> io::R
 
 /// The file with the lines: a pruned copy that is complete but has not got its name yet is what counts.
 fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
-    if record.pruning
-        && let Ok(file) = disk.open(&names.pruned())
-    {
-        return Ok((names.pruned(), file));
+    if record.pruning {
+        match disk.open(&names.pruned()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return Ok((names.pruned(), opened?)),
+        }
     }
     match disk.open(&record.file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::other("its file is gone")),
@@ -201,10 +247,8 @@ fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result
 /// Where a dead process's stream ends: whoever adopts it takes every whole entry behind the mark, too.
 fn left_behind(file: &Arc<dyn DiskFile>, start: Place, recorded: Place) -> io::Result<(Place, Option<Damage>)> {
     let size = start.offset + file.size()?;
-    if size >= recorded.offset {
-        let end = recover::lines_while(file, start, recorded, size, |line| check_entry(line).is_ok())?;
-        return Ok((end, None));
+    match recover::damage(file, start, recorded, size)? {
+        Some(damage) => Ok((damage.found, Some(damage))),
+        None => Ok((recover::entries(file, start, recorded, size)?, None)),
     }
-    let found = recover::lines_while(file, start, start, size, |_| true)?;
-    Ok((found, Some(Damage { recorded, found })))
 }

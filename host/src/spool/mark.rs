@@ -5,7 +5,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -20,42 +19,36 @@ const SIZE: usize = 24;
 /// How many bytes of a stream may be synced before the mark is synced, too.
 const SYNC_EVERY: u64 = 4 << 20;
 
-#[derive(Debug)]
+/// Where the next place is written. The file is its caller's to open: an idle stream has none.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
-    file: Arc<dyn DiskFile>,
     second: bool,
     synced: u64,
 }
 
 impl Mark {
-    /// Opens it; makes it where it is not there.
-    pub(super) fn open(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
-        let file = match disk.open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(path)?,
-            opened => opened?,
-        };
-        Ok(Self {
-            file,
-            second: false,
+    /// The mark as a process before this one left it, and the farthest place that it marks; none where none was, or
+    /// where nothing whole is left.
+    pub(super) fn read(file: &dyn DiskFile) -> io::Result<(Self, Option<Place>)> {
+        let [first, second] = read_slots(file)?;
+        let mark = Self {
+            // What is known now must outlast the next write.
+            second: first >= second,
             synced: 0,
-        })
-    }
-
-    /// The farthest place that is marked; none where none was, or where nothing whole is left.
-    pub(super) fn read(&mut self) -> Option<Place> {
-        let [first, second] = SLOTS.map(|slot| read_slot(&*self.file, slot));
-        // What is known now must outlast the next write.
-        self.second = first >= second;
-        first.max(second)
+        };
+        Ok((mark, first.max(second)))
     }
 
     /// Marks a place that is synced. A failure is passed over: the mark stays behind, which it may.
-    pub(super) fn write(&mut self, place: Place) {
+    pub(super) fn write(&mut self, file: io::Result<impl AsRef<dyn DiskFile>>, place: Place) {
         let [first, second] = SLOTS;
         let slot = if self.second { second } else { first };
-        let written = self.file.write_at(&encode(place), slot);
         let due = place.offset >= self.synced.saturating_add(SYNC_EVERY);
-        let done = written.and_then(|()| if due { self.file.sync() } else { Ok(()) });
+        let done = file.and_then(|file| {
+            let file = file.as_ref();
+            file.write_at(&encode(place), slot)?;
+            if due { file.sync() } else { Ok(()) }
+        });
         match done {
             Ok(()) => self.second = !self.second,
             Err(error) => tracing::debug!(%error, "a mark of what is synced was not written"),
@@ -66,11 +59,21 @@ impl Mark {
     }
 }
 
-/// The farthest place that is marked, without touching anything.
-pub(super) fn look(disk: &dyn Disk, path: &Path) -> Option<Place> {
-    let file = disk.open(path).ok()?;
-    let [first, second] = SLOTS.map(|slot| read_slot(&*file, slot));
-    first.max(second)
+/// The farthest place that is marked, without touching anything; none where no mark was ever written. Of a living
+/// process, no mark and one that cannot be made out are errors: there is one from the beginning of each stream on.
+pub(super) fn look(disk: &dyn Disk, path: &Path, is_alive: bool) -> io::Result<Option<Place>> {
+    let file = match disk.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_alive => return Ok(None),
+        // As another kind: what was not found is the mark, not the stream.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(io::Error::other("its mark is gone")),
+        opened => opened?,
+    };
+    let [first, second] = read_slots(&*file)?;
+    let place = first.max(second);
+    if is_alive && place.is_none() && file.size()? > 0 {
+        return Err(io::Error::other("its mark cannot be made out"));
+    }
+    Ok(place)
 }
 
 fn encode(place: Place) -> [u8; SIZE] {
@@ -83,18 +86,32 @@ fn encode(place: Place) -> [u8; SIZE] {
     bytes
 }
 
-fn read_slot(file: &dyn DiskFile, slot: u64) -> Option<Place> {
+fn read_slots(file: &dyn DiskFile) -> io::Result<[Option<Place>; 2]> {
+    let [first, second] = SLOTS;
+    Ok([read_slot(file, first)?, read_slot(file, second)?])
+}
+
+/// None where nothing whole is there.
+fn read_slot(file: &dyn DiskFile, slot: u64) -> io::Result<Option<Place>> {
     let mut bytes = [0; SIZE];
-    if file.read_at(&mut bytes, slot).ok()? != SIZE {
-        return None;
+    if file.read_at(&mut bytes, slot)? != SIZE {
+        return Ok(None);
     }
     let (numbers, check) = bytes.split_at(NUMBERS);
+    if check != check_of(numbers) {
+        return Ok(None);
+    }
     let (line, offset) = numbers.split_at(8);
-    let place = Place {
-        line: u64::from_le_bytes(line.try_into().ok()?),
-        offset: u64::from_le_bytes(offset.try_into().ok()?),
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
     };
-    (check == check_of(numbers)).then_some(place)
+    Ok(Some(Place {
+        line: number(line),
+        offset: number(offset),
+    }))
 }
 
 fn check_of(numbers: &[u8]) -> [u8; SIZE - NUMBERS] {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -66,6 +67,11 @@ impl Pool {
         self.changed.notify_all();
     }
 
+    /// Whether it takes nothing more.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state().closing
+    }
+
     /// Returns once no thread is left.
     pub(super) async fn closed(&self) {
         let mut threads = self.threads.subscribe();
@@ -113,7 +119,9 @@ impl Worker {
     fn run(self) {
         let Self(pool) = &self;
         while let Some(lane) = pool.next() {
-            if lane.work() {
+            // Else the lane would count as taken for ever, and all its later calls would wait. The panic was printed.
+            let worked = catch_unwind(AssertUnwindSafe(|| lane.work()));
+            if worked.unwrap_or_else(|_panic| lane.end_turn()) {
                 pool.state().ready.push_back(lane);
                 pool.changed.notify_one();
             }

@@ -6,31 +6,32 @@
 //! else a crash would move an old copy over new lines.
 
 use std::io;
+use std::sync::Arc;
 
 use super::place::{Base, Place};
 use super::record::Record;
 use super::tail::Tail;
-use crate::disk;
+use crate::disk::{self, DiskFile};
+
+/// What is left of a stream, complete under its temporary name.
+pub(super) struct Rest {
+    file: Arc<dyn DiskFile>,
+    record: Record,
+}
 
 impl Tail {
-    /// Removes what is before `start`, the place of the line after `base`.
-    pub(super) fn prune(&mut self, start: Place, base: Base) -> io::Result<()> {
+    /// Copies what is behind `start`, the place of the line after `base`, and writes down that it is to be the stream.
+    pub(super) fn copy_rest(&mut self, start: Place, base: Base) -> io::Result<Rest> {
         self.settle()?;
-        if self.poisoned {
+        if self.poisoned.is_some() {
             self.rewrite(&[])?;
         }
-        let disk = self.writer.disk.clone();
-        let pruned = self.names.pruned();
-        let file = disk::create_anew(&*disk, &pruned)?;
-        disk::copy(
-            &self.file,
-            start.offset - self.record.start.offset,
-            self.size(),
-            &*file,
-            0,
-        )?;
+        let (disk, names) = (self.writer.disk.clone(), self.names());
+        let file = disk::create_anew(&*disk, &names.pruned())?;
+        let from = start.offset - self.record.start.offset;
+        disk::copy(&self.file()?, from, self.size(), &*file, 0)?;
         file.sync()?;
-        disk.sync_dir(self.names.dir())?;
+        disk.sync_dir(names.dir())?;
         let record = Record {
             start,
             base,
@@ -38,14 +39,20 @@ impl Tail {
             ..self.record.clone()
         };
         self.unsettled = true;
-        record.write(&*disk, &self.names.record())?;
-        disk.rename(&pruned, &record.file)?;
-        self.file = file;
+        record.write(&*disk, &names.record())?;
+        Ok(Rest { file, record })
+    }
+
+    /// Puts it in the place of the stream's file. [`Tail::settle`] ends it.
+    pub(super) fn put_rest_in_place(&mut self, rest: Rest) -> io::Result<()> {
+        let Rest { file, record } = rest;
+        self.writer.disk.rename(&self.names().pruned(), &record.file)?;
+        self.writer.files.put(&record.file, &file);
         self.record = Record {
             pruning: false,
             ..record
         };
-        self.settle()
+        Ok(())
     }
 
     /// Makes the record on disk say what is the case.
@@ -53,11 +60,11 @@ impl Tail {
         if !self.unsettled {
             return Ok(());
         }
-        let disk = &*self.writer.disk;
+        let (disk, names) = (&*self.writer.disk, self.names());
         disk.sync_dir(disk::parent(&self.record.file))?;
-        disk.sync_dir(self.names.dir())?;
-        self.record.write(disk, &self.names.record())?;
-        disk::remove_if_there(disk, &self.names.pruned())?;
+        disk.sync_dir(names.dir())?;
+        self.record.write(disk, &names.record())?;
+        disk::remove_if_there(disk, &names.pruned())?;
         self.unsettled = false;
         Ok(())
     }

@@ -18,22 +18,22 @@ use crate::transcript::{LineError, Lines, Next, check_entry};
 /// A stream as it was found; what had to be said about it is added to `alarms`.
 ///
 /// Fails with `NotFound` where a stream was about to be begun and no line of it can be.
-pub(super) fn open(writer: &Arc<Writer>, names: StreamNames, alarms: &mut Vec<Alarm>) -> io::Result<Stream> {
-    let disk = &*writer.disk;
-    let record = Record::read(disk, &names.record())?;
-    let mut mark = Mark::open(disk, &names.mark())?;
-    let recorded = mark.read();
+pub(super) fn open(writer: &Arc<Writer>, names: &StreamNames, alarms: &mut Vec<Alarm>) -> io::Result<Stream> {
+    let record = Record::read(&*writer.disk, &names.record())?;
+    let (mark, recorded) = match writer.files.open(&names.mark()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Mark::default(), None),
+        file => Mark::read(&*file?)?,
+    };
+    let file = open_file(writer, names, &record).map_err(not_missing)?;
     let mut tail = Tail {
         writer: writer.clone(),
-        file: open_file(writer, &names, &record).map_err(not_missing)?,
         end: record.start,
-        names,
         record,
         mark,
-        poisoned: false,
+        poisoned: None,
         unsettled: true,
     };
-    let damage = tail.recover(recorded, alarms)?;
+    let damage = tail.recover(&file, recorded, alarms)?;
     Ok(Stream::found(tail, damage))
 }
 
@@ -55,53 +55,54 @@ fn open_file(writer: &Writer, names: &StreamNames, record: &Record) -> io::Resul
             _ => {}
         }
     }
-    disk.open(&record.file)
+    let file = disk.open(&record.file)?;
+    writer.files.put(&record.file, &file);
+    Ok(file)
 }
 
 impl Tail {
-    fn recover(&mut self, recorded: Option<Place>, alarms: &mut Vec<Alarm>) -> io::Result<Option<Damage>> {
+    fn recover(
+        &mut self,
+        file: &Arc<dyn disk::DiskFile>,
+        recorded: Option<Place>,
+        alarms: &mut Vec<Alarm>,
+    ) -> io::Result<Option<Damage>> {
         self.record.pruning = false;
         self.settle()?;
         let start = self.record.start;
         let recorded = recorded.unwrap_or(start).max(start);
-        let size = start.offset + self.file.size()?;
-        if size < recorded.offset || !self.is_boundary(recorded)? {
-            let found = self.whole_lines(start, size.min(recorded.offset))?;
-            self.end = found;
-            let damage = Damage { recorded, found };
+        let size = start.offset + file.size()?;
+        if let Some(damage) = damage(file, start, recorded, size)? {
+            self.end = damage.found;
             self.note(Trouble::Damaged(damage), alarms);
             return Ok(Some(damage));
         }
         self.end = recorded;
         // Even where nothing is behind it: what was there may have been cut and not synced, and could come back.
-        self.take_tail(self.entries(recorded, size)?, size, alarms)?;
+        self.take_tail(file, entries(file, start, recorded, size)?, size, alarms)?;
         Ok(None)
     }
 
-    /// Whether a line ends here.
-    fn is_boundary(&self, place: Place) -> io::Result<bool> {
-        let mut byte = *b"\n";
-        if let Some(before) = (place.offset - self.record.start.offset).checked_sub(1) {
-            byte = [0];
-            self.file.read_at(&mut byte, before)?;
-        }
-        Ok(byte == *b"\n")
-    }
-
     /// Takes the lines up to `whole` for synced once they are, and cuts off what is behind them.
-    fn take_tail(&mut self, whole: Place, size: u64, alarms: &mut Vec<Alarm>) -> io::Result<()> {
+    fn take_tail(
+        &mut self,
+        file: &Arc<dyn disk::DiskFile>,
+        whole: Place,
+        size: u64,
+        alarms: &mut Vec<Alarm>,
+    ) -> io::Result<()> {
         if whole.offset < size {
-            self.file.set_size(whole.offset - self.record.start.offset)?;
+            file.set_size(whole.offset - self.record.start.offset)?;
             let bytes = size - whole.offset;
             self.note(Trouble::Cut { bytes }, alarms);
         }
-        if let Err(source) = self.sync_anew(whole) {
+        if let Err(source) = self.sync_anew(file, whole) {
             self.note(Trouble::SyncFailed(Arc::new(source)), alarms);
+            self.poisoned = Some(file.clone());
             // What a rewrite copies is everything before the end.
             let recorded = std::mem::replace(&mut self.end, whole);
             if let Err(error) = self.rewrite(&[]) {
                 self.end = recorded;
-                self.poisoned = true;
                 return Err(error);
             }
         }
@@ -111,23 +112,10 @@ impl Tail {
 
     /// Writes what is behind the end once more, as it is, and syncs. If the dead process met a failed sync, the system
     /// takes these bytes for written though they are not, and a sync alone would pass them over.
-    fn sync_anew(&self, whole: Place) -> io::Result<()> {
+    fn sync_anew(&self, file: &Arc<dyn disk::DiskFile>, whole: Place) -> io::Result<()> {
         let (from, to) = (self.size(), whole.offset - self.record.start.offset);
-        disk::copy(&self.file, from, to, &*self.file, from)?;
-        self.file.sync()
-    }
-
-    /// The end of the entries in a row from a place on.
-    fn entries(&self, from: Place, size: u64) -> io::Result<Place> {
-        self.lines_while(from, size, |line| check_entry(line).is_ok())
-    }
-
-    fn whole_lines(&self, from: Place, size: u64) -> io::Result<Place> {
-        self.lines_while(from, size, |_| true)
-    }
-
-    fn lines_while(&self, from: Place, size: u64, good: impl Fn(&[u8]) -> bool) -> io::Result<Place> {
-        lines_while(&self.file, self.record.start, from, size, good)
+        disk::copy(file, from, to, &**file, from)?;
+        file.sync()
     }
 
     fn note(&self, trouble: Trouble, alarms: &mut Vec<Alarm>) {
@@ -135,8 +123,38 @@ impl Tail {
     }
 }
 
+/// How a file that begins at `start` and ends at the offset `size` is damaged; none where the place that is recorded as
+/// synced is the end of a line in it.
+pub(super) fn damage(
+    file: &Arc<dyn disk::DiskFile>,
+    start: Place,
+    recorded: Place,
+    size: u64,
+) -> io::Result<Option<Damage>> {
+    if size >= recorded.offset && is_boundary(file, start, recorded)? {
+        return Ok(None);
+    }
+    let found = lines_while(file, start, start, size.min(recorded.offset), |_| true)?;
+    Ok(Some(Damage { recorded, found }))
+}
+
+/// Whether a line ends here.
+fn is_boundary(file: &Arc<dyn disk::DiskFile>, start: Place, place: Place) -> io::Result<bool> {
+    let mut byte = *b"\n";
+    if let Some(before) = (place.offset - start.offset).checked_sub(1) {
+        byte = [0];
+        file.read_at(&mut byte, before)?;
+    }
+    Ok(byte == *b"\n")
+}
+
+/// The end of the entries in a row from a place on.
+pub(super) fn entries(file: &Arc<dyn disk::DiskFile>, start: Place, from: Place, size: u64) -> io::Result<Place> {
+    lines_while(file, start, from, size, |line| check_entry(line).is_ok())
+}
+
 /// The end of the good lines in a row from a place on, in a file that begins at `start` and ends at the offset `size`.
-pub(super) fn lines_while(
+fn lines_while(
     file: &Arc<dyn disk::DiskFile>,
     start: Place,
     from: Place,

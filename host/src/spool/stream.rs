@@ -2,9 +2,8 @@ use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-
-use tokio::sync::watch;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::error::{AppendError, Damage, ReadError};
 use super::place::{Base, Chunk, Place};
@@ -25,14 +24,15 @@ const STEP: usize = 64 << 10;
 
 /// A writer's copy of one stream. Only what is synced is ever seen here.
 ///
-/// Everything but [`Stream::follow`] may wait for the disk: call it where blocking is fine.
+/// Everything may wait for the disk: call it where blocking is fine. Its files are open only while they are used.
 pub struct Stream {
     key: SessionKey,
     writer: Arc<Writer>,
     writing: Mutex<Writing>,
     view: RwLock<View>,
-    end: watch::Sender<Place>,
     damage: Option<Damage>,
+    /// It is among the [`super::changes`].
+    is_changed: AtomicBool,
 }
 
 /// What whoever writes to a stream has in hand.
@@ -43,13 +43,26 @@ struct Writing {
     made: Option<MadeFile>,
 }
 
-/// A file that readers may use, and where it begins. Pruning puts another in its place; who has this one reads on.
+/// What readers may see.
 #[derive(Clone, Debug)]
-pub(super) struct View {
+struct View {
+    /// The name of the file with the lines; none until the stream is on disk.
+    file: Option<PathBuf>,
+    start: Place,
+    base: Base,
+    /// Everything before is synced.
+    end: Place,
+}
+
+/// A file with lines, and which lines they are. Pruning puts another in its place; who has this one reads on.
+#[derive(Clone, Debug)]
+pub(super) struct OpenLines {
+    /// None where nothing is on disk.
     pub(super) file: Option<Arc<dyn DiskFile>>,
     pub(super) path: PathBuf,
     pub(super) start: Place,
     pub(super) base: Base,
+    pub(super) end: Place,
 }
 
 impl Stream {
@@ -58,17 +71,17 @@ impl Stream {
         let start = Place::first(&base);
         let view = View {
             file: None,
-            path: writer.disk.name_of(writer.names.dir()),
             start,
             base,
+            end: start,
         };
         Self {
             key,
             writer,
             writing: Mutex::default(),
             view: RwLock::new(view),
-            end: watch::Sender::new(start),
             damage: None,
+            is_changed: AtomicBool::new(false),
         }
     }
 
@@ -92,7 +105,7 @@ impl Stream {
 
     /// What comes before the first line that is here.
     pub fn base(&self) -> Base {
-        self.view().base
+        self.view().base.clone()
     }
 
     /// The place of the first line that is here.
@@ -102,12 +115,7 @@ impl Stream {
 
     /// The place behind the last synced line.
     pub fn end(&self) -> Place {
-        *self.end.borrow()
-    }
-
-    /// Wakes whenever more lines are synced; holds [`Stream::end`]. Works under any executor.
-    pub fn follow(&self) -> watch::Receiver<Place> {
-        self.end.subscribe()
+        self.view().end
     }
 
     /// How the stream is damaged, if it is. What is left of it can be read, and it is never pruned.
@@ -120,15 +128,12 @@ impl Stream {
     /// A place is a hint that may come from anywhere: that a line begins there is checked, that it has this number is
     /// not ([`Stream::find`]).
     pub fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
-        // In this order: what is pruned meanwhile is an error, never other lines.
-        let end = self.end();
-        self.view().read(from, end)
+        self.open()?.read(from)
     }
 
     /// The place of a line. Reads from the beginning up to it.
     pub fn find(&self, line: u64) -> Result<Place, ReadError> {
-        let end = self.end();
-        self.view().find(line, end)
+        self.open()?.find(line)
     }
 
     /// Removes the lines up to `base.lines`, which the base says where to find. Does nothing where they are gone
@@ -138,19 +143,24 @@ impl Stream {
     /// stream can go. Appending waits meanwhile.
     pub fn prune(&self, base: Base) -> Result<(), ReadError> {
         if let Some(damage) = self.damage {
-            let file = self.view().path;
+            let file = self.name();
             return Err(ReadError::Damaged { file, damage });
         }
         let mut writing = self.writing();
-        let view = self.view();
-        if base.lines < view.start.line {
+        let lines = self.open()?;
+        if base.lines < lines.start.line {
             return Ok(());
         }
-        let start = view.find(base.lines + 1, self.end())?;
+        let start = lines.find(base.lines + 1)?;
         let Some(tail) = &mut writing.tail else { return Ok(()) };
-        let pruned = tail.prune(start, base);
-        self.show(tail);
-        pruned.map_err(|source| view.failed(source))
+        let failed = |source| lines.failed(source);
+        let pruned = tail.copy_rest(start, base).map_err(failed)?;
+        // Who opens a file by its name must not take the new one's lines for the old one's.
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let moved = tail.put_rest_in_place(pruned);
+        view.show(tail);
+        drop(view);
+        moved.and_then(|()| tail.settle()).map_err(failed)
     }
 
     /// Writes blocks behind the end, on disk when this returns.
@@ -168,32 +178,69 @@ impl Stream {
 
     /// Whether the stream is on disk.
     pub(super) fn is_begun(&self) -> bool {
-        self.view.read().unwrap_or_else(PoisonError::into_inner).file.is_some()
+        self.view().file.is_some()
+    }
+
+    /// Notes whether it is among the changes; true if it was.
+    pub(super) fn mark_changed(&self, is_changed: bool) -> bool {
+        self.is_changed.swap(is_changed, Ordering::AcqRel)
+    }
+
+    /// The file's name, for people.
+    pub(super) fn name(&self) -> PathBuf {
+        self.view().name(&self.writer)
     }
 
     /// Lets readers see what is synced.
     fn show(&self, tail: &Tail) {
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        let same = |file: &Arc<dyn DiskFile>| Arc::ptr_eq(file, &tail.file);
-        if !view.file.as_ref().is_some_and(same) {
-            *view = View {
-                file: Some(tail.file.clone()),
-                path: tail.name(),
-                start: tail.record.start,
-                base: tail.record.base.clone(),
-            };
-        }
-        drop(view);
-        self.end
-            .send_if_modified(|end| std::mem::replace(end, tail.end) != tail.end);
+        self.view.write().unwrap_or_else(PoisonError::into_inner).show(tail);
+    }
+
+    /// The lines as they are now.
+    fn open(&self) -> Result<OpenLines, ReadError> {
+        // Held until the file is open: no other one gets its name meanwhile.
+        let view = self.view();
+        let path = view.name(&self.writer);
+        let file = match &view.file {
+            None => None,
+            Some(name) => match self.writer.files.open(name) {
+                Ok(file) => Some(file),
+                Err(source) => return Err(ReadError::Io { file: path, source }),
+            },
+        };
+        Ok(OpenLines {
+            file,
+            path,
+            start: view.start,
+            base: view.base.clone(),
+            end: view.end,
+        })
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn view(&self) -> View {
-        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    fn show(&mut self, tail: &Tail) {
+        if self.file.as_ref() != Some(&tail.record.file) {
+            self.file = Some(tail.record.file.clone());
+        }
+        if self.start != tail.record.start {
+            self.start = tail.record.start;
+            self.base = tail.record.base.clone();
+        }
+        self.end = tail.end;
+    }
+
+    fn name(&self, writer: &Writer) -> PathBuf {
+        let file = self.file.as_deref().unwrap_or(writer.names.dir());
+        writer.disk.name_of(file)
     }
 }
 
@@ -207,9 +254,14 @@ impl fmt::Debug for Stream {
     }
 }
 
-impl View {
+impl OpenLines {
     /// The lines from a place on, as far as they fit a chunk; none at the end.
-    pub(super) fn read(&self, from: Place, end: Place) -> Result<Option<Chunk>, ReadError> {
+    pub(super) fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
+        self.read_before(from, self.end)
+    }
+
+    /// Likewise, those before another place.
+    pub(super) fn read_before(&self, from: Place, end: Place) -> Result<Option<Chunk>, ReadError> {
         if from == end {
             return Ok(None);
         }
@@ -276,7 +328,9 @@ impl View {
         })
     }
 
-    pub(super) fn find(&self, line: u64, end: Place) -> Result<Place, ReadError> {
+    /// The place of a line. Reads from the beginning up to it.
+    pub(super) fn find(&self, line: u64) -> Result<Place, ReadError> {
+        let end = self.end;
         if line < self.start.line {
             return Err(self.pruned(line));
         }

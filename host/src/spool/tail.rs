@@ -21,21 +21,20 @@ pub(super) struct Block {
     pub(super) lines: u64,
 }
 
-/// An empty file for a stream, and its name.
-pub(super) type MadeFile = (PathBuf, Arc<dyn DiskFile>);
+/// The name of an empty file that was made for a stream.
+pub(super) type MadeFile = PathBuf;
 
 /// Whoever writes to a stream holds this.
 #[derive(Debug)]
 pub(super) struct Tail {
     pub(super) writer: Arc<Writer>,
-    pub(super) names: StreamNames,
-    pub(super) file: Arc<dyn DiskFile>,
     pub(super) record: Record,
     /// Everything before is synced.
     pub(super) end: Place,
     pub(super) mark: Mark,
-    /// A sync failed, or the end could not be cut: nothing more goes into this file.
-    pub(super) poisoned: bool,
+    /// A sync failed, or the end could not be cut: nothing more goes into this file. It is kept open, for it may be in
+    /// memory only.
+    pub(super) poisoned: Option<Arc<dyn DiskFile>>,
     /// The record on disk may not be ours ([`super::prune`]).
     pub(super) unsettled: bool,
 }
@@ -51,7 +50,7 @@ impl Tail {
         made: &mut Option<MadeFile>,
     ) -> Result<Self, AppendError> {
         let names = writer.names.stream(key);
-        let created = Self::try_create(writer, key, base, names.clone(), made);
+        let created = Self::try_create(writer, key, base, &names, made);
         created.map_err(|source| AppendError::Write {
             file: writer.disk.name_of(names.dir()),
             source: Arc::new(source),
@@ -62,11 +61,11 @@ impl Tail {
         writer: &Arc<Writer>,
         key: &SessionKey,
         base: &Base,
-        names: StreamNames,
+        names: &StreamNames,
         made: &mut Option<MadeFile>,
     ) -> io::Result<Self> {
         writer.make_dirs(names.dir())?;
-        let (path, file) = match made {
+        let path = match made {
             Some(made) => made.clone(),
             none => none.insert(create_file(writer, key)?).clone(),
         };
@@ -78,15 +77,13 @@ impl Tail {
             base: base.clone(),
             pruning: false,
         };
-        let mark = record_new(writer, &names, &record)?;
+        record_new(writer, names, &record)?;
         Ok(Self {
             writer: writer.clone(),
-            names,
-            file,
             record,
             end: start,
-            mark,
-            poisoned: false,
+            mark: Mark::default(),
+            poisoned: None,
             unsettled: false,
         })
     }
@@ -94,28 +91,47 @@ impl Tail {
     /// Writes all blocks with one sync. After an error none of them is there.
     pub(super) fn append(&mut self, blocks: &[&Block]) -> Result<(), AppendError> {
         self.settle().map_err(|source| self.cannot_write(source))?;
-        if self.poisoned {
+        if self.poisoned.is_some() {
             self.rewrite(&[]).map_err(|source| self.cannot_sync(source))?;
         }
         let next = end_of(self.end, blocks);
         if next == self.end {
             return Ok(());
         }
-        if let Err(source) = write(&*self.file, self.size(), blocks) {
-            self.cut();
+        let file = self.file().map_err(|source| self.cannot_write(source))?;
+        if let Err(source) = write(&*file, self.size(), blocks) {
+            self.cut(&file);
             return Err(self.cannot_write(source));
         }
-        if let Err(source) = self.file.sync() {
-            self.sync_failed(source, blocks)?;
+        if let Err(source) = file.sync() {
+            self.sync_failed(file, source, blocks)?;
         }
         self.synced(next);
         Ok(())
     }
 
+    /// The file with the lines.
+    pub(super) fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        match &self.poisoned {
+            Some(file) => Ok(file.clone()),
+            None => self.writer.files.open(&self.record.file),
+        }
+    }
+
+    pub(super) fn names(&self) -> StreamNames {
+        self.writer.names.stream(&self.record.key)
+    }
+
     /// Everything before this place is on disk.
     pub(super) fn synced(&mut self, end: Place) {
         self.end = end;
-        self.mark.write(end);
+        let name = self.names().mark();
+        let files = &self.writer.files;
+        let file = match files.open(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => files.create(&name),
+            opened => opened,
+        };
+        self.mark.write(file, end);
     }
 
     /// Bytes in the file that are synced.
@@ -124,19 +140,28 @@ impl Tail {
     }
 
     /// Takes back what is not synced, on disk, too: else a crash could bring back what was refused.
-    fn cut(&mut self) {
-        let cut = self.file.set_size(self.size()).and_then(|()| self.file.sync());
-        self.poisoned |= cut.is_err();
+    fn cut(&mut self, file: &Arc<dyn DiskFile>) {
+        let cut = file.set_size(self.size()).and_then(|()| file.sync());
+        if cut.is_err() {
+            self.poisoned = Some(file.clone());
+        }
     }
 
-    fn sync_failed(&mut self, source: io::Error, blocks: &[&Block]) -> Result<(), AppendError> {
+    fn sync_failed(
+        &mut self,
+        file: Arc<dyn DiskFile>,
+        source: io::Error,
+        blocks: &[&Block],
+    ) -> Result<(), AppendError> {
         let source = Arc::new(source);
-        self.poisoned = true;
+        self.poisoned = Some(file);
         self.raise(Trouble::SyncFailed(source.clone()));
         let rewritten = self.rewrite(blocks);
         rewritten.map_err(|error| {
             tracing::warn!(%error, "no fresh file could be written");
-            self.cut();
+            if let Some(file) = self.poisoned.clone() {
+                self.cut(&file);
+            }
             AppendError::Sync {
                 file: self.name(),
                 source,
@@ -149,21 +174,22 @@ impl Tail {
     /// What is synced was read back or written since; if it is in memory only, this is what saves it.
     pub(super) fn rewrite(&mut self, blocks: &[&Block]) -> io::Result<()> {
         let disk = self.writer.disk.clone();
-        let fresh = self.names.fresh();
+        let fresh = self.names().fresh();
+        let old = self.file()?;
         let file = disk::create_anew(&*disk, &fresh)?;
         let size = self.size();
-        disk::copy(&self.file, 0, size, &*file, 0)?;
+        disk::copy(&old, 0, size, &*file, 0)?;
         write(&*file, size, blocks)?;
         file.sync()?;
         disk.rename(&fresh, &self.record.file)?;
         // The name is the fresh file's now, whether or not that is on disk: until it is, nothing is acknowledged.
-        self.file = file;
-        self.poisoned = true;
+        self.writer.files.put(&self.record.file, &file);
+        self.poisoned = Some(file.clone());
         if let Err(error) = disk.sync_dir(disk::parent(&self.record.file)) {
-            self.cut();
+            self.cut(&file);
             return Err(error);
         }
-        self.poisoned = false;
+        self.poisoned = None;
         self.raise(Trouble::Rewritten);
         Ok(())
     }
@@ -192,12 +218,15 @@ impl Tail {
 }
 
 /// The file's name is on disk before the record that names it.
-fn record_new(writer: &Writer, names: &StreamNames, record: &Record) -> io::Result<Mark> {
+fn record_new(writer: &Writer, names: &StreamNames, record: &Record) -> io::Result<()> {
     let disk = &*writer.disk;
     disk.sync_dir(disk::parent(&record.file))?;
-    let mark = Mark::open(disk, &names.mark())?;
-    record.write(disk, &names.record())?;
-    Ok(mark)
+    match writer.files.create(&names.mark()) {
+        // An earlier try failed after this.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => drop(made?),
+    }
+    record.write(disk, &names.record())
 }
 
 fn end_of(end: Place, blocks: &[&Block]) -> Place {
@@ -230,18 +259,19 @@ fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<MadeFile> {
     if let Some(path) = writer.names.agent_file(key) {
         match make_file(writer, &path) {
             Err(error) if is_name_trouble(error.kind()) => {}
-            made => return Ok((path, made?)),
+            made => return made.map(|()| path),
         }
     }
     let path = writer.names.other_file(key);
     writer.make_dirs(disk::parent(&path))?;
     let file = disk::create_anew(&*writer.disk, &path)?;
-    Ok((path, file))
+    writer.files.put(&path, &file);
+    Ok(path)
 }
 
-fn make_file(writer: &Writer, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+fn make_file(writer: &Writer, path: &Path) -> io::Result<()> {
     writer.make_dirs(disk::parent(path))?;
-    writer.disk.create(path)
+    writer.files.create(path).map(drop)
 }
 
 /// The name is taken, by a file or by a directory of another stream, or the file system cannot have it.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::alarm::{Alarm, Trouble};
 use super::error::SpoolError;
+use super::files::Files;
 use super::layout::{DOOR, WriterNames};
 use crate::disk::{self, Disk, Lock};
 use crate::key::SessionKey;
@@ -22,6 +23,7 @@ pub(super) struct Writer {
     pub(super) id: String,
     pub(super) names: WriterNames,
     pub(super) disk: Arc<dyn Disk>,
+    pub(super) files: Arc<Files>,
     pub(super) alarms: broadcast::Sender<Alarm>,
     /// Directories whose names are on disk.
     durable: Mutex<HashSet<PathBuf>>,
@@ -41,6 +43,7 @@ impl Writer {
     /// A new writer, its identity on disk.
     pub(super) fn create(
         disk: Arc<dyn Disk>,
+        files: Arc<Files>,
         id: Uuid,
         alarms: broadcast::Sender<Alarm>,
     ) -> Result<Arc<Self>, SpoolError> {
@@ -61,12 +64,13 @@ impl Writer {
             .and_then(|bytes| disk::replace(&*disk, &names.identity(), &bytes))
             .and_then(|()| disk.sync_dir(Path::new("")));
         synced.map_err(failed)?;
-        Ok(Arc::new(Self::locked(disk.clone(), id, lock, alarms)))
+        Ok(Arc::new(Self::locked(files, disk.clone(), id, lock, alarms)))
     }
 
     /// A dead process's writer, and its turn among all; none if it lives, or if its directory holds nothing.
     pub(super) fn adopt(
         disk: &Arc<dyn Disk>,
+        files: &Arc<Files>,
         id: &str,
         alarms: &broadcast::Sender<Alarm>,
     ) -> Result<Option<(u64, Arc<Self>)>, SpoolError> {
@@ -75,7 +79,13 @@ impl Writer {
         let Some(lock) = disk.try_lock(&names.lock()).map_err(failed)? else {
             return Ok(None);
         };
-        let writer = Arc::new(Self::locked(disk.clone(), id.to_owned(), lock, alarms.clone()));
+        let writer = Arc::new(Self::locked(
+            files.clone(),
+            disk.clone(),
+            id.to_owned(),
+            lock,
+            alarms.clone(),
+        ));
         if !writer.has_streams().map_err(failed)? {
             disk.remove_tree(names.dir()).map_err(failed)?;
             return Ok(None);
@@ -84,13 +94,20 @@ impl Writer {
         Ok(Some((turn, writer)))
     }
 
-    fn locked(disk: Arc<dyn Disk>, id: String, lock: Lock, alarms: broadcast::Sender<Alarm>) -> Self {
+    fn locked(
+        files: Arc<Files>,
+        disk: Arc<dyn Disk>,
+        id: String,
+        lock: Lock,
+        alarms: broadcast::Sender<Alarm>,
+    ) -> Self {
         let names = WriterNames::new(&id);
         let durable = [PathBuf::new(), names.dir().to_owned()];
         Self {
             id,
             names,
             disk,
+            files,
             alarms,
             durable: Mutex::new(durable.into()),
             _lock: lock,

@@ -76,9 +76,9 @@ impl Spools {
 fn by_key(state: &Path) -> Result<HashMap<SessionKey, Vec<(String, StreamLook)>>, SpoolError> {
     let mut streams: HashMap<_, Vec<_>> = HashMap::new();
     for spool in Spool::look(state)? {
-        for stream in spool.streams {
+        for stream in spool.streams()? {
             let of_key = streams.entry(stream.key().clone()).or_default();
-            of_key.push((spool.writer.clone(), stream));
+            of_key.push((spool.writer.clone(), stream.clone()));
         }
     }
     Ok(streams)

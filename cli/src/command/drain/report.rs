@@ -191,6 +191,7 @@ mod tests {
                 cause: Some("denied".into()),
                 can_retry: false,
             }],
+            adopting: false,
         };
         let report = Report::new(&[], &left, &look(vec![waiting("dead", false), waiting("living", true)]));
         let [row] = &report.destinations[..] else {

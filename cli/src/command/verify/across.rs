@@ -148,6 +148,9 @@ pub(super) async fn spools(verify: &Verify, config: &Config, context: &mut Conte
         if let Some(table) = spools_table(report, verify.all) {
             context.output.line(table)?;
         }
+        for problem in &report.unread {
+            context.output.line(safe_line(problem))?;
+        }
         context.output.line(spools_summary(report))
     })?;
     Ok(everywhere::strict(&done, |report| {

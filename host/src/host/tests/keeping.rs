@@ -17,7 +17,10 @@ fn kept(keep: Keep, state: &Path) -> usize {
     }
     assert_eq!(stored(&store.inside, "a"), lines(1..=1));
     let spools = Spool::look(state).unwrap();
-    spools.iter().filter(|spool| !spool.streams.is_empty()).count()
+    spools
+        .iter()
+        .filter(|spool| !spool.streams().unwrap().is_empty())
+        .count()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::Delivery;
 use crate::store::{Chain, StoreError};
 
 /// So many new batches are worth a call; whether they are worth the work, the adapter decides.
-const BATCHES: u64 = 256;
+pub(super) const BATCHES: u64 = 256;
 
 /// What was replaced may be removed after ten minutes, by another call.
 const SETTLED: Duration = Duration::from_secs(11 * 60);

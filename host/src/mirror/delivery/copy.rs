@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::super::cursor::Cursor;
 use super::super::lane::Copied;
 use super::super::ledger::Share;
@@ -14,8 +12,8 @@ use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Position};
 #[derive(Debug)]
 pub(super) struct LocalCopy {
     pub(super) stream: Arc<Stream>,
-    /// Tells when there is more; none for a dead process's.
-    pub(super) growing: Option<watch::Receiver<Place>>,
+    /// This process's own: it grows.
+    pub(super) is_live: bool,
     /// Everything before is there, or is not to be delivered.
     pub(super) next: Place,
     /// Lines before this one are due.
@@ -42,7 +40,7 @@ impl LocalCopy {
         let cursor = cursor.filter(|cursor| cursor.position.is_some());
         let position = cursor.and_then(|cursor| cursor.position);
         Self {
-            growing: is_live.then(|| stream.follow()),
+            is_live,
             next: cursor.map_or(start, |cursor| cursor.place.clamp(start, end)),
             due: if is_live { 0 } else { u64::MAX },
             begun: position.is_some(),
@@ -115,24 +113,21 @@ impl Delivery {
         if self.copies.iter().any(|copy| copy.stream.writer() == writer) {
             return;
         }
-        let cursor = match copied.is_live {
-            // Its writer is as old as the process.
-            true => None,
-            false => on_disk(|| {
-                self.shared
-                    .cursors
-                    .load(&self.destination.name, &writer, &self.lane.key)
-            }),
+        // Of this process's own, too: what is quiet for long is forgotten in memory.
+        let load = || {
+            let cursors = &self.shared.cursors;
+            cursors.load(&self.destination.name, &writer, &self.lane.key)
         };
+        let cursor = on_disk(load);
         let mut copy = LocalCopy::new(copied, cursor.as_ref());
         if let Some(entry) = &self.entry {
             copy.know(entry.share(&writer));
         }
         self.confirmed = 0;
         // Ours last: what is behind comes first.
-        let at = match copy.growing {
-            Some(_) => self.copies.len(),
-            None => self.copies.iter().take_while(|copy| copy.growing.is_none()).count(),
+        let at = match copy.is_live {
+            true => self.copies.len(),
+            false => self.copies.iter().take_while(|copy| !copy.is_live).count(),
         };
         self.copies.insert(at, copy);
     }

@@ -21,7 +21,7 @@ impl Delivery {
     /// Does what somebody wanted.
     pub(super) async fn delete(&mut self, at: &Entered) -> Result<(), Trouble> {
         // In this order: a wish that comes from now on is one more.
-        let wishes = self.lane.progress().borrow().wishes;
+        let wishes = self.lane.progress().wishes;
         self.entry = None;
         let Some(mut wanted) = self.read_ledger()?.wanted.clone() else {
             self.lane.update(|progress| progress.granted = wishes);

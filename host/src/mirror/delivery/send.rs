@@ -127,12 +127,12 @@ impl Delivery {
         }
         let copy = self.copies.get(index)?;
         let (number, by) = self.claimed_by.clone()?;
-        let ours = match (copy.claim, &copy.growing) {
+        let ours = match (copy.claim, copy.is_live) {
             (Some(claim), _) => claim,
             // Alive, and about to take over.
-            (None, Some(_)) => return None,
+            (None, true) => return None,
             // Dead before it could: what it knew of the stream when it began decides.
-            (None, None) => copy.base_number_at(&self.destination.name).unwrap_or_default(),
+            (None, false) => copy.base_number_at(&self.destination.name).unwrap_or_default(),
         };
         (number > ours).then_some((number, by))
     }
@@ -149,7 +149,7 @@ impl Delivery {
     /// What the next process reads.
     pub(super) fn save_cursor(&self, index: usize) {
         let Some(copy) = self.copies.get(index) else { return };
-        let trouble = self.lane.progress().borrow().state.cause().map(ToString::to_string);
+        let trouble = self.lane.progress().state.cause().map(ToString::to_string);
         let cursor = Cursor {
             key: self.lane.key.clone(),
             position: self.log.as_ref().and_then(Chain::position).filter(|_| copy.begun),

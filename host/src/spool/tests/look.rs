@@ -45,7 +45,7 @@ fn a_living_spool_and_a_dead_one_are_told_apart() {
     for look in looks {
         let is_dead = look.writer == dead_writer;
         assert_eq!(look.is_alive, !is_dead);
-        let [stream] = &look.streams[..] else {
+        let [stream] = look.streams().unwrap() else {
             panic!("{look:?}")
         };
         assert_eq!(stream.end().line, if is_dead { 4 } else { 3 });
@@ -82,10 +82,10 @@ fn whole_lines_behind_the_mark_count_and_a_torn_one_does_not() {
     let mut file = OpenOptions::new().append(true).open(file).unwrap();
     file.write_all(b"{\"n\":2}\n{\"n\":").unwrap();
     let look = Spool::look(state.path()).unwrap().remove(0);
-    assert_eq!(look.streams[0].end().line, 4);
-    assert_eq!(look.streams[0].damage(), None);
+    assert_eq!(look.streams().unwrap()[0].end().line, 4);
+    assert_eq!(look.streams().unwrap()[0].damage(), None);
     let adopted = Spool::open(state.path()).unwrap().adopt().unwrap();
-    assert_eq!(adopted.spools[0].streams()[0].end(), look.streams[0].end());
+    assert_eq!(adopted.spools[0].streams()[0].end(), look.streams().unwrap()[0].end());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn lines_that_the_disk_lost_are_damage() {
     let file = walk(state.path()).into_iter().find(is_lines).unwrap();
     OpenOptions::new().write(true).open(file).unwrap().set_len(10).unwrap();
     let look = Spool::look(state.path()).unwrap().remove(0);
-    let damage = look.streams[0].damage().unwrap();
+    let damage = look.streams().unwrap()[0].damage().unwrap();
     assert_eq!((damage.recorded.line, damage.found.line), (4, 2));
 }
 
@@ -117,5 +117,9 @@ fn an_unreadable_record_is_a_problem_of_its_own() {
         .unwrap();
     fs::write(record, "{").unwrap();
     let look = Spool::look(state.path()).unwrap().remove(0);
-    assert_eq!((look.streams.len(), look.problems.len()), (1, 1));
+    let (streams, problems) = look.as_far_as_readable();
+    assert_eq!((streams.len(), problems.len()), (1, 1));
+    // Who does not ask for less gets nothing.
+    let refused = look.streams().unwrap_err().to_string();
+    assert!(refused.contains("stream.json"), "{refused}");
 }

@@ -1,0 +1,48 @@
+//! Which streams began or grew: whoever follows a spool looks at these, and at no others.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::stream::Stream;
+
+/// The streams that changed since they were last taken, each once.
+#[derive(Debug)]
+pub(super) struct Changes {
+    streams: Mutex<Vec<Arc<Stream>>>,
+    count: watch::Sender<u64>,
+}
+
+impl Changes {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            streams: Mutex::default(),
+            count: watch::Sender::new(0),
+        })
+    }
+
+    /// A stream has more than before, which can be seen already.
+    pub(super) fn note(&self, stream: &Arc<Stream>) {
+        if !stream.mark_changed(true) {
+            self.lock().push(stream.clone());
+        }
+        self.count.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn take(&self) -> Vec<Arc<Stream>> {
+        let streams = std::mem::take(&mut *self.lock());
+        // In this order: what grows from here on is noted anew, what grew before is seen by the caller.
+        for stream in &streams {
+            stream.mark_changed(false);
+        }
+        streams
+    }
+
+    pub(super) fn follow(&self) -> watch::Receiver<u64> {
+        self.count.subscribe()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Stream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
