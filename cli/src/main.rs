@@ -19,6 +19,9 @@ use error::{CliError, Exit};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     output::start_log(arguments.global.verbose, arguments.command.stays());
+    if let Err(error) = mirrorbox::host::raise_file_limit() {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
     let exit = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(until_interrupted(arguments)),
         Err(error) => error::report(&CliError::failed(format!("cannot start: {error}"))),

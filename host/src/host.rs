@@ -32,6 +32,8 @@ mod builder;
 #[cfg(feature = "wasm")]
 mod destinations;
 mod events;
+#[cfg(any(feature = "agent", feature = "wasm"))]
+mod files;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,8 @@ pub use builder::HostBuilder;
 #[cfg(feature = "wasm")]
 pub use destinations::{Destination, Destinations};
 pub use events::{Events, HostEvent};
+#[cfg(any(feature = "agent", feature = "wasm"))]
+pub use files::raise_file_limit;
 pub use sessions::{Messages, Sessions, SessionsError};
 pub use transcript::{AppendFailed, Transcript};
 

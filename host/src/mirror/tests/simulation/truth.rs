@@ -60,6 +60,8 @@ pub(super) struct Truth {
     pub(super) waiting: BTreeSet<(usize, SessionKey, usize)>,
     /// By destination, stream and process.
     told_of_loss: BTreeSet<(usize, SessionKey, usize)>,
+    /// By destination: how often it began anew.
+    newest: BTreeMap<usize, usize>,
     laid_by: BTreeMap<(usize, SessionKey), Log>,
     /// Backends that were put back: what was deleted may be in them.
     pub(super) put_back: BTreeSet<Incarnation>,
@@ -144,6 +146,7 @@ impl Truth {
     pub(super) fn swap(&mut self, at: usize, number: usize, is_copy: bool) {
         let incarnation = Incarnation(at, number);
         self.told_of_loss.retain(|(of, ..)| *of != at);
+        self.newest.insert(at, number);
         if is_copy {
             self.put_back.insert(incarnation);
             let logs = self.laid_by.iter().filter(|((of, _), _)| *of == at);
@@ -223,7 +226,10 @@ impl Truth {
 
     /// A host that begins anew in a backend that was emptied was told that what it had brought there is lost.
     fn check_lost_told(&self, at: Incarnation, key: &SessionKey, caller: Caller, log: &Log) {
-        let Some(before) = at.1.checked_sub(1).filter(|_| !self.put_back.contains(&at)) else {
+        // A call that lands late, where there is another one already: what was told of this one is forgotten here.
+        let is_newest = self.newest.get(&at.0).is_none_or(|newest| *newest == at.1);
+        let is_anew = is_newest && !self.put_back.contains(&at);
+        let Some(before) = at.1.checked_sub(1).filter(|_| is_anew) else {
             return;
         };
         let before = self.logs.get(&(Incarnation(at.0, before), key.clone()));
