@@ -7,6 +7,7 @@ mod batch;
 mod error;
 mod memory;
 mod reader;
+mod removal;
 
 use async_trait::async_trait;
 
@@ -16,6 +17,7 @@ pub use batch::{
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use reader::{LoadError, Reader};
+pub(crate) use removal::Removal;
 
 use crate::key::SessionKey;
 
@@ -114,7 +116,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// One session, as [`Store::list_sessions`] shows it.
     async fn find_session(&self, project_key: &str, session_id: &str) -> Result<Option<StoredSession>, StoreError>;
 
-    /// Appends the tombstone, then removes what came before it.
+    /// Appends the tombstone, then removes what came before it. [`StoreError::Throttled`] with no time at all: the tombstone
+    /// stands, and the same call removes more.
     async fn delete(&self, key: &SessionKey, tombstone: &Batch) -> Result<(), StoreError>;
 
     /// Rewrites the batches up to number `through` into fewer, larger objects.

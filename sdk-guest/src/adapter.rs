@@ -67,8 +67,8 @@ pub trait Adapter: Sized {
         Err(Error::Unsupported)
     }
 
-    /// Appends the tombstone, then removes every batch before it, the summary and the index entries. Needs
-    /// [`Capabilities::deletion`].
+    /// Appends the tombstone, then removes every batch before it, the summary and the index entries; in
+    /// [pieces](crate::Piece) where there may be many. Needs [`Capabilities::deletion`].
     fn delete(&mut self, key: &SessionKey, tombstone: Batch) -> Result<()> {
         let _ = (key, tombstone);
         Err(Error::Unsupported)

@@ -126,6 +126,7 @@ mod error;
 #[doc(hidden)]
 pub mod export;
 pub mod log;
+mod piece;
 mod settings;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -133,6 +134,7 @@ mod types;
 
 pub use adapter::{Adapter, Info};
 pub use error::{Error, Result};
+pub use piece::Piece;
 pub use settings::Settings;
 pub use types::{Batch, Capabilities, Kind, Page, Position, Session, SessionKey, Summary};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::summaries::Summaries;
 use super::survey::{Log, Survey, lines};
-use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, StoreError};
+use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, Removal, StoreError};
 
 /// Why a log could not be filled.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -156,7 +156,7 @@ impl Target {
         let Log { store, key, .. } = &self.log;
         let is_there = self.survey.chain.number() > 0;
         match is_there && store.info().capabilities.deletion {
-            true => self.called(store.delete(key, &tombstone)).await?,
+            true => while self.called(Removal::of(&**store, key, &tombstone)).await? == Removal::Piece {},
             false => self.called(store.append(key, &tombstone, None)).await?,
         }
         self.summaries.take(&tombstone);
@@ -206,13 +206,13 @@ impl Target {
         Ok(())
     }
 
-    async fn called(&self, call: impl Future<Output = Result<(), StoreError>>) -> Result<(), FillError> {
+    async fn called<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, FillError> {
         let Log { key, timeout, .. } = &self.log;
         match tokio::time::timeout(*timeout, call)
             .await
             .unwrap_or(Err(StoreError::Timeout(*timeout)))
         {
-            Ok(()) => Ok(()),
+            Ok(answer) => Ok(answer),
             Err(StoreError::Conflict) => Err(FillError::Changed),
             Err(source) => {
                 let key = key.clone();

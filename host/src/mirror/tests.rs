@@ -7,4 +7,5 @@ mod found;
 mod later;
 mod look;
 mod options;
+mod pieces;
 pub(super) mod simulation;

@@ -8,10 +8,13 @@ use super::catalog::subkeys;
 use super::retry::{Retry, retrying};
 use super::{Failure, SessionError, StreamError};
 use crate::key::SessionKey;
-use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, Position, Store, StoreError};
+use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, Position, Removal, Store, StoreError};
 
 /// How often another writer may be faster at one stream.
 const TRIES: u32 = 10;
+
+/// More than a day of pieces as long as the adapters' own: who answers so often that there is more removes nothing.
+const PIECES: u32 = 10_000;
 
 /// What a delete did.
 #[derive(Debug, Serialize)]
@@ -99,7 +102,7 @@ async fn delete_stream(store: &dyn Store, key: &SessionKey) -> Result<Deleted, S
         let is_deleted = before.is_some();
         // Once more for one that is there: its removal may have been interrupted.
         let tombstone = before.unwrap_or_else(|| tombstone_behind(key, position, &writer));
-        match retrying(async || store.delete(key, &tombstone).await).await {
+        match remove(store, key, &tombstone).await {
             Ok(()) if is_deleted => return Ok(Deleted::Before),
             Ok(()) => return Ok(Deleted::Now),
             Err(StoreError::Conflict) if retry.pause(std::time::Duration::ZERO).await => {}
@@ -107,6 +110,19 @@ async fn delete_stream(store: &dyn Store, key: &SessionKey) -> Result<Deleted, S
             Err(error) => return Err(StreamError::store("delete")(error)),
         }
     }
+}
+
+/// Makes the same call until nothing is left of what the tombstone hides.
+async fn remove(store: &dyn Store, key: &SessionKey, tombstone: &Batch) -> Result<(), StoreError> {
+    for piece in 0..PIECES {
+        match retrying(async || Removal::of(store, key, tombstone).await).await? {
+            Removal::Whole => return Ok(()),
+            Removal::Piece if piece == 0 => tracing::info!(%key, "hidden from now on; what is stored of it is removed"),
+            Removal::Piece => {}
+        }
+    }
+    let reason = format!("after {PIECES} calls a delete of {key} is not done");
+    Err(StoreError::Contract(reason))
 }
 
 pub(super) async fn end(store: &dyn Store, key: &SessionKey) -> Result<Option<Position>, StoreError> {

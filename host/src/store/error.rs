@@ -15,7 +15,8 @@ pub enum StoreError {
     /// The adapter crashed. Its instance is gone; the next call gets a fresh one.
     #[error("the adapter crashed: {0}")]
     Trapped(String),
-    /// The backend asks for less.
+    /// The backend asks for less. From a delete, no time at all says that its tombstone stands and that the same call
+    /// removes more.
     #[error("the backend asks to wait {0:?}")]
     Throttled(Duration),
     /// Credentials or permissions.

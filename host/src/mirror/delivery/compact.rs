@@ -12,7 +12,8 @@ use crate::store::{Chain, StoreError};
 /// So many new batches are worth a call; whether they are worth the work, the adapter decides.
 pub(super) const BATCHES: u64 = 256;
 
-/// What was replaced may be removed after ten minutes, by another call.
+/// What was replaced may be removed after ten minutes, by another call. By then, what another process was still writing
+/// while a delete removed is removed by it, too.
 const SETTLED: Duration = Duration::from_secs(11 * 60);
 
 /// When a stream was compacted, and when it is to be again.
@@ -21,6 +22,14 @@ pub(super) struct Compaction {
     /// The end of the log at the last call; none before the first.
     through: Option<u64>,
     again: Option<Instant>,
+}
+
+impl Compaction {
+    /// A call that was under way somewhere while a stream was deleted, and whose process died, may have left something:
+    /// the destination is asked to tidy once more.
+    pub(super) fn after_delete(&mut self) {
+        self.again = Some(Instant::now() + SETTLED);
+    }
 }
 
 impl Delivery {
@@ -35,7 +44,11 @@ impl Delivery {
         let number = self.log.as_ref().map_or(0, Chain::number);
         let has_grown = number >= self.compaction.through.unwrap_or(0) + BATCHES;
         let is_due = self.compaction.again.is_some_and(|again| again <= Instant::now());
-        if !(has_grown || is_due) || !at.store.info().capabilities.compaction {
+        if !at.store.info().capabilities.compaction {
+            self.compaction.again = None;
+            return Ok(());
+        }
+        if !(has_grown || is_due) {
             return Ok(());
         }
         self.compaction.through = Some(number);

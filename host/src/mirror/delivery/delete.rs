@@ -12,7 +12,7 @@ use super::super::survey::Survey;
 use super::super::trouble::Trouble;
 use super::Delivery;
 use super::copy::LocalCopy;
-use crate::store::{Batch, BatchDraft, Kind, Origin, StoreError};
+use crate::store::{Batch, BatchDraft, Kind, Origin, Removal, StoreError};
 
 /// How many subpaths a page of a listing has.
 const PAGE: u32 = 500;
@@ -46,12 +46,17 @@ impl Delivery {
             wanted = trying;
         }
         let stored = match at.store.info().capabilities.deletion {
-            true => at.call(at.store.delete(&self.lane.key, &tombstone)).await,
+            true => at.call(Removal::of(&*at.store, &self.lane.key, &tombstone)).await,
             // It hides what it cannot remove.
-            false => at.call(at.store.append(&self.lane.key, &tombstone, None)).await,
+            false => {
+                let appended = at.call(at.store.append(&self.lane.key, &tombstone, None)).await;
+                appended.map(|()| Removal::Whole)
+            }
         };
         match stored {
-            Ok(()) => self.deleted(&wanted, wishes, Some(tombstone)),
+            Ok(Removal::Whole) => self.deleted(&wanted, wishes, Some(tombstone)),
+            // The wish stays, so the same call is made again when it is this stream's turn.
+            Ok(Removal::Piece) => Ok(()),
             Err(StoreError::Conflict) => {
                 self.confirmed = 0;
                 self.in_conflict = true;
@@ -158,6 +163,7 @@ impl Delivery {
         if is_done {
             self.lane.update(|progress| progress.granted = wishes);
         }
+        self.compaction.after_delete();
         self.show_all();
         Ok(())
     }

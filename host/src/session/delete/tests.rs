@@ -90,3 +90,30 @@ async fn the_main_transcript_stays_while_a_subpath_could_not_be_deleted() {
     let report = delete(store, &main_key()).await.unwrap();
     assert_eq!(report.deleted, 2);
 }
+
+/// A backend may need any number of calls to remove what a tombstone hides: none of them is a failed try.
+#[tokio::test(start_paused = true)]
+async fn a_removal_in_pieces_goes_on_until_nothing_is_left() {
+    let (inner, _) = filled().await;
+    let faulty = FaultyStore {
+        inner: inner.clone(),
+        ..FaultyStore::default()
+    };
+    let piece = Fault::LandAndFail(StoreError::Throttled(std::time::Duration::ZERO));
+    faulty.deletes.lock().unwrap().extend(vec![piece; 40]);
+    let report = delete(Arc::new(faulty), &main_key()).await.unwrap();
+    assert_eq!((report.deleted, report.failures.len()), (2, 0), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_always_has_more_to_remove_is_given_up() {
+    let (inner, _) = filled().await;
+    let faulty = FaultyStore {
+        inner,
+        ..FaultyStore::default()
+    };
+    let piece = Fault::LandAndFail(StoreError::Throttled(std::time::Duration::ZERO));
+    faulty.deletes.lock().unwrap().extend(vec![piece; 20_000]);
+    let report = delete(Arc::new(faulty), &main_key()).await.unwrap();
+    assert_eq!((report.deleted, report.failures.len()), (0, 1), "{report:?}");
+}
