@@ -65,6 +65,8 @@ pub enum AdapterError {
         path: PathBuf,
         /// Why.
         reason: String,
+        /// Whether that may pass by itself: a file system that is mounted late, or too many open files.
+        passes: bool,
     },
     /// A granted file of certificates could not be used.
     #[error("cannot use the certificates in {path}: {reason}; it must be PEM, as grants.network names it with `ca`")]
@@ -103,6 +105,7 @@ impl AdapterError {
     pub fn can_retry(&self) -> bool {
         match self {
             Self::Open { source, .. } => source.can_retry(),
+            Self::Directory { passes, .. } => *passes,
             _ => false,
         }
     }
@@ -113,6 +116,7 @@ impl AdapterError {
     pub(super) fn into_store_error(self) -> StoreError {
         match self {
             Self::Open { source, .. } => source,
+            Self::Directory { passes: true, .. } => StoreError::Unavailable(self.to_string()),
             Self::Directory { .. } | Self::Setting { .. } => StoreError::Misconfigured(self.to_string()),
             other => StoreError::Other(other.to_string()),
         }

@@ -1,8 +1,8 @@
 //! What one instance has in its store: the part of the world that its manifest grants, and nothing else.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
+use std::{fmt, io};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
@@ -105,12 +105,25 @@ impl Grants {
                 DirMode::ReadWrite => FsPerms::ReadWrite,
             };
             wasi.preopened_dir(&grant.host, &grant.guest, perms)
-                .map_err(|error| AdapterError::Directory {
-                    path: grant.host.clone(),
-                    reason: error.root_cause().to_string(),
-                })?;
+                .map_err(|error| unopened(grant, &error))?;
         }
         Ok((wasi.build(), lookups))
+    }
+}
+
+/// What is no directory, or may not be entered, stays so until a person changes it. Anything else may pass: a mount that
+/// comes a moment later, too many open files, a disk that is away.
+fn unopened(grant: &DirGrant, error: &wasmtime::Error) -> AdapterError {
+    use io::ErrorKind as Is;
+    let kind = error.root_cause().downcast_ref::<io::Error>().map(io::Error::kind);
+    let stays = matches!(
+        kind,
+        None | Some(Is::PermissionDenied | Is::NotADirectory | Is::InvalidInput)
+    );
+    AdapterError::Directory {
+        path: grant.host.clone(),
+        reason: error.root_cause().to_string(),
+        passes: !stays,
     }
 }
 
@@ -185,6 +198,27 @@ impl WasiHttpView for Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_may_come_is_waited_for() {
+        let grant = |host: &std::path::Path| DirGrant {
+            host: host.to_owned(),
+            guest: "/data".into(),
+            mode: DirMode::ReadWrite,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for (path, passes) in [(dir.path().join("mounted-late"), true), (file.clone(), false)] {
+            let mut wasi = WasiCtxBuilder::new();
+            let error = wasi.preopened_dir(&path, "/data", FsPerms::ReadWrite).err().unwrap();
+            let error = unopened(&grant(&path), &error);
+            assert_eq!(error.can_retry(), passes, "{error}");
+            assert_eq!(error.into_store_error().can_retry(), passes);
+        }
+        let too_many = wasmtime::Error::from(io::Error::from_raw_os_error(24));
+        assert!(unopened(&grant(dir.path()), &too_many).can_retry());
+    }
 
     #[test]
     fn a_guest_path_becomes_the_hosts() {
