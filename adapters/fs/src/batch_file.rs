@@ -139,10 +139,14 @@ impl Header<'_> {
     }
 }
 
-/// What a person can mend is told as such; anything else means that the batch cannot be read back.
+/// A file that ends early, or something else in its place, is damage. What cannot be read just now is not: too many open
+/// files or a disk that is away for a moment must not pass for a batch that is lost.
 fn unreadable(path: &Path, number: u64, error: io::Error) -> Error {
+    if error.kind() == ErrorKind::UnexpectedEof {
+        return corrupt(path, number, "its payload is cut short");
+    }
     match disk::failed("read", path, error) {
-        Error::Other(reason) | Error::Misconfigured(reason) => Error::corrupt(number, number, reason),
+        Error::Misconfigured(reason) => Error::corrupt(number, number, reason),
         error => error,
     }
 }

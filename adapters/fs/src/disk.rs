@@ -149,37 +149,58 @@ pub(crate) fn modified(path: &Path) -> io::Result<SystemTime> {
 
 /// The numbers of a folder's files that [`layout::numbered`] named; none where there is no folder.
 pub(crate) fn numbers(dir: &Path, suffix: &str) -> Result<BTreeSet<u64>> {
-    list(dir, |entry| layout::number(entry.file_name().to_str()?, suffix))
+    let number = |entry: &DirEntry| Ok(entry.file_name().to_str().and_then(|name| layout::number(name, suffix)));
+    list(dir, number, usize::MAX)
 }
 
-/// The names of the folders in a folder; none where there is no folder.
-pub(crate) fn folders(dir: &Path) -> Result<BTreeSet<String>> {
-    list(dir, |entry| {
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        is_dir.then(|| entry.file_name().into_string().ok()).flatten()
-    })
+/// The first names of the folders in a folder behind a name, sorted, `most` at most; none where there is no folder.
+pub(crate) fn folders(dir: &Path, after: Option<&str>, most: usize) -> Result<Vec<String>> {
+    let name = |entry: &DirEntry| {
+        // A name that is no text is none of ours.
+        let name = entry.file_name().into_string().ok();
+        let Some(name) = name.filter(|name| after.is_none_or(|after| name.as_str() > after)) else {
+            return Ok(None);
+        };
+        Ok(entry.file_type()?.is_dir().then_some(name))
+    };
+    Ok(list(dir, name, most)?.into_iter().collect())
 }
 
-fn list<T: Ord>(dir: &Path, keep: impl Fn(&DirEntry) -> Option<T>) -> Result<BTreeSet<T>> {
+/// The first of what a folder holds, as far as `keep` wants it.
+fn list<T: Ord>(dir: &Path, keep: impl Fn(&DirEntry) -> io::Result<Option<T>>, most: usize) -> Result<BTreeSet<T>> {
     for _ in 0..LISTINGS {
         let entries = match step().and_then(|()| fs::read_dir(dir)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
             listed => listed.map_err(|error| failed("list", dir, error))?,
         };
-        match entries.map(|entry| Ok(keep(&entry?))).collect::<io::Result<Vec<_>>>() {
+        match first(entries, &keep, most) {
             // A host looks at each entry before it hands out the list. One that was removed in between breaks the list
             // off, with everything behind it: it must not pass for the whole.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            kept => {
-                let kept = kept.map_err(|error| failed("list", dir, error))?;
-                return Ok(kept.into_iter().flatten().collect());
-            }
+            kept => return kept.map_err(|error| failed("list", dir, error)),
         }
     }
     Err(Error::Unavailable(format!(
         "{} changes faster than it can be listed",
         dir.display()
     )))
+}
+
+fn first<T: Ord>(
+    entries: fs::ReadDir,
+    keep: impl Fn(&DirEntry) -> io::Result<Option<T>>,
+    most: usize,
+) -> io::Result<BTreeSet<T>> {
+    let mut kept = BTreeSet::new();
+    for entry in entries {
+        #[cfg(test)]
+        steps::entry();
+        kept.extend(keep(&entry?)?);
+        if kept.len() > most {
+            kept.pop_last();
+        }
+    }
+    Ok(kept)
 }
 
 fn unless(expected: ErrorKind, result: io::Result<()>) -> io::Result<()> {
@@ -191,18 +212,33 @@ fn unless(expected: ErrorKind, result: io::Result<()>) -> io::Result<()> {
 
 /// Makes sure that the root is there and can keep the contract, and removes what crashes left behind.
 pub(crate) fn prepare(layout: &Layout) -> Result<()> {
-    let root = layout.root();
-    if !root.is_dir() {
-        return Err(Error::Misconfigured(format!(
-            "{} is not a folder: create it and grant it in the manifest (`dirs` under [grants]), or set `root` under \
-             [config] to the guest path of a granted one",
-            root.display()
-        )));
-    }
+    require_root(layout.root())?;
     let temporary = layout.temporary();
     create_dir(&temporary).map_err(|error| failed_change("create", &temporary, error))?;
     probe(layout)?;
     remove_stale(&temporary).map_err(|error| failed_change("tidy", &temporary, error))
+}
+
+/// What is missing may come: a file system that is mounted a moment after the host started. What else stands there stays.
+fn require_root(root: &Path) -> Result<()> {
+    let is_dir = match step().and_then(|()| fs::metadata(root)) {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::Unavailable(format!(
+                "{} is not there: mount or create it, and grant it in the manifest (`dirs` under [grants]), or set \
+                 `root` under [config] to the guest path of a granted folder",
+                root.display()
+            )));
+        }
+        Err(error) => return Err(failed("look at", root, error)),
+    };
+    if is_dir {
+        return Ok(());
+    }
+    Err(Error::Misconfigured(format!(
+        "{} is not a folder: set `root` under [config] to the guest path of a granted one (`dirs` under [grants])",
+        root.display()
+    )))
 }
 
 /// A name must be given once: nothing else decides between two hosts.
@@ -226,7 +262,8 @@ fn probe(layout: &Layout) -> Result<()> {
     }
     match file.link(&link.path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        _ => Err(cannot("lets a link replace a file")),
+        Ok(()) => Err(cannot("lets a link replace a file")),
+        Err(error) => Err(failed_change("link in", root, error)),
     }
 }
 
@@ -247,8 +284,29 @@ fn remove_stale(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What went wrong, where, and what to do about it.
+/// What went wrong, where, and what to do about it. What is not known is tried again: a component is not told of files
+/// that cannot be opened because too many are (WASI has no word for it), which passes by itself.
 pub(crate) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
+    explained(
+        doing,
+        path,
+        &error,
+        "; the disk or the way to it is failing, or the host has too many files open (`ulimit -n`): look at it there",
+    )
+}
+
+/// As [`failed`], for a change. A component is not told why the host could not write (WASI has no word for a read-only
+/// file system or a quota, and std drops what the host said of a write): it all arrives as an I/O error.
+pub(crate) fn failed_change(doing: &str, path: &Path, error: io::Error) -> Error {
+    explained(
+        doing,
+        path,
+        &error,
+        "; the disk is full, over its quota, read-only or failing, or the host has too many files open: look at it there",
+    )
+}
+
+fn explained(doing: &str, path: &Path, error: &io::Error, otherwise: &str) -> Error {
     use ErrorKind as Is;
     let text = |hint: &str| format!("cannot {doing} {}: {error}{hint}", path.display());
     match error.kind() {
@@ -267,18 +325,7 @@ pub(crate) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
         Is::TimedOut | Is::Interrupted | Is::ResourceBusy | Is::StaleNetworkFileHandle | Is::HostUnreachable => {
             Error::Unavailable(text(""))
         }
-        _ => Error::Other(text("")),
-    }
-}
-
-/// As [`failed`], for a change. A component is not told why the host could not write (WASI has no word for a read-only
-/// file system or a quota, and std drops what the host said of a write): it all arrives as an I/O error.
-pub(crate) fn failed_change(doing: &str, path: &Path, error: io::Error) -> Error {
-    match failed(doing, path, error) {
-        Error::Other(text) => Error::Unavailable(format!(
-            "{text}; the disk is full, over its quota, read-only or failing: look at it on the host"
-        )),
-        error => error,
+        _ => Error::Unavailable(text(otherwise)),
     }
 }
 

@@ -42,6 +42,7 @@
 //! newer one. One that does not reach beyond the newest tombstone counts for nothing; as with batches, its writer looks
 //! after writing and removes it.
 
+mod ahead;
 mod batch_file;
 mod disk;
 mod folders;
@@ -53,9 +54,11 @@ mod summary;
 use std::path::PathBuf;
 
 use mirrorbox_adapter::{
-    Adapter, Batch, Capabilities, Error, Info, Kind, Page, Position, Result, Session, SessionKey, Settings, Summary,
+    Adapter, Batch, Capabilities, Error, Info, Kind, Page, Piece, Position, Result, Session, SessionKey, Settings,
+    Summary,
 };
 
+use crate::ahead::Ahead;
 use crate::folders::Folders;
 use crate::layout::Layout;
 use crate::stream::Stream;
@@ -68,6 +71,7 @@ const DEFAULT_ROOT: &str = "/data";
 pub struct Fs {
     layout: Layout,
     folders: Folders,
+    ahead: Ahead,
 }
 
 impl Fs {
@@ -78,6 +82,7 @@ impl Fs {
         Ok(Self {
             layout,
             folders: Folders::default(),
+            ahead: Ahead::default(),
         })
     }
 
@@ -135,15 +140,16 @@ impl Adapter for Fs {
         token: Option<&str>,
         limit: u32,
     ) -> Result<Page<String>> {
-        listing::subpaths(&self.layout, &SessionKey::main(project_key, session_id), token, limit)
+        let main = SessionKey::main(project_key, session_id);
+        listing::subpaths(&self.layout, &self.ahead, &main, token, limit)
     }
 
     fn list_projects(&mut self, token: Option<&str>, limit: u32) -> Result<Page<String>> {
-        listing::projects(&self.layout, token, limit)
+        listing::projects(&self.layout, &self.ahead, token, limit)
     }
 
     fn list_sessions(&mut self, project_key: &str, token: Option<&str>, limit: u32) -> Result<Page<Session>> {
-        listing::sessions(&self.layout, project_key, token, limit)
+        listing::sessions(&self.layout, &self.ahead, project_key, token, limit)
     }
 
     fn find_session(&mut self, project_key: &str, session_id: &str) -> Result<Option<Session>> {
@@ -153,7 +159,7 @@ impl Adapter for Fs {
     fn delete(&mut self, key: &SessionKey, tombstone: Batch) -> Result<()> {
         let number = tombstone.number;
         self.append(key, tombstone, None)?;
-        self.stream(key).remove_before(number)
+        self.stream(key).remove_before(number, Piece::begin)
     }
 }
 

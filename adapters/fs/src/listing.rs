@@ -7,28 +7,44 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mirrorbox_adapter::encoding::{decode_file_name, encode_file_name, is_hashed};
 use mirrorbox_adapter::{Error, Page, Result, Session, SessionKey, log};
 
+use crate::ahead::{Ahead, Names};
 use crate::disk;
 use crate::layout::{self, Layout};
 use crate::stream::Stream;
 
 /// The projects that have sessions.
-pub(crate) fn projects(layout: &Layout, token: Option<&str>, limit: u32) -> Result<Page<String>> {
-    page(layout.root(), token, limit, |project_key| {
-        let any = sessions(layout, &project_key, None, 1)?.items.pop();
+pub(crate) fn projects(layout: &Layout, ahead: &Ahead, token: Option<&str>, limit: u32) -> Result<Page<String>> {
+    page(ahead.names(layout.root(), token)?, ahead, limit, |project_key| {
+        // Not what is kept for the projects' next page.
+        let any = sessions(layout, &Ahead::default(), &project_key, None, 1)?.items.pop();
         Ok(any.map(|_| project_key))
     })
 }
 
 /// The sessions of a project whose main transcript holds more than a tombstone.
-pub(crate) fn sessions(layout: &Layout, project_key: &str, token: Option<&str>, limit: u32) -> Result<Page<Session>> {
-    page(&layout.project(project_key), token, limit, |session_id| {
+pub(crate) fn sessions(
+    layout: &Layout,
+    ahead: &Ahead,
+    project_key: &str,
+    token: Option<&str>,
+    limit: u32,
+) -> Result<Page<Session>> {
+    let names = ahead.names(&layout.project(project_key), token)?;
+    page(names, ahead, limit, |session_id| {
         session(layout, &SessionKey::main(project_key, session_id))
     })
 }
 
 /// The other transcripts of a session that hold more than a tombstone.
-pub(crate) fn subpaths(layout: &Layout, main: &SessionKey, token: Option<&str>, limit: u32) -> Result<Page<String>> {
-    page(&layout.subpaths(main), token, limit, |subpath| {
+pub(crate) fn subpaths(
+    layout: &Layout,
+    ahead: &Ahead,
+    main: &SessionKey,
+    token: Option<&str>,
+    limit: u32,
+) -> Result<Page<String>> {
+    let names = ahead.names(&layout.subpaths(main), token)?;
+    page(names, ahead, limit, |subpath| {
         let key = main.with_subpath(subpath);
         let stream = Stream::new(layout, &key);
         let last = stream.numbers()?.last().copied();
@@ -104,24 +120,27 @@ fn unix_ms(time: SystemTime) -> u64 {
 
 /// Cuts one page out of the parts of a key that a folder holds; `item` says what stands for a part, if anything does.
 fn page<T>(
-    dir: &Path,
-    token: Option<&str>,
+    mut names: Names,
+    ahead: &Ahead,
     limit: u32,
     mut item: impl FnMut(String) -> Result<Option<T>>,
 ) -> Result<Page<T>> {
     let limit = limit.max(1) as usize;
     let mut page = Page::default();
-    let mut last = None;
-    let names = disk::folders(dir)?.into_iter();
-    for name in names.filter(|name| token.is_none_or(|token| name.as_str() > token)) {
-        let Some(part) = part(dir, &name)? else {
+    let mut last: Option<String> = None;
+    while let Some(name) = names.next()? {
+        let Some(part) = part(names.dir(), &name)? else {
             continue;
         };
         let Some(item) = item(part)? else {
             continue;
         };
-        if page.items.len() == limit {
-            page.next = last;
+        if page.items.len() == limit
+            && let Some(token) = last
+        {
+            names.put_back(name);
+            ahead.keep(&token, names);
+            page.next = Some(token);
             break;
         }
         page.items.push(item);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use mirrorbox_adapter::{Batch, Error, Position, Result, SessionKey};
+use mirrorbox_adapter::{Batch, Error, Piece, Position, Result, SessionKey};
 
 use crate::batch_file::{self, BatchFile};
 use crate::disk::{self, Temporary};
@@ -168,14 +168,25 @@ impl<'a> Stream<'a> {
         Ok(None)
     }
 
-    /// Removes everything that a tombstone which stands hides.
-    pub(crate) fn remove_before(&self, tombstone: u64) -> Result<()> {
-        for number in self.numbers()?.range(..tombstone) {
+    /// Removes everything that a tombstone which stands hides, or as much as fits into a piece. That begins behind the
+    /// listing, so that each call removes something, however long the listing takes.
+    pub(crate) fn remove_before(&self, tombstone: u64, begin: impl FnOnce() -> Piece) -> Result<()> {
+        // What is quoted first: a summary shows more of a session than where it lay.
+        self.remove_summaries(tombstone)?;
+        let numbers = self.numbers()?;
+        let mut hidden = numbers.range(..tombstone).peekable();
+        let piece = begin();
+        let mut is_whole = true;
+        while let Some(number) = hidden.next() {
             let slot = self.slot(*number);
             disk::remove(&slot).map_err(|error| disk::failed_change("remove", &slot, error))?;
+            if piece.is_over() && hidden.peek().is_some() {
+                is_whole = false;
+                break;
+            }
         }
-        self.remove_summaries(tombstone)?;
-        disk::sync_dir(&self.dir).map_err(|error| disk::failed_change("sync", &self.dir, error))
+        disk::sync_dir(&self.dir).map_err(|error| disk::failed_change("sync", &self.dir, error))?;
+        if is_whole { Ok(()) } else { Err(Piece::more()) }
     }
 
     pub(crate) fn slot(&self, number: u64) -> PathBuf {

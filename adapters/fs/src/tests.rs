@@ -3,9 +3,11 @@
 mod appending;
 mod crashes;
 mod damage;
+mod failures;
 mod keys;
 mod listings;
 mod loading;
+mod pieces;
 mod races;
 mod refusals;
 mod tombstones;

@@ -1,12 +1,13 @@
 //! Lets a test act before the n-th access to the disk: crash there, or be another host.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
 type Action = Box<dyn FnMut() -> io::Result<()>>;
 
 thread_local! {
     static ACTION: RefCell<Option<Action>> = const { RefCell::new(None) };
+    static ENTRIES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What every access to the disk calls first.
@@ -18,6 +19,35 @@ pub(crate) fn step() -> io::Result<()> {
     let result = action();
     ACTION.set(Some(action));
     result
+}
+
+/// What every entry of a folder that is looked at calls.
+pub(crate) fn entry() {
+    ENTRIES.set(ENTRIES.get() + 1);
+}
+
+/// How many entries of folders `work` looked at.
+pub(crate) fn entries<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    ENTRIES.set(0);
+    let result = work();
+    (result, ENTRIES.get())
+}
+
+/// Runs `work`, whose access number `at` (from 0) fails as the operating system says it. Tells whether it came that far.
+pub(crate) fn failing_at<T>(at: usize, errno: i32, work: impl FnOnce() -> T) -> (T, bool) {
+    let mut step = 0;
+    let (result, steps) = with(
+        move || {
+            step += 1;
+            if step == at + 1 {
+                Err(io::Error::from_raw_os_error(errno))
+            } else {
+                Ok(())
+            }
+        },
+        work,
+    );
+    (result, steps > at)
 }
 
 /// Runs `work` and dies before its access number `at` (from 0). Tells whether it came that far.

@@ -142,3 +142,41 @@ fn what_is_not_ours_is_not_listed() {
     assert_eq!(fs.list_projects(None, 9).unwrap().items, ["-srv-app"]);
     assert_eq!(ids(fs.list_sessions("-srv-app", None, 9).unwrap().items), ["session"]);
 }
+
+#[test]
+fn listing_a_folder_in_pages_reads_it_once() {
+    let (_backend, mut fs) = Backend::with(0);
+    for number in 0..200 {
+        append(&mut fs, &SessionKey::main("p", format!("session-{number:03}")));
+    }
+    let (whole, one_walk) = entries_read(&mut fs, 1000);
+    let (paged, entries) = entries_read(&mut fs, 10);
+    assert_eq!(whole, paged);
+    // The first session of each page was looked at for the page before, too.
+    assert!(entries < one_walk * 2, "{entries} entries in pages, {one_walk} in one");
+}
+
+/// The sessions of `p`, and how many entries of folders were looked at for them.
+fn entries_read(fs: &mut Fs, limit: u32) -> (Vec<String>, usize) {
+    crate::disk::steps::entries(|| ids(all(limit, |token| fs.list_sessions("p", token, limit))))
+}
+
+#[test]
+fn pages_that_two_instances_give_hold_everything_once() {
+    let (backend, mut fs) = Backend::with(0);
+    for name in names() {
+        append(&mut fs, &SessionKey::main("p", &name));
+    }
+    let mut other = backend.host();
+    let mut turn = 0;
+    let sessions = all(2, |token| {
+        turn += 1;
+        let fs = if turn % 2 == 0 { &mut other } else { &mut fs };
+        fs.list_sessions("p", token, 2)
+    });
+    assert_eq!(ids(sessions), names());
+    // What was kept for a page that nobody asked for is no answer to another question.
+    fs.list_sessions("p", None, 2).unwrap();
+    assert_eq!(ids(all(3, |token| fs.list_sessions("p", token, 3))), names());
+    assert_eq!(fs.list_sessions("q", Some("%4ename%201"), 2).unwrap(), Page::default());
+}

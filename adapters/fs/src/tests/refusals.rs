@@ -11,15 +11,33 @@ fn the_root_must_be_a_folder() {
     let backend = Backend::new();
     let file = backend.0.path().join("file");
     std::fs::write(&file, "").unwrap();
-    for root in [file, backend.0.path().join("missing")] {
-        let error = Fs::open(&Settings::from_pairs([("root", root.display())])).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            matches!(error, Error::Misconfigured(_)) && text.contains(&*root.to_string_lossy()),
-            "{text}"
-        );
-    }
-    assert!(!backend.0.path().join("missing").exists());
+    let open = |root: &Path| Fs::open(&Settings::from_pairs([("root", root.display())]));
+    let error = open(&file).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(error, Error::Misconfigured(_)) && text.contains(&*file.to_string_lossy()),
+        "{text}"
+    );
+}
+
+/// A file system that is mounted a moment later.
+#[test]
+fn a_root_that_is_missing_may_come() {
+    let backend = Backend::new();
+    let root = backend.0.path().join("mount/store");
+    let open = || Fs::open(&Settings::from_pairs([("root", root.display())]));
+    let error = open().unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(error, Error::Unavailable(_)) && text.contains(&*root.to_string_lossy()),
+        "{text}"
+    );
+    assert!(
+        !root.exists(),
+        "what is not there is not made: it would lie below the mount"
+    );
+    std::fs::create_dir_all(&root).unwrap();
+    open().unwrap();
 }
 
 #[test]
@@ -61,7 +79,7 @@ fn a_failure_says_whose_turn_it_is() {
     for kind in [Is::NotADirectory, Is::Unsupported, Is::CrossesDevices] {
         assert!(matches!(failed(kind), Error::Misconfigured(_)), "{kind}");
     }
-    assert!(matches!(failed(Is::Other), Error::Other(_)));
+    assert!(matches!(failed(Is::Other), Error::Unavailable(_)));
     let written = disk::failed_change("write", Path::new("/data/x"), Is::Other.into());
     assert!(
         matches!(&written, Error::Unavailable(text) if text.contains("full")),
