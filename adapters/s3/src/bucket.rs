@@ -8,24 +8,27 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::SharedHttpClient;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_smithy_types::base64;
 use bytes::Bytes;
-use mirrorbox_adapter::{Error, Result};
+use md5::{Digest, Md5};
+use mirrorbox_adapter::Result;
 
 use crate::client::{self, ServerClock};
 use crate::config::Config;
 use crate::failure::Failure;
 
 mod list;
+mod remove;
 
 pub(crate) use list::{Listed, behind_folder};
+use remove::Removing;
 
 /// How often a write that meets another one on the same name is sent.
 const ATTEMPTS: u32 = 5;
-/// What a server takes in one request to delete.
-const DELETE_AT_ONCE: usize = 1000;
 
 pub(crate) type Metadata = HashMap<String, String>;
 
@@ -35,6 +38,7 @@ pub(crate) struct Bucket {
     client: Client,
     clock: ServerClock,
     config: Config,
+    removing: Removing,
 }
 
 /// What an object is, without its bytes.
@@ -52,6 +56,7 @@ impl Bucket {
             client: client::build(&config, http, clock.clone()),
             clock,
             config,
+            removing: Removing::default(),
         }
     }
 
@@ -80,9 +85,11 @@ impl Bucket {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let put = self.put_object(key, body.clone()).if_none_match("*");
-            let put = put.set_metadata(Some(metadata.clone()));
-            match put.send().await.map_err(Failure::from) {
+            let put = async || {
+                let put = self.put_object(key, body.clone()).if_none_match("*");
+                put.set_metadata(Some(metadata.clone())).send().await
+            };
+            match self.send(put).await {
                 Ok(_) => return Ok(true),
                 Err(failure) if failure.is_taken() => return Ok(false),
                 // Nothing else of this call runs meanwhile.
@@ -96,9 +103,26 @@ impl Bucket {
 
     /// Writes an object, whatever was there.
     pub(crate) async fn put(&self, key: &str, body: impl Into<Bytes>) -> Result<()> {
-        let put = self.put_object(key, body.into()).send().await;
-        put.map(drop)
-            .map_err(|error| Failure::from(error).of(&format!("PUT {}", self.url(key))))
+        let body = body.into();
+        let put = self.send(async || self.put_object(key, body.clone()).send().await);
+        put.await
+            .map(drop)
+            .map_err(|failure| failure.of(&format!("PUT {}", self.url(key))))
+    }
+
+    /// Sends a request; once more where it was refused while this machine's clock is wrong. The first answer told the
+    /// server's time, by which the SDK signs from then on.
+    async fn send<T, E>(&self, request: impl AsyncFn() -> Result<T, SdkError<E, HttpResponse>>) -> Result<T, Failure>
+    where
+        SdkError<E, HttpResponse>: Into<Failure>,
+    {
+        match request().await.map_err(Into::into) {
+            Err(failure) if failure.is_denied() && self.clock.is_wrong() => {
+                self.clock.tell();
+                request().await.map_err(Into::into)
+            }
+            answer => answer,
+        }
     }
 
     fn put_object(&self, key: &str, body: Bytes) -> PutObjectFluentBuilder {
@@ -108,6 +132,11 @@ impl Bucket {
             .key(key)
             .set_server_side_encryption(self.config.encryption.clone())
             .set_ssekms_key_id(self.config.kms_key_id.clone())
+            .set_acl(self.config.acl.clone())
+            .set_storage_class(self.config.storage_class.clone())
+            .set_tagging(self.config.tags.clone())
+            // A bucket with object lock takes nothing without a checksum.
+            .content_md5(md5_of(&body))
             .body(ByteStream::from(body))
     }
 
@@ -115,7 +144,7 @@ impl Bucket {
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Object>> {
         let head = self.client.head_object().bucket(&self.config.bucket).key(key);
         self.unless_absent("HEAD", key, async {
-            let answer = head.send().await?;
+            let answer = self.send(async || head.clone().send().await).await?;
             Ok(Object {
                 size: size(answer.content_length()),
                 metadata: answer.metadata.unwrap_or_default(),
@@ -128,8 +157,9 @@ impl Bucket {
     pub(crate) async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Option<(Object, Vec<u8>)>> {
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         let get = self.client.get_object().bucket(&self.config.bucket).key(key);
+        let get = get.set_range(range);
         self.unless_absent("GET", key, async {
-            let answer = get.set_range(range).send().await?;
+            let answer = self.send(async || get.clone().send().await).await?;
             let object = Object {
                 size: size(answer.content_length()),
                 metadata: answer.metadata.unwrap_or_default(),
@@ -152,43 +182,11 @@ impl Bucket {
             Err(failure) => Err(failure.of(&format!("{what} {}", self.url(key)))),
         }
     }
-
-    /// Removes objects; they may be gone already.
-    pub(crate) async fn remove(&self, keys: &[String]) -> Result<()> {
-        for keys in keys.chunks(DELETE_AT_ONCE) {
-            self.remove_some(keys).await?;
-        }
-        Ok(())
-    }
-
-    async fn remove_some(&self, keys: &[String]) -> Result<()> {
-        let what = format!("DELETE {}", self.url(keys.first().map_or("", String::as_str)));
-        let objects: Result<Vec<_>, _> = keys
-            .iter()
-            .map(|key| ObjectIdentifier::builder().key(key).build())
-            .collect();
-        let delete = objects.and_then(|objects| Delete::builder().set_objects(Some(objects)).quiet(true).build());
-        let delete = delete.map_err(|error| Error::Other(format!("{what}: {error}")))?;
-        let request = self.client.delete_objects().bucket(&self.config.bucket).delete(delete);
-        let answer = request.send().await.map_err(|error| Failure::from(error).of(&what))?;
-        match answer.errors().first() {
-            None => Ok(()),
-            Some(error) => Err(not_removed(&what, error)),
-        }
-    }
 }
 
-/// The server answers with 200 and an error for each object.
-fn not_removed(what: &str, error: &aws_sdk_s3::types::Error) -> Error {
-    let code = error.code().unwrap_or("an error");
-    let text = format!(
-        "{what}: the server said {code} of {}",
-        error.key().unwrap_or("an object")
-    );
-    match code {
-        "AccessDenied" => Error::Denied(text),
-        _ => Error::Unavailable(text),
-    }
+/// What goes into the header `Content-MD5`.
+fn md5_of(body: &[u8]) -> String {
+    base64::encode(Md5::digest(body))
 }
 
 /// Reads a body into one piece of memory.

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
@@ -14,7 +15,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use mirrorbox_adapter::Result;
+use mirrorbox_adapter::{Result, log};
 
 use crate::config::Config;
 
@@ -39,15 +40,55 @@ pub(crate) fn build(config: &Config, http: SharedHttpClient, clock: ServerClock)
     Client::from_conf(with_timeouts(builder).build())
 }
 
+/// A server refuses what was signed a quarter of an hour ago; some are stricter. What differs by less is no wrong clock.
+const WRONG_BY: i64 = 4 * 60 * 1000;
+
 /// The time by the server's clock, taken from each of its answers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ServerClock(Arc<AtomicI64>);
+pub(crate) struct ServerClock(Arc<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    /// Unix milliseconds at the last answer.
+    now: AtomicI64,
+    /// How far this machine's clock was behind then; negative: ahead.
+    behind: AtomicI64,
+    is_told: AtomicBool,
+}
 
 impl ServerClock {
     /// Unix milliseconds at the last answer; 0, long ago, if the server never told.
     pub(crate) fn now(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.now.load(Ordering::Relaxed)
     }
+
+    /// Whether this machine's clock is so wrong that a server refuses what is signed by it.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.0.behind.load(Ordering::Relaxed).abs() > WRONG_BY
+    }
+
+    /// Says so, once.
+    pub(crate) fn tell(&self) {
+        if self.0.is_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let behind = self.0.behind.load(Ordering::Relaxed) / 60_000;
+        let side = if behind > 0 { "behind" } else { "ahead of" };
+        let minutes = behind.abs();
+        log::warn(
+            "clock",
+            format_args!(
+                "this machine's clock is {minutes} minutes {side} the server's; requests are signed by the server's: set \
+                 the clock right (NTP)"
+            ),
+        );
+    }
+}
+
+/// 0, long ago, for a clock that stands before 1970.
+fn unix_ms_here() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Intercept for ServerClock {
@@ -64,7 +105,10 @@ impl Intercept for ServerClock {
         let date = context.response().headers().get("date");
         let date = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
         if let Some(now) = date.and_then(|date| date.to_millis().ok()) {
-            self.0.store(now, Ordering::Relaxed);
+            self.0.now.store(now, Ordering::Relaxed);
+            self.0
+                .behind
+                .store(now.saturating_sub(unix_ms_here()), Ordering::Relaxed);
         }
         Ok(())
     }

@@ -4,12 +4,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use mirrorbox_adapter::Result;
+use mirrorbox_adapter::{Piece, Result};
 
 use crate::batch_object::Header;
 use crate::cover;
 use crate::layout::Beside;
-use crate::side::Side;
+use crate::side::{Side, View};
 use crate::slots::Slot;
 use crate::stream::Stream;
 
@@ -24,17 +24,30 @@ const INDEX_ENTRY: usize = 300;
 impl Stream<'_> {
     /// Covers what can be covered up to that number, after removing what was covered long enough ago.
     pub(crate) async fn compact(&self, through: u64) -> Result<()> {
-        let side = self.side().await?;
-        if side.tombstone > 0 {
-            // A delete may have died before it was through.
-            self.remove_before(side.tombstone).await?;
+        // Else each batch would be there twice for good.
+        if !self.bucket.may_remove().await? {
+            return Ok(());
+        }
+        let tombstone = self.tombstone_beyond(0).await?;
+        if tombstone > 0 {
+            // A delete may have died before it was through, or an append after it had been.
+            match self.remove_before(tombstone, &Piece::begin()).await {
+                // The next call goes on. Whoever deletes makes one at once.
+                Err(error) if error == Piece::more() => return Ok(()),
+                removed => removed?,
+            }
         }
         let Some(last) = self.last_slot().await? else {
             return Ok(());
         };
         // The last batch stays: it is where `end` looks. So does a tombstone, which must stay where its mark says.
         let through = through.min(last.number.saturating_sub(1));
-        let slots = self.slots_between(side.tombstone, through).await?;
+        let slots = self.slots_between(tombstone, through).await?;
+        let Some(first) = slots.first() else {
+            return Ok(());
+        };
+        // Covers whose batches were all removed are not looked at again.
+        let side = self.list_side(View::Covers(first.number), tombstone).await?;
         self.remove_covered(&side, &slots).await?;
         let loose: Vec<_> = slots
             .into_iter()
@@ -77,7 +90,7 @@ impl Stream<'_> {
         // If there is one already, somebody else compacts, too, and wrote the same.
         self.bucket.create(&key, metadata, body.into()).await?;
         // A delete that ran meanwhile did not see it.
-        if self.side().await?.tombstone > *numbers.start() {
+        if self.tombstone_beyond(*numbers.start()).await? > 0 {
             self.bucket.remove(&[key]).await?;
             return Ok(false);
         }

@@ -1,7 +1,7 @@
 //! The settings.
 
 use aws_sdk_s3::config::Credentials;
-use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use mirrorbox_adapter::{Error, Result, Settings};
 
 /// Leaves room for the parts of a key and the names of our own: a key of S3 has 1024 bytes.
@@ -11,6 +11,8 @@ const DIRECTORY_BUCKET: &str = "--x-s3";
 const DEFAULT_REGION: &str = "us-east-1";
 const DEFAULT_COMPACT_AFTER: usize = 256;
 const DEFAULT_PARALLEL: usize = 8;
+/// An object has no more.
+const MAX_TAGS: usize = 10;
 /// More GETs at once than that only wait for each other.
 const MAX_PARALLEL: usize = 64;
 
@@ -26,6 +28,10 @@ pub(crate) struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) encryption: Option<ServerSideEncryption>,
     pub(crate) kms_key_id: Option<String>,
+    pub(crate) acl: Option<ObjectCannedAcl>,
+    pub(crate) storage_class: Option<StorageClass>,
+    /// As a header has them: `name=value&name=value`.
+    pub(crate) tags: Option<String>,
     /// More parts than that are worth compacting.
     pub(crate) compact_after: usize,
     /// Requests at once, where a call needs several.
@@ -46,14 +52,17 @@ impl Config {
             path_style: settings.or("path_style", endpoint.is_some())?,
             endpoint: endpoint.map(checked_endpoint).transpose()?,
             credentials: Credentials::new(
-                settings.required::<String>("access_key_id")?,
-                settings.required::<String>("secret_access_key")?,
+                key(settings, "access_key_id", "AWS_ACCESS_KEY_ID")?,
+                key(settings, "secret_access_key", "AWS_SECRET_ACCESS_KEY")?,
                 settings.optional("session_token")?,
                 None,
                 "manifest",
             ),
             encryption: encryption(settings)?,
             kms_key_id: settings.optional("kms_key_id")?,
+            acl: acl(settings)?,
+            storage_class: storage_class(settings)?,
+            tags: tags(settings)?,
             compact_after: between(settings, "compact_after", DEFAULT_COMPACT_AFTER, 1, usize::MAX)?,
             parallel: between(settings, "parallel", DEFAULT_PARALLEL, 1, MAX_PARALLEL)?,
         };
@@ -76,6 +85,75 @@ impl Config {
 
 fn misconfigured(setting: &str, wrong: &str) -> Error {
     Error::Misconfigured(format!("setting `{setting}` {wrong}"))
+}
+
+/// A part of the credentials. Those that a platform hands out are not fetched: whoever expects it is told.
+fn key(settings: &Settings, name: &str, variable: &str) -> Result<String> {
+    settings.optional(name)?.ok_or_else(|| {
+        misconfigured(
+            name,
+            &format!(
+                "is missing: add `{name} = {{ env = \"{variable}\" }}` under [config]. Profiles and roles (AWS_PROFILE, SSO, \
+                 web identity, instance metadata) are not asked: `aws configure export-credentials --format env` prints \
+                 their keys; give `session_token` with them"
+            ),
+        )
+    })
+}
+
+/// Transcripts are private: what would show them to everybody is refused.
+fn acl(settings: &Settings) -> Result<Option<ObjectCannedAcl>> {
+    let Some(name) = settings.optional::<String>("acl")? else {
+        return Ok(None);
+    };
+    let known = [
+        ObjectCannedAcl::Private,
+        ObjectCannedAcl::BucketOwnerRead,
+        ObjectCannedAcl::BucketOwnerFullControl,
+    ];
+    let acl = known.into_iter().find(|acl| acl.as_str() == name);
+    acl.map(Some).ok_or_else(|| {
+        misconfigured(
+            "acl",
+            "must be `private`, `bucket-owner-read` or `bucket-owner-full-control`; others show transcripts to strangers",
+        )
+    })
+}
+
+/// Servers have classes of their own; only those that give nothing back at once are refused.
+fn storage_class(settings: &Settings) -> Result<Option<StorageClass>> {
+    let Some(name) = settings.optional::<String>("storage_class")? else {
+        return Ok(None);
+    };
+    if matches!(name.as_str(), "GLACIER" | "DEEP_ARCHIVE") {
+        return Err(misconfigured(
+            "storage_class",
+            "must be one that can be read at once, `STANDARD_IA` or `GLACIER_IR` say: what is stored is read again",
+        ));
+    }
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.is_empty() || !name.bytes().all(is_name) {
+        return Err(misconfigured("storage_class", "must be a name such as `STANDARD_IA`"));
+    }
+    Ok(Some(StorageClass::from(name.as_str())))
+}
+
+fn tags(settings: &Settings) -> Result<Option<String>> {
+    let Some(tags) = settings.optional::<String>("tags")? else {
+        return Ok(None);
+    };
+    let is_pair = |pair: &str| {
+        pair.split_once('=')
+            .is_some_and(|(name, value)| !name.is_empty() && !value.contains('='))
+    };
+    let is_text = tags.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_text || !tags.split('&').all(is_pair) || tags.split('&').count() > MAX_TAGS {
+        return Err(misconfigured(
+            "tags",
+            "must be `name=value`, ten at most, joined by `&`, percent-encoded: `team=agents&cost%20centre=7`",
+        ));
+    }
+    Ok(Some(tags))
 }
 
 /// A prefix names a folder, so that of two prefixes none reaches into the other.

@@ -10,6 +10,9 @@ use mirrorbox_adapter::Error;
 /// How long to wait where the server asks for less and does not say how long.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What encryption with a key of one's own needs.
+const KMS: &str = "the credentials need `kms:GenerateDataKey` and `kms:Decrypt` on the key that encrypts the bucket";
+
 /// A request without a good answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -27,6 +30,8 @@ pub(crate) struct Refusal {
     code: String,
     message: String,
     retry_after: Option<Duration>,
+    /// Where the bucket is, as far as the server says.
+    region: Option<String>,
 }
 
 impl<E> From<SdkError<E, HttpResponse>> for Failure
@@ -39,6 +44,7 @@ where
                 let answer = refused.raw();
                 let seconds = answer.headers().get("retry-after").and_then(|value| value.parse().ok());
                 Self::Refused(Refusal {
+                    region: answer.headers().get("x-amz-bucket-region").map(str::to_owned),
                     status: answer.status().as_u16(),
                     code: refused.err().code().unwrap_or_default().to_owned(),
                     message: refused.err().message().unwrap_or_default().to_owned(),
@@ -58,6 +64,10 @@ impl Failure {
             Self::Lost(reason) if reason.contains("HttpRequestDenied") => Error::Misconfigured(format!(
                 "{what} was not let out: grant the address of `endpoint`, or without one https://BUCKET.s3.REGION.amazonaws.com \
                  of `bucket` and `region`, in the manifest (`network` under [grants])"
+            )),
+            Self::Lost(reason) if reason.contains("DnsError") => Error::Unavailable(format!(
+                "{what} was not sent: the name of the server cannot be looked up; check `endpoint`, or `bucket` and \
+                 `region`, and this machine's DNS (HTTPS_PROXY is not used: requests go straight to the server): {reason}"
             )),
             Self::Lost(reason) => Error::Unavailable(format!(
                 "{what} got no answer (are `endpoint` and `region` right?): {reason}"
@@ -80,6 +90,16 @@ impl Failure {
         matches!(self, Self::Refused(refusal) if refusal.status == 409)
     }
 
+    /// The credentials are refused, or what they ask for.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(refusal.status, 401 | 403))
+    }
+
+    /// The server does not take such a request, or not in this form. It may take a simpler one.
+    pub(crate) fn is_unknown_request(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(refusal.status, 400 | 405 | 411 | 501))
+    }
+
     /// The server does not know what it was asked for.
     pub(crate) fn is_not_implemented(&self) -> bool {
         matches!(self, Self::Refused(refusal)
@@ -92,10 +112,15 @@ impl Refusal {
         let text = format!("{what}: {}", self.said());
         match self.code.as_str() {
             "NoSuchBucket" | "InvalidBucketName" => misconfigured(&text, "check `bucket`"),
-            "PermanentRedirect"
-            | "TemporaryRedirect"
-            | "AuthorizationHeaderMalformed"
-            | "IllegalLocationConstraintException" => misconfigured(&text, "check `region` and `endpoint`"),
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+                misconfigured(&text, &self.where_to())
+            }
+            "TemporaryRedirect" => self.elsewhere_for_now(&text),
+            // It is right again once somebody, or NTP, has set it.
+            "RequestTimeTooSkewed" | "RequestExpired" => Error::Unavailable(format!(
+                "{text}: this machine's clock and the server's differ by too much: set the clock right (NTP)"
+            )),
+            "AccessDenied" if self.message.contains("kms:") => Error::Denied(format!("{text}: {KMS}")),
             "SlowDown" | "TooManyRequests" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => {
                 Error::Throttled(self.retry_after.unwrap_or(PAUSE))
             }
@@ -104,14 +129,17 @@ impl Refusal {
             }
             "EntityTooLarge" => Error::Rejected(text),
             "RequestTimeout" | "ConditionalRequestConflict" | "OperationAborted" => Error::Unavailable(text),
-            code if code.starts_with("KMS.") => misconfigured(&text, "check `kms_key_id`"),
+            code if code.starts_with("KMS.") => {
+                misconfigured(&text, &format!("check `kms_key_id` and the key's state; {KMS}"))
+            }
             _ => self.by_status(text),
         }
     }
 
     fn by_status(&self, text: String) -> Error {
         match self.status {
-            301 | 307 | 308 => misconfigured(&text, "check `region` and `endpoint`"),
+            301 | 308 => misconfigured(&text, &self.where_to()),
+            302 | 307 => self.elsewhere_for_now(&text),
             401 | 403 => Error::Denied(format!(
                 "{text}: check `access_key_id` and `secret_access_key`, and what they may do in `bucket`"
             )),
@@ -120,7 +148,8 @@ impl Refusal {
             429 => Error::Throttled(self.retry_after.unwrap_or(PAUSE)),
             501 => misconfigured(
                 &text,
-                "check `endpoint`: the server must speak S3 with conditional writes",
+                "this server does not know that request of S3; docs/adapters/s3.md names those that were tried: set \
+                 `endpoint` to one of them",
             ),
             500..=599 => match self.retry_after {
                 Some(pause) => Error::Throttled(pause),
@@ -128,6 +157,29 @@ impl Refusal {
             },
             _ => Error::Other(text),
         }
+    }
+
+    /// The remedy where the bucket is elsewhere. Redirects are not followed: where they lead to was not granted.
+    fn where_to(&self) -> String {
+        match &self.region {
+            Some(region) => format!(
+                "the bucket is in {region}: set `region` to it, and grant its address there \
+                 (https://BUCKET.s3.{region}.amazonaws.com, or that of `endpoint`)"
+            ),
+            None => "check `region` and `endpoint`".to_owned(),
+        }
+    }
+
+    /// What a bucket answers in its first hours, until its name leads to its region everywhere.
+    fn elsewhere_for_now(&self, text: &str) -> Error {
+        let region = match &self.region {
+            Some(region) => format!("; its region is {region}: is `region` that?"),
+            None => String::new(),
+        };
+        Error::Unavailable(format!(
+            "{text}: the server wants this elsewhere for now, as it does for buckets that were made today; it is tried \
+             again{region}"
+        ))
     }
 
     fn said(&self) -> String {

@@ -114,6 +114,26 @@ pub(crate) fn batch_number(name: &str) -> Option<u64> {
     number(name.strip_suffix(BATCH)?)
 }
 
+/// Behind [`SIDE`]: right before the first cover that may hold that number or one behind it.
+pub(crate) fn covers_from(number: u64) -> String {
+    format!("{COVERS}{number:020}")
+}
+
+/// Whether a name behind [`SIDE`] is among the covers'.
+pub(crate) fn is_cover(name: &str) -> bool {
+    name.starts_with(COVERS)
+}
+
+/// Behind [`SIDE`]: right before the first summary that reaches beyond that number.
+pub(crate) fn summaries_beyond(number: u64) -> String {
+    format!("{SUMMARIES}{number:020}{SUMMARY}")
+}
+
+/// Behind [`SIDE`]: right before the first mark of a tombstone beyond that number.
+pub(crate) fn tombstones_beyond(number: u64) -> String {
+    format!("{TOMBSTONES}{number:020}")
+}
+
 impl Beside {
     /// Its name, behind its transcript's folder. A cover has its last number in front: behind a number, the first cover
     /// is the first that may hold what follows.

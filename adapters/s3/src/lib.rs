@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {prefix}
-//!   ~/probe/<uuid>                        made and removed by each `open`
+//!   ~/probe/if-none-match                 says that the server honours conditions: the first `open` made it
 //!   <project>/<session>/                  the main transcript
 //!     00000000000000000001.jsonl          a batch: its payload; number, kind, origin and digest are metadata
 //!     ~/compacted/<last>-<first>.jsonl    a cover: a line of JSON that says what follows, then many batches' payloads
@@ -64,7 +64,7 @@ mod stream;
 
 use aws_sdk_s3::config::SharedHttpClient;
 use mirrorbox_adapter::{
-    Adapter, Batch, Capabilities, Info, Page, Position, Result, Session, SessionKey, Settings, Summary,
+    Adapter, Batch, Capabilities, Error, Info, Page, Piece, Position, Result, Session, SessionKey, Settings, Summary,
 };
 
 use crate::backend::Backend;
@@ -148,7 +148,12 @@ impl Adapter for S3 {
         let stream = self.backend.stream(key);
         self.runtime.block_on(async {
             stream.append(tombstone, None).await?;
-            stream.remove_before(number).await
+            match stream.remove_before(number, &Piece::begin()).await {
+                Err(Error::Denied(reason)) => Err(Error::Denied(format!(
+                    "{reason}. The transcript is hidden from now on, but what was stored of it is still there"
+                ))),
+                removed => removed,
+            }
         })
     }
 

@@ -7,11 +7,15 @@ use mirrorbox_adapter::{Error, Page, Result, Session, SessionKey, Summary, log};
 use crate::backend::Backend;
 use crate::bucket::behind_folder;
 use crate::layout::{self, BEHIND_NUMBERS, Beside};
-use crate::side::Side;
+use crate::side::{Side, View};
 use crate::slots::Slot;
 use crate::stream::{LOOKS, Stream};
 
 mod together;
+
+/// The host gives a summary with every sixteenth batch at least; most often one is that near to the end. Where those that
+/// were replaced cannot be removed, there is one for each.
+const SUMMARY_IS_NEAR: u64 = 500;
 
 /// The projects that have sessions.
 pub(crate) async fn projects(backend: &Backend, token: Option<&str>, limit: u32) -> Result<Page<String>> {
@@ -54,7 +58,9 @@ pub(crate) async fn subpaths(
         let Some(last) = stream.last_slot().await? else {
             return Ok(None);
         };
-        Ok((last.number > side(&stream).await?.tombstone).then_some(subpath))
+        let before = last.number.saturating_sub(1);
+        let is_deleted = side(&stream, View::Tombstones, before).await?.tombstone > before;
+        Ok((!is_deleted).then_some(subpath))
     })
     .await
 }
@@ -67,9 +73,13 @@ pub(crate) async fn session(backend: &Backend, main: &SessionKey) -> Result<Opti
             return Ok(None);
         };
         // After the last batch: if that is a tombstone, it is found.
-        let side = side(&stream).await?;
+        let near = last.number.saturating_sub(SUMMARY_IS_NEAR);
+        let mut side = side(&stream, View::Summaries(near), 0).await?;
         if last.number <= side.tombstone {
             return Ok(None);
+        }
+        if side.summaries.is_empty() && near > side.tombstone {
+            side.summaries = stream.list_side(View::Summaries(side.tombstone), 0).await?.summaries;
         }
         let through = side
             .summaries
@@ -99,11 +109,11 @@ fn row(main: &SessionKey, last: Slot, summary: Option<Summary>) -> Session {
 }
 
 /// A damaged tombstone is for whoever loads the transcript to tell; it must not hide all other sessions.
-async fn side(stream: &Stream<'_>) -> Result<Side> {
-    match stream.side().await {
+async fn side(stream: &Stream<'_>, view: View, beyond: u64) -> Result<Side> {
+    match stream.side(view, beyond).await {
         Err(Error::Corrupt { reason, .. }) => {
             log::warn("listing", reason);
-            stream.list_side().await
+            stream.list_side(view, beyond).await
         }
         side => side,
     }

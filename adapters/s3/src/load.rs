@@ -7,7 +7,7 @@ use futures_util::future::{join, try_join};
 use futures_util::stream::{self, StreamExt};
 use mirrorbox_adapter::{Batch, Error, Result};
 
-use crate::side::Side;
+use crate::side::{Side, View};
 use crate::slots::{Slot, Slots};
 use crate::stream::{LOOKS, Stream};
 
@@ -79,8 +79,8 @@ impl Stream<'_> {
         let mut pile = Pile::default();
         // Where nothing comes of it, it is listed anew.
         let read = self.read_on(&mut pile, shelf, next, max_bytes.into());
-        let (side, read) = join(self.side_beyond(after), read).await;
-        let is_good = read.is_ok() && side.is_ok_and(|side| side.tombstone <= after) && !pile.batches.is_empty();
+        let (tombstone, read) = join(self.tombstone_beyond(after), read).await;
+        let is_good = read.is_ok() && tombstone.is_ok_and(|tombstone| tombstone == 0) && !pile.batches.is_empty();
         if !is_good {
             drop(self.backend.take_shelf(&self.folder));
         }
@@ -88,15 +88,18 @@ impl Stream<'_> {
     }
 
     async fn pile_up(&self, pile: &mut Pile, after: u64, max_bytes: u64) -> Result<Option<Stop>> {
-        let (side, mut slots) = try_join(self.side(), self.slots_after(after)).await?;
-        let tombstone = side.tombstone;
-        if tombstone > after.saturating_add(1) {
-            slots = self.slots_after(tombstone - 1).await?;
-        }
-        slots.check(self)?;
         let Some(wanted) = after.checked_add(1) else {
             return Ok(None);
         };
+        let (mut side, mut slots) = try_join(self.side(View::From(wanted), after), self.slots_after(after)).await?;
+        let tombstone = side.tombstone;
+        if tombstone > wanted {
+            slots = self.slots_after(tombstone - 1).await?;
+            if side.is_cut {
+                side = self.list_side(View::From(tombstone), tombstone).await?;
+            }
+        }
+        slots.check(self)?;
         let shelf = Shelf::new(side, slots);
         let mut next = wanted.max(tombstone);
         if after == 0 && tombstone == 0 {

@@ -2,24 +2,23 @@
 
 use bytes::Bytes;
 use mirrorbox_adapter::{Error, Result};
-use uuid::Uuid;
 
 use crate::bucket::{Bucket, Metadata};
 use crate::layout::SIDE;
 
-/// Creates an object twice, under a name that nobody else uses, and removes it.
+/// Creates an object twice. It stays: credentials that may not remove anything are enough to open, and whoever opens
+/// later finds the name taken, which says as much.
 pub(crate) async fn run(bucket: &Bucket) -> Result<()> {
-    let key = format!("{}{SIDE}probe/{}", bucket.config().prefix, Uuid::new_v4());
+    let key = format!("{}{SIDE}probe/if-none-match", bucket.config().prefix);
     let what = format!("PUT {} with `If-None-Match`", bucket.url(&key));
     match bucket.try_create(&key, Metadata::new(), Bytes::new()).await {
         Ok(true) => {}
+        Ok(false) if bucket.head(&key).await?.is_some() => return Ok(()),
         Ok(false) => return Err(cannot(bucket, "takes a name that nobody has used for taken")),
         Err(failure) if failure.is_not_implemented() => return Err(cannot(bucket, "does not know `If-None-Match`")),
         Err(failure) => return Err(failure.of(&what)),
     }
-    let again = bucket.try_create(&key, Metadata::new(), Bytes::new()).await;
-    bucket.remove(&[key]).await?;
-    match again {
+    match bucket.try_create(&key, Metadata::new(), Bytes::new()).await {
         Ok(false) => Ok(()),
         Ok(true) => Err(cannot(
             bucket,

@@ -1,18 +1,18 @@
-//! What stands beside the batches of a transcript, in one listing: covers, summaries, tombstones.
+//! What stands beside the batches of a transcript: covers, summaries, tombstones.
 
 use std::collections::BTreeSet;
 
-use mirrorbox_adapter::{Kind, Result};
+use mirrorbox_adapter::{Kind, Piece, Result};
 
 use crate::bucket::Listed;
 use crate::cover::Cover;
-use crate::layout::{Beside, SIDE};
+use crate::layout::{self, Beside, SIDE};
 use crate::stream::{LOOKS, Stream};
 
 /// Summaries that were replaced are removed this many at once: a request each would be a waste.
 const SUMMARIES_KEPT: usize = 8;
 
-/// What one listing saw.
+/// What was seen of it.
 #[derive(Debug, Default)]
 pub(crate) struct Side {
     /// By their last numbers.
@@ -23,6 +23,8 @@ pub(crate) struct Side {
     marks: BTreeSet<u64>,
     /// The newest that stands; 0 where none does.
     pub(crate) tombstone: u64,
+    /// There may be covers behind those.
+    pub(crate) is_cut: bool,
 }
 
 impl Side {
@@ -67,20 +69,50 @@ impl Side {
     }
 }
 
-impl Stream<'_> {
-    /// What stands beside the batches, with the newest tombstone.
-    pub(crate) async fn side(&self) -> Result<Side> {
-        self.side_beyond(0).await
+/// Which part of what stands beside the batches a call has to see. Names are sorted: covers, summaries, tombstones. A
+/// listing begins where the part does, and passes over what the call does not need, so that a request or two are enough
+/// however many covers there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum View {
+    /// Covers that may hold this number or what follows, as many as one listing shows; summaries, if it comes so far.
+    From(u64),
+    /// Every cover that may hold this number or what follows.
+    Covers(u64),
+    /// Every summary that reaches beyond this number.
+    Summaries(u64),
+    /// Tombstones alone.
+    Tombstones,
+}
+
+impl View {
+    fn begin(self, beyond: u64) -> String {
+        match self {
+            Self::From(number) | Self::Covers(number) => layout::covers_from(number),
+            Self::Summaries(number) => layout::summaries_beyond(number),
+            Self::Tombstones => layout::tombstones_beyond(beyond),
+        }
     }
 
-    /// [`Stream::side`], but only a tombstone beyond that number matters.
-    pub(crate) async fn side_beyond(&self, number: u64) -> Result<Side> {
+    /// Where to go on behind a listing that ended with that name.
+    fn go_on(self, end: String, beyond: u64) -> String {
+        let tombstones = layout::tombstones_beyond(beyond);
+        match self {
+            Self::Covers(_) if layout::is_cover(&end) => end,
+            Self::Summaries(_) => end,
+            _ => tombstones.max(end),
+        }
+    }
+}
+
+impl Stream<'_> {
+    /// A part of what stands beside the batches, with the newest tombstone beyond a number.
+    pub(crate) async fn side(&self, view: View, beyond: u64) -> Result<Side> {
         let mut looked_at = BTreeSet::new();
         for _ in 0..LOOKS {
-            let mut side = self.list_side().await?;
-            let beyond = side.marks.iter().rev().take_while(|mark| **mark > number);
+            let mut side = self.list_side(view, beyond).await?;
+            let marks = side.marks.iter().rev().take_while(|mark| **mark > beyond);
             let mut gone = false;
-            for mark in beyond
+            for mark in marks
                 .filter(|mark| !looked_at.contains(*mark))
                 .copied()
                 .collect::<Vec<_>>()
@@ -103,13 +135,48 @@ impl Stream<'_> {
         Err(self.restless())
     }
 
-    pub(crate) async fn list_side(&self) -> Result<Side> {
-        let folder = format!("{}{SIDE}", self.folder);
+    /// The newest tombstone beyond a number; 0 where none stands.
+    pub(crate) async fn tombstone_beyond(&self, number: u64) -> Result<u64> {
+        Ok(self.side(View::Tombstones, number).await?.tombstone)
+    }
+
+    /// As [`Stream::side`], without a look at what the marks stand for.
+    pub(crate) async fn list_side(&self, view: View, beyond: u64) -> Result<Side> {
+        let folder = self.side_folder();
         let mut side = Side::default();
-        for object in self.bucket.list_all(&folder).await? {
-            side.take(&folder, &object);
+        let mut next = Some(view.begin(beyond));
+        while let Some(after) = next {
+            let listing = self.bucket.list_deep(&folder, &after).await?;
+            for object in &listing.objects {
+                side.take(&folder, object);
+            }
+            side.is_cut |= listing.next.as_deref().is_some_and(layout::is_cover);
+            next = listing.next.map(|end| view.go_on(end, beyond));
         }
         Ok(side)
+    }
+
+    /// Removes what stands beside the batches that a tombstone hides, or a piece of it.
+    pub(crate) async fn remove_beside(&self, tombstone: u64, piece: &Piece) -> Result<()> {
+        let folder = self.side_folder();
+        let mut next = Some(String::new());
+        while let Some(after) = next {
+            let listing = self.bucket.list_deep(&folder, &after).await?;
+            let mut side = Side::default();
+            for object in &listing.objects {
+                side.take(&folder, object);
+            }
+            self.bucket.remove(&side.hidden_by(tombstone, self)).await?;
+            next = listing.next;
+            if next.is_some() && piece.is_over() {
+                return Err(Piece::more());
+            }
+        }
+        Ok(())
+    }
+
+    fn side_folder(&self) -> String {
+        format!("{}{SIDE}", self.folder)
     }
 
     /// Removes the summaries that a newer one replaced.
@@ -121,6 +188,6 @@ impl Stream<'_> {
         let replaced: Vec<_> = replaced
             .map(|through| self.beside(&Beside::Summary(*through)))
             .collect();
-        self.bucket.remove(&replaced).await
+        self.bucket.tidy(&replaced).await
     }
 }

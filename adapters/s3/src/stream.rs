@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use mirrorbox_adapter::{Batch, Error, Kind, Position, Result, SessionKey, Summary};
+use mirrorbox_adapter::{Batch, Error, Kind, Piece, Position, Result, SessionKey, Summary};
 
 use crate::backend::Backend;
 use crate::batch_object::Header;
 use crate::bucket::Bucket;
 use crate::layout::{self, Beside};
-use crate::side::Side;
+use crate::side::{Side, View};
 
 /// How often something is looked at again because it changed meanwhile.
 pub(crate) const LOOKS: usize = 20;
@@ -50,12 +50,12 @@ impl Stream<'_> {
             let object = self.beside(&Beside::Summary(summary.through));
             self.bucket.put(&object, summary.json).await?;
         }
-        let side = self.side_beyond(position.number).await?;
+        let side = self.side(View::From(position.number), position.number).await?;
         if self.stands(slot, &position, &side).await? {
             self.backend.saw(&self.folder, position.number);
             return self.tidy_summaries(&side).await;
         }
-        self.take_back(slot, &position, through, &side).await?;
+        self.take_back(slot, &position, through).await?;
         Err(Error::Conflict)
     }
 
@@ -74,16 +74,17 @@ impl Stream<'_> {
         }
     }
 
-    /// Removes what a batch that does not count left behind. Nothing there is shown to anybody meanwhile.
-    async fn take_back(&self, slot: Slot, position: &Position, summary: Option<u64>, side: &Side) -> Result<()> {
+    /// Removes what a batch that does not count left behind: its object, and the summary that was stored with it, which a
+    /// listing would believe.
+    async fn take_back(&self, slot: Slot, position: &Position, summary: Option<u64>) -> Result<()> {
         let mut left = Vec::new();
         if slot == Slot::Created {
             left.push(self.slot(position.number));
         }
-        if let Some(through) = summary.filter(|through| slot != Slot::Taken && *through <= side.tombstone) {
+        if let Some(through) = summary.filter(|_| slot != Slot::Taken) {
             left.push(self.beside(&Beside::Summary(through)));
         }
-        self.bucket.remove(&left).await
+        self.bucket.tidy(&left).await
     }
 
     async fn create(&self, batch: Batch) -> Result<Slot> {
@@ -138,10 +139,9 @@ impl Stream<'_> {
         Err(self.restless())
     }
 
-    /// Removes everything that a tombstone which stands hides.
-    pub(crate) async fn remove_before(&self, tombstone: u64) -> Result<()> {
-        let side = self.list_side().await?;
-        self.bucket.remove(&side.hidden_by(tombstone, self)).await?;
+    /// Removes everything that a tombstone which stands hides, or as much as fits into a piece.
+    pub(crate) async fn remove_before(&self, tombstone: u64, piece: &Piece) -> Result<()> {
+        self.remove_beside(tombstone, piece).await?;
         let mut after = 0;
         loop {
             let slots = self.slots_after(after).await?;
@@ -156,6 +156,9 @@ impl Stream<'_> {
             match slots.all.last() {
                 Some(last) if slots.more && last.number < tombstone => after = last.number,
                 _ => return Ok(()),
+            }
+            if piece.is_over() {
+                return Err(Piece::more());
             }
         }
     }

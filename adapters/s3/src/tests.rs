@@ -6,9 +6,11 @@ mod compaction;
 mod crashes;
 mod damage;
 mod directory;
+mod habits;
 mod keys;
 mod listings;
 mod loading;
+mod many;
 mod opening;
 mod races;
 mod server;
@@ -79,8 +81,13 @@ impl Backend {
         (backend, s3)
     }
 
-    /// The keys of all objects, behind the prefix.
+    /// The keys of all objects but the one that opening leaves, behind the prefix.
     fn objects(&self) -> Vec<String> {
+        let keys = self.everything().into_iter();
+        keys.filter(|key| !key.starts_with("~/probe/")).collect()
+    }
+
+    fn everything(&self) -> Vec<String> {
         let list = self.client.list_objects_v2().bucket(&self.config.bucket);
         let mut pages = list.into_paginator().send();
         let mut keys = Vec::new();

@@ -4,7 +4,6 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use mirrorbox_adapter::Result;
 
 use super::{Bucket, size, unix_ms};
-use crate::failure::Failure;
 
 /// Sorts behind every name that we make inside a folder.
 const LAST_NAME: &str = "~~";
@@ -45,18 +44,6 @@ impl Bucket {
     /// The objects in a folder and in the folders in it, behind that name; one request's worth.
     pub(crate) async fn list_deep(&self, folder: &str, after: &str) -> Result<Listing> {
         self.list_to(Depth::All, folder, after).await
-    }
-
-    /// The objects in a folder and in the folders in it.
-    pub(crate) async fn list_all(&self, folder: &str) -> Result<Vec<Listed>> {
-        let mut objects = Vec::new();
-        let mut next = Some(String::new());
-        while let Some(after) = next {
-            let listing = self.list_deep(folder, &after).await?;
-            objects.extend(listing.objects);
-            next = listing.next;
-        }
-        Ok(objects)
     }
 
     async fn list_to(&self, depth: Depth, folder: &str, after: &str) -> Result<Listing> {
@@ -107,10 +94,8 @@ impl Bucket {
             Depth::Folder => list.delimiter("/"),
             Depth::All => list,
         };
-        let answer = list.send().await.map_err(|error| {
-            let what = format!("LIST {}", self.url(folder));
-            Failure::from(error).of(&what)
-        })?;
+        let answer = self.send(async || list.clone().send().await).await;
+        let answer = answer.map_err(|failure| failure.of(&format!("LIST {}", self.url(folder))))?;
         let next = answer
             .next_continuation_token()
             .filter(|_| answer.is_truncated() == Some(true));

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::wire::{Turn, refusal};
+use super::wire::{Turn, answer, refusal};
 use super::*;
+use crate::failure::Failure;
 
 /// What an append and a load come to if every request is answered like this.
 fn answered(status: u16, code: &'static str, headers: &'static [(&'static str, &'static str)]) -> [Error; 2] {
@@ -27,7 +28,6 @@ fn a_refusal_says_whose_turn_it_is() {
         (400, "ExpiredToken", denied),
         (403, "InvalidAccessKeyId", denied),
         (403, "SignatureDoesNotMatch", denied),
-        (403, "RequestTimeTooSkewed", denied),
         (403, "", denied),
         (404, "NoSuchBucket", misconfigured),
         (301, "PermanentRedirect", misconfigured),
@@ -38,6 +38,10 @@ fn a_refusal_says_whose_turn_it_is() {
         (500, "InternalError", unavailable),
         (502, "", unavailable),
         (503, "ServiceUnavailable", unavailable),
+        (403, "RequestTimeTooSkewed", unavailable),
+        (307, "TemporaryRedirect", unavailable),
+        (307, "", unavailable),
+        (501, "NotImplemented", misconfigured),
         (400, "RequestTimeout", unavailable),
         (409, "ConditionalRequestConflict", unavailable),
         (400, "EntityTooLarge", rejected),
@@ -47,6 +51,49 @@ fn a_refusal_says_whose_turn_it_is() {
             assert!(error.to_string().contains(&status.to_string()), "{error}");
         }
     }
+}
+
+#[test]
+fn a_refusal_names_its_remedy() {
+    const ELSEWHERE: &[(&str, &str)] = &[("x-amz-bucket-region", "eu-west-1")];
+    for (status, code, headers, words) in [
+        (301, "PermanentRedirect", ELSEWHERE, "set `region` to it"),
+        (
+            400,
+            "AuthorizationHeaderMalformed",
+            ELSEWHERE,
+            "the bucket is in eu-west-1",
+        ),
+        (307, "TemporaryRedirect", ELSEWHERE, "made today"),
+        (501, "NotImplemented", &[], "docs/adapters/s3.md"),
+        (403, "RequestTimeTooSkewed", &[], "clock"),
+        (400, "KMS.DisabledException", &[], "kms:GenerateDataKey"),
+    ] {
+        for error in answered(status, code, headers) {
+            assert!(error.to_string().contains(words), "{status} {code}: {error}");
+        }
+    }
+    let (mut s3, wire) = Backend::new().wired();
+    wire.act(|_| {
+        let text = "not authorized to perform: kms:GenerateDataKey on the resource";
+        let body = format!("<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>");
+        answer(403, body, &[])
+    });
+    let error = s3.append(&key(), entries(1), None).unwrap_err();
+    assert!(
+        matches!(&error, Error::Denied(text) if text.contains("`kms:Decrypt`")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_name_that_cannot_be_looked_up_is_told_with_the_proxy() {
+    let error = Failure::Lost("dispatch failure: ErrorCode::DnsError(...)".into()).of("PUT s3://b/k");
+    let text = error.to_string();
+    assert!(
+        matches!(error, Error::Unavailable(_)) && text.contains("HTTPS_PROXY") && text.contains("`endpoint`"),
+        "{text}"
+    );
 }
 
 #[test]

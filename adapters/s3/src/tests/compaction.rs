@@ -151,8 +151,14 @@ fn a_retry_finds_its_batch_in_the_cover() {
 fn a_late_batch_that_lands_in_a_slot_which_compaction_emptied_is_a_conflict_and_is_never_seen() {
     let (backend, _) = long();
     let mut s3 = compact_twice(&backend);
-    assert_eq!(s3.append(&key(), foreign(4), None), Err(Error::Conflict));
+    let late = s3.append(&key(), foreign(4), Some(summary(4)));
+    assert_eq!(late, Err(Error::Conflict));
     assert_eq!(backend.batches(), ["00000000000000000012.jsonl"]);
+    let summaries = backend.beside("summaries");
+    assert!(
+        !summaries.contains(&"00000000000000000004.json".to_owned()),
+        "its summary went with it"
+    );
     // Its host dies before it looks.
     let (mut late, wire) = backend.wired();
     wire.crash_at(0, true, || late.append(&key(), foreign(4), None));
@@ -271,6 +277,24 @@ fn a_delete_meets_compaction_at_any_request() {
             "what was deleted is left in a cover"
         );
     }
+}
+
+/// What a process that died, or slept, left of a deleted transcript: an append that landed late, and a cover.
+#[test]
+fn what_a_crash_left_of_a_deleted_transcript_goes_with_the_next_call() {
+    let (backend, mut s3) = long();
+    s3.delete(&key(), tombstone(13)).unwrap();
+    let (mut late, wire) = backend.wired();
+    wire.crash_at(0, true, || late.append(&key(), foreign(4), None));
+    backend.put(
+        "-srv-app/session/~/compacted/00000000000000000011-00000000000000000001.jsonl",
+        b"{}\n",
+    );
+    assert_eq!((backend.batches().len(), backend.beside("compacted").len()), (2, 1));
+    // As the mirror makes it eleven minutes after a delete.
+    s3.compact(&key(), 13).unwrap();
+    assert_eq!(backend.batches(), ["00000000000000000013.jsonl"]);
+    assert!(backend.beside("compacted").is_empty());
 }
 
 #[test]

@@ -44,12 +44,32 @@ fn a_setting_that_cannot_be_used_is_named() {
         ("compact_after", "0"),
         ("parallel", "0"),
         ("parallel", "100"),
+        ("acl", "public-read"),
+        ("storage_class", "DEEP_ARCHIVE"),
+        ("storage_class", "standard ia"),
+        ("tags", "team"),
+        ("tags", "team=a, env=b"),
+        ("tags", "=a"),
         ("path_style", "yes"),
         ("bukket", "b"),
     ] {
         let error = read(&[(name, value)]).unwrap_err();
         let named = matches!(&error, Error::Misconfigured(text) if text.contains(&format!("`{name}`")));
         assert!(named, "{error}");
+    }
+}
+
+/// Profiles and roles are not asked: whoever expects it is told what to write.
+#[test]
+fn credentials_that_are_missing_are_named_with_what_to_write() {
+    for name in ["access_key_id", "secret_access_key"] {
+        let settings = COMPLETE.iter().filter(|(setting, _)| *setting != name).copied();
+        let error = Config::read(&Settings::from_pairs(settings)).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Misconfigured(_)), "{text}");
+        for words in [name, "env =", "AWS_PROFILE", "export-credentials", "`session_token`"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
     }
 }
 
@@ -63,13 +83,16 @@ fn no_secret_is_shown() {
 }
 
 #[test]
-fn opening_leaves_nothing_behind_and_disturbs_nobody() {
+fn opening_leaves_one_object_behind_and_disturbs_nobody() {
     let (backend, mut s3) = Backend::with(1);
     let mut other = backend.host();
     s3.append(&key(), entries(2), None).unwrap();
     other.append(&key(), entries(3), None).unwrap();
     assert_eq!(numbers(&mut s3), [1, 2, 3]);
-    assert!(backend.objects().iter().all(|key| key.starts_with("-srv-app/")));
+    let objects = backend.everything();
+    let others: Vec<_> = objects.iter().filter(|key| !key.starts_with("-srv-app/")).collect();
+    assert_eq!(others, ["~/probe/if-none-match"]);
+    assert_eq!(s3.list_projects(None, 9).unwrap().items, ["-srv-app"]);
 }
 
 #[test]
@@ -171,6 +194,9 @@ fn requests_are_addressed_and_encrypted_as_the_settings_say() {
         config.region = "eu-central-1".into();
         config.encryption = Some("aws:kms".into());
         config.kms_key_id = Some("the-key".into());
+        config.acl = Some("bucket-owner-full-control".into());
+        config.storage_class = Some("STANDARD_IA".into());
+        config.tags = Some("team=agents&cost%20centre=7".into());
     });
     assert!(
         encrypted
@@ -179,12 +205,17 @@ fn requests_are_addressed_and_encrypted_as_the_settings_say() {
         "{}",
         encrypted.uri
     );
-    let header = |name: &str| {
-        let header = encrypted.headers.iter().find(|(header, _)| header == name);
-        header.map(|(_, value)| value.as_str())
-    };
+    let header = |name: &str| encrypted.header(name);
     assert_eq!(encrypted.method, "PUT");
     assert_eq!(header("if-none-match"), Some("*"));
     assert_eq!(header("x-amz-server-side-encryption"), Some("aws:kms"));
     assert_eq!(header("x-amz-server-side-encryption-aws-kms-key-id"), Some("the-key"));
+    assert_eq!(header("x-amz-acl"), Some("bucket-owner-full-control"));
+    assert_eq!(header("x-amz-storage-class"), Some("STANDARD_IA"));
+    assert_eq!(header("x-amz-tagging"), Some("team=agents&cost%20centre=7"));
+    assert_eq!(
+        header("content-md5"),
+        Some("1B2M2Y8AsgTpgAmY7PhCfg=="),
+        "of an empty body"
+    );
 }

@@ -43,6 +43,24 @@ struct State {
     action: Option<Action>,
     /// How far the server's clock is ahead.
     ahead_ms: i64,
+    /// How much a listing holds at most.
+    page: Option<usize>,
+}
+
+impl Request {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(header, _)| header == name);
+        header.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it removes objects, one or several.
+    pub(super) fn removes(&self) -> bool {
+        self.method == "DELETE" || self.removes_several()
+    }
+
+    pub(super) fn removes_several(&self) -> bool {
+        self.method == "POST" && self.uri.contains("delete")
+    }
 }
 
 impl Wire {
@@ -106,6 +124,19 @@ impl Wire {
         (result, self.rest().len() > at)
     }
 
+    /// Lets a listing hold so little that its growth is seen.
+    pub(super) fn set_page(&self, objects: usize) {
+        self.0.lock().unwrap().page = Some(objects);
+    }
+
+    fn cut(&self, request: &mut HttpRequest) {
+        let page = self.0.lock().unwrap().page;
+        if let Some(page) = page.filter(|_| request.uri().contains("list-type=2")) {
+            let uri = format!("{}&max-keys={page}", request.uri());
+            request.set_uri(uri).unwrap();
+        }
+    }
+
     fn turn(&self, request: &HttpRequest) -> Turn {
         let headers = request.headers().iter();
         let request = Request {
@@ -162,7 +193,8 @@ struct Connector {
 }
 
 impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        self.wire.cut(&mut request);
         let lost = || ConnectorError::io("the connection was cut".into());
         let wire = self.wire.clone();
         match wire.turn(&request) {

@@ -1,0 +1,103 @@
+//! What a call costs does not grow with what was stored before. Listings hold three objects here and not a thousand.
+
+use std::time::Duration;
+
+use mirrorbox_adapter::Piece;
+
+use super::*;
+
+const PAGE: usize = 3;
+
+/// Adds covers of two batches each, and a host whose listings are short.
+fn grow(backend: &Backend, last: &mut u64, covers: u64) -> (S3, Wire) {
+    let mut s3 = backend.host();
+    for _ in 0..covers {
+        for _ in 0..2 {
+            *last += 1;
+            s3.append(&key(), entries(*last), None).unwrap();
+        }
+        s3.compact(&key(), u64::MAX).unwrap();
+    }
+    let (s3, wire) = backend.wired();
+    wire.set_page(PAGE);
+    (s3, wire)
+}
+
+/// How many requests each of these takes: an append at the end, one in a slot that is covered, the first page and one in
+/// the middle, the end, a session's row.
+fn costs(backend: &Backend, last: &mut u64, covers: u64) -> [usize; 6] {
+    let (mut s3, wire) = grow(backend, last, covers);
+    // Where the end is, an instance remembers; looking for it first is another matter.
+    end(&mut s3);
+    wire.rest();
+    let count = |done: Result<()>| {
+        done.unwrap();
+        wire.rest().len()
+    };
+    *last += 1;
+    let appended = count(s3.append(&key(), entries(*last), None));
+    let again = count(s3.append(&key(), entries(2), None));
+    let first = count(s3.load(&key(), 0, 1).map(drop));
+    let middle = count(s3.load(&key(), *last / 2, 1).map(drop));
+    let end = count(s3.end(&key()).map(drop));
+    let row = count(s3.find_session("-srv-app", "session").map(drop));
+    [appended, again, first, middle, end, row]
+}
+
+#[test]
+fn covers_do_not_make_calls_dearer() {
+    let backend = Backend::with_settings(&[("compact_after", "1")]);
+    let mut last = 1;
+    backend.host().append(&key(), entries(1), None).unwrap();
+    let few = costs(&backend, &mut last, 3);
+    let many = costs(&backend, &mut last, 9);
+    assert!(backend.beside("compacted").len() >= 12);
+    for (few, many) in few.iter().zip(many) {
+        assert!(many <= few + 1, "{few} requests with few covers, {many} with many");
+    }
+    assert!(many[0] <= 3, "an append takes {} requests", many[0]);
+    let (mut s3, wire) = backend.wired();
+    wire.set_page(PAGE);
+    assert_eq!(numbers(&mut s3), (1..=last).collect::<Vec<_>>());
+}
+
+/// A tombstone behind more covers than a listing shows, before anything is removed.
+#[test]
+fn covers_that_a_tombstone_hides_do_not_hide_those_behind_it() {
+    let backend = Backend::with_settings(&[("compact_after", "1")]);
+    let mut last = 1;
+    backend.host().append(&key(), entries(1), None).unwrap();
+    grow(&backend, &mut last, 5);
+    last += 1;
+    let deleted = last;
+    backend.host().append(&key(), tombstone(deleted), None).unwrap();
+    let (mut s3, wire) = backend.wired();
+    wire.set_page(PAGE);
+    for number in last + 1..=last + 6 {
+        s3.append(&key(), entries(number), None).unwrap();
+    }
+    assert_eq!(numbers(&mut s3), (deleted..=deleted + 6).collect::<Vec<_>>());
+    assert_eq!(s3.append(&key(), foreign(3), None), Err(Error::Conflict));
+}
+
+#[test]
+fn a_removal_goes_on_where_the_piece_before_it_ended() {
+    let (backend, mut s3) = Backend::with(10);
+    s3.append(&key(), tombstone(11), None).unwrap();
+    let (mut s3, wire) = backend.wired();
+    wire.set_page(PAGE);
+    let mut pieces = 0;
+    let short = || Piece::of(Duration::ZERO);
+    while s3
+        .runtime
+        .block_on(s3.backend.stream(&key()).remove_before(11, &short()))
+        == Err(Piece::more())
+    {
+        pieces += 1;
+        assert_eq!(numbers(&mut s3), [11], "nobody sees what is left");
+        assert!(pieces < 20, "it does not end");
+    }
+    assert!(pieces >= 3, "only {pieces} pieces");
+    assert_eq!(backend.batches(), ["00000000000000000011.jsonl"]);
+    assert!(backend.beside("summaries").is_empty());
+}
