@@ -110,10 +110,15 @@ pub(crate) fn replace_hint(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Re
 /// A whole file, if it is a small one.
 pub(crate) fn read_small(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
     const MOST: u64 = 1 << 20;
-    let size = file.size()?;
-    if size > MOST {
+    if file.size()? > MOST {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
+    read_whole(file)
+}
+
+/// A whole file. Of one's own, whose size is known to be bearable.
+pub(crate) fn read_whole(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
+    let size = file.size()?;
     let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -57,6 +57,7 @@ pub use sessions::{Messages, Sessions, SessionsError};
 pub use transcript::{AppendFailed, Transcript};
 
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use crate::block_on::block_on;
 use crate::config::Acknowledge;
@@ -101,6 +102,9 @@ pub enum HostError {
     #[error("the host is closed")]
     Closed,
 }
+
+/// However short the deadline of a close is, this long it may tidy up.
+const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Keeps transcripts on local disk and mirrors them.
 ///
@@ -206,6 +210,12 @@ impl Host {
         self.core.mirror.retry();
     }
 
+    /// A process that used the state directory ended, a run of an agent, say: what it left is delivered from now on, where
+    /// it would be looked for within a minute otherwise.
+    pub fn adopt_again(&self) {
+        self.core.mirror.adopt_again();
+    }
+
     /// Accepts nothing more, delivers until the deadline, and ends every task and thread. What remains is named; the next
     /// host that uses the state directory goes on with it. Goes on if it is dropped.
     pub fn close(self, deadline: Duration) -> impl Future<Output = Result<Undelivered, HostError>> + Send + use<> {
@@ -213,9 +223,13 @@ impl Host {
         let work = {
             let core = core.clone();
             async move {
+                // None where it is longer than there is time.
+                let until = Instant::now().checked_add(deadline.max(AT_LEAST));
                 core.spool.close().await;
                 let left = core.mirror.flush(None, Some(deadline)).await;
-                core.mirror.close().await;
+                let note = core.mirror.end_note(&core.spool);
+                core.mirror.close_by(until).await;
+                tokio::task::block_in_place(|| core.spool.note_end(note.as_ref()));
                 left
             }
         };

@@ -27,6 +27,7 @@
 //! | `notes` | what other ways than the mirror's did at a destination |
 //! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
+mod adopter;
 mod adoption;
 mod backoff;
 mod chance;
@@ -60,7 +61,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::Instant;
 
 pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
@@ -75,8 +77,9 @@ pub use trouble::Trouble;
 use crate::config::Keep;
 use crate::disk::Folder;
 use crate::key::SessionKey;
-use crate::spool::{Adopted, Place, Spool, SpoolError};
+use crate::spool::{Adopted, DeliveredNote, Place, Spool, SpoolError, Stream};
 use crate::store::Store;
+use adopter::Adopter;
 use chance::Chance;
 use cursor::Cursors;
 use destination::Destination;
@@ -93,6 +96,7 @@ use shared::{Reach, Shared};
 pub struct Mirror {
     shared: Arc<Shared>,
     keeper: Arc<Keeper>,
+    adopt_again: Arc<Notify>,
 }
 
 impl Mirror {
@@ -113,7 +117,12 @@ impl Mirror {
         let keeper = Keeper::new(shared.clone(), keeping);
         shared.spawn(keeper.clone().run());
         shared.spawn(tally::run(shared.clone()));
-        Self { shared, keeper }
+        let adopt_again = Arc::default();
+        Self {
+            shared,
+            keeper,
+            adopt_again,
+        }
     }
 
     /// Adds a destination, without a store yet. Every stream that it takes is on its way from now on; deletes that
@@ -123,6 +132,7 @@ impl Mirror {
         let gate = Gate::new(options.calls, self.shared.chance.clone());
         let destination = Destination::new(name, options, announcer, gate);
         self.shared.add_destination(destination.clone());
+        self.wake_resting();
         for key in self.shared.ledger.wanted(name).map_err(trouble::records)? {
             self.shared.have_deleted(&destination, &key);
         }
@@ -133,6 +143,7 @@ impl Mirror {
     pub fn set_options(&self, destination: &str, options: DestinationOptions) {
         if let Some(destination) = self.shared.destination(destination) {
             self.shared.set_options(&destination, options);
+            self.wake_resting();
         }
     }
 
@@ -170,6 +181,40 @@ impl Mirror {
         self.keeper.add(adopted);
     }
 
+    /// Whatever dead processes left is unknown until [`Mirror::keep_adopting`] has listed it: lanes wait for that.
+    pub(crate) fn begin_adopting(&self) {
+        self.shared.adoption.begin();
+    }
+
+    /// Adopts what dead processes left, and those that die from now on. Lists their spools before it returns, and opens
+    /// them after that. Blocks for the disk.
+    pub(crate) fn keep_adopting(&self, spool: &Arc<Spool>) -> Result<(), SpoolError> {
+        let adopter = Adopter {
+            shared: self.shared.clone(),
+            keeper: self.keeper.clone(),
+            spool: spool.clone(),
+            again: self.adopt_again.clone(),
+        };
+        let dead = adopter.find()?;
+        self.shared.spawn(adopter.run(dead));
+        Ok(())
+    }
+
+    /// A process ended: what it left is looked for now, and not within a minute.
+    pub fn adopt_again(&self) {
+        self.adopt_again.notify_one();
+    }
+
+    /// What is written down once this process's spool is closed: whether everything of it is delivered. None where it is
+    /// not, or is not known to be.
+    pub(crate) fn end_note(&self, spool: &Spool) -> Option<DeliveredNote> {
+        let destinations = self.shared.all_destinations();
+        let has_all = |destination: &Arc<Destination>| destination.unsettled_lanes(None).is_empty();
+        let is_taken = |stream: &Arc<Stream>| destinations.iter().any(|destination| destination.takes(stream.key()));
+        let is_delivered = destinations.iter().all(has_all) && spool.streams().iter().all(is_taken);
+        is_delivered.then(|| self.keeper.note()).flatten()
+    }
+
     /// Delivers everything that is there now, or all of one session, as far as it goes until the deadline; none: for as
     /// long as it takes. What remains is named, and goes on being delivered.
     pub fn flush(
@@ -191,6 +236,14 @@ impl Mirror {
         flush::hurry(&self.shared, session);
     }
 
+    /// A destination may lack what resting spools hold: they are opened before anything else goes there.
+    fn wake_resting(&self) {
+        if self.keeper.has_those_that_wake() {
+            self.shared.adoption.begin();
+            self.adopt_again.notify_one();
+        }
+    }
+
     /// Whoever waits for better times tries again now: a password was changed, a server is back.
     pub fn retry(&self) {
         for destination in self.shared.all_destinations() {
@@ -204,6 +257,8 @@ impl Mirror {
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();
         self.shared.catch_up();
+        let woken = on_disk(|| self.keeper.wake_session(&main));
+        woken.map_err(|error| trouble::records(std::io::Error::other(error)))?;
         // First: a destination that is added meanwhile either reads it or is among those that are told.
         self.shared.want_deleted_later(&main, writer)?;
         for destination in self.shared.all_destinations() {
@@ -274,7 +329,12 @@ impl Mirror {
     /// Removes what was delivered everywhere and need not be kept any longer, then ends every task. A call under way is
     /// given up; it may still land, which the next process finds out.
     pub async fn close(&self) {
-        self.keeper.sweep();
+        self.close_by(None).await;
+    }
+
+    /// Likewise, but removes only what it can within a time. The rest is removed by a later process.
+    pub(crate) async fn close_by(&self, until: Option<Instant>) {
+        on_disk(|| self.keeper.sweep(until));
         tally::write(&self.shared);
         self.shared.end().await;
     }

@@ -47,12 +47,14 @@
 //!
 //! # Bounds
 //!
-//! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait before
-//! anything of theirs is copied into the queue. Streams take turns on at most 32 threads.
+//! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait until there is
+//! room, each with one copy of its own call in hand. Streams take turns on at most 32 threads. The last 64 files that were
+//! used stay open.
 
 mod adopt;
 mod alarm;
 mod changes;
+mod dead;
 mod error;
 mod files;
 mod lane;
@@ -89,6 +91,7 @@ use writer::Writer;
 
 pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Trouble};
+pub(crate) use dead::{Dead, DeliveredNote, Found};
 pub use error::{AppendError, Damage, ReadError, SpoolError};
 pub use look::{SpoolLook, StreamLook};
 pub use place::{Base, Chunk, Place, Stored};
@@ -161,6 +164,28 @@ impl Spool {
     /// Adopts the spools of processes that are gone: at the start, and later for those that die meanwhile. Blocks.
     pub fn adopt(&self) -> Result<Adoption, SpoolError> {
         adopt::adopt(&self.disk, &self.inner.writer.files, &self.inner.writer.alarms)
+    }
+
+    /// Likewise, but opens no stream yet. Blocks.
+    pub(crate) fn find_dead(&self) -> Result<Found, SpoolError> {
+        adopt::find(&self.disk, &self.inner.writer.files, &self.inner.writer.alarms)
+    }
+
+    /// Whether there is a spool of this writer, dead or alive. Blocks.
+    pub(crate) fn has(&self, writer: &str) -> std::io::Result<bool> {
+        Ok(self.disk.list(Path::new(""))?.iter().any(|name| name == writer))
+    }
+
+    /// After [`Spool::close`]: writes down that every stream is in order, where that is so, and where everything is
+    /// delivered, if it is. The next process is spared the work.
+    pub(crate) fn note_end(&self, delivered: Option<&DeliveredNote>) {
+        if !self.streams().iter().all(|stream| stream.is_in_order()) {
+            return;
+        }
+        self.inner.writer.note_recovered();
+        if let Some(Err(error)) = delivered.map(|note| self.inner.writer.note_delivered(note)) {
+            tracing::debug!("that everything is delivered was not written down: {error}");
+        }
     }
 
     /// Every writer's spool under `state` as it lies on disk, by writer; none where there is no such directory. Works

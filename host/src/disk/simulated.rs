@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Fail,
     /// It fails, and so does everything after it.
     Die,
+    /// Of a sync: whoever makes it panics. Of another step: nothing.
+    Panic,
 }
 
 /// One process's view of the disk; dead once the disk has crashed or was passed on.
@@ -352,6 +354,10 @@ impl DiskFile for Open {
         drop(state);
         let mut state = self.disk.state()?;
         let faulty = state.step();
+        if std::mem::take(&mut state.panics) {
+            drop(state);
+            panic!("as the test wants it");
+        }
         *state.syncs.entry(self.file).or_default() += 1;
         let dead = state.dead;
         let file = &mut state.files[self.file];

@@ -97,8 +97,8 @@ impl HostBuilder {
         self
     }
 
-    /// Starts the host: its spool is open, what dead processes left is on its way, and destinations are being opened when
-    /// this returns. One that cannot be opened stops nobody: it is an event, and tried again.
+    /// Starts the host: its spool is open, what dead processes left is being opened, and destinations are, too, when this
+    /// returns. One that cannot be opened stops nobody: it is an event, and tried again.
     pub async fn build(self) -> Result<Host, HostError> {
         let background = Background::start()?;
         let (handle, acknowledge) = (background.handle().clone(), self.acknowledge);
@@ -135,6 +135,7 @@ impl HostBuilder {
         self.check_names()?;
         let spool = Arc::new(Spool::open(&self.state)?);
         let mirror = Arc::new(Mirror::start(&self.state, self.keep)?);
+        mirror.begin_adopting();
         for (name, store, options) in &self.stores {
             mirror
                 .add_destination(name, options.clone())
@@ -145,13 +146,7 @@ impl HostBuilder {
         let adapters = self.watch_adapters(&mirror, adapter_events)?;
         #[cfg(not(feature = "wasm"))]
         drop(adapter_events);
-        let adoption = spool.adopt()?;
-        for adopted in adoption.spools {
-            mirror.adopt(adopted);
-        }
-        for refused in adoption.refused {
-            tracing::warn!("a spool is left alone: {refused}");
-        }
+        mirror.keep_adopting(&spool)?;
         mirror.follow(&spool);
         Ok(Started {
             spool,

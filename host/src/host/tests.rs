@@ -1,3 +1,4 @@
+mod dead;
 mod delivery;
 mod dropped;
 mod events;

@@ -52,12 +52,13 @@ impl Adoption {
         self.is_done.send_replace(false);
     }
 
-    /// These streams are in them, by the fingerprints of their keys.
-    pub(super) fn listed(&self, pending: impl IntoIterator<Item = String>) {
+    /// These streams are in them, by the fingerprints of their keys. True if lanes may have waited for the list.
+    pub(super) fn listed(&self, pending: impl IntoIterator<Item = String>) -> bool {
         let mut state = self.state();
         state.pending.extend(pending);
-        state.is_listing = false;
+        let was_listing = std::mem::take(&mut state.is_listing);
         self.note_done(&state);
+        was_listing
     }
 
     /// Every copy of a stream is on its way, but for one that cannot be read.

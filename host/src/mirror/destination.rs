@@ -185,10 +185,16 @@ impl Destination {
 
     /// The lanes that may not have everything, all of them or one session's. Costs as much as there are.
     pub(super) fn unsettled_lanes(&self, session: Option<&SessionKey>) -> Vec<Arc<Lane>> {
-        let unsettled = self.unsettled();
+        let mut unsettled = self.unsettled();
         match session {
-            None => unsettled.values().cloned().collect(),
-            Some(session) => of_session(&unsettled, session).collect(),
+            None => {
+                // Whoever works at one that just got there has yet to take it off.
+                unsettled.retain(|_, lane| !lane.progress().is_settled());
+                unsettled.values().cloned().collect()
+            }
+            Some(session) => of_session(&unsettled, session)
+                .filter(|lane| !lane.progress().is_settled())
+                .collect(),
         }
     }
 

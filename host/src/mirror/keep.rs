@@ -2,18 +2,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use super::destination::Destination;
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
 use crate::config::Keep;
-use crate::spool::{Adopted, Base, Stored, Stream};
+use crate::key::SessionKey;
+use crate::spool::{Adopted, Base, Dead, DeliveredNote, SpoolError, Stored, Stream};
 
 /// How often it is looked for what need not be kept any longer.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// A stream is pruned once so many bytes can go, and they are half of it: what is left is written anew.
 const WORTH_PRUNING: u64 = 4 << 20;
+
+/// So many streams are opened fast enough at the end of a process to see what is to be forgotten of a spool.
+const FEW: usize = 1000;
 
 /// What becomes of a spool, and when that is worth the work.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +40,16 @@ impl From<Keep> for Keeping {
 pub(super) struct Keeper {
     shared: Arc<Shared>,
     keeping: Keeping,
+    clock: Clock,
     adopted: Mutex<Vec<Adopted>>,
+    resting: Mutex<Vec<Resting>>,
+}
+
+/// A dead process's spool that is delivered wherever it is to go: its streams are not opened.
+#[derive(Debug)]
+struct Resting {
+    dead: Dead,
+    note: DeliveredNote,
 }
 
 impl Keeper {
@@ -42,7 +57,9 @@ impl Keeper {
         Arc::new(Self {
             shared,
             keeping,
+            clock: Clock::start(),
             adopted: Mutex::default(),
+            resting: Mutex::default(),
         })
     }
 
@@ -50,31 +67,97 @@ impl Keeper {
         self.lock().push(adopted);
     }
 
-    pub(super) async fn run(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            on_disk(|| self.sweep());
+    /// Lets a spool rest, if it is delivered wherever it is to go; else gives it back.
+    pub(super) fn rest(&self, dead: Dead) -> Option<Dead> {
+        match dead.delivered().filter(|note| self.covers(note)) {
+            Some(note) => {
+                self.lock_resting().push(Resting { dead, note });
+                None
+            }
+            None => Some(dead),
         }
     }
 
-    /// Removes dead processes' spools, and prunes living streams, as far as that may be.
-    pub(super) fn sweep(&self) {
-        if self.keeping.keep == Keep::Forever {
-            return;
+    /// Those that rested, and are to be delivered to a destination that came since.
+    pub(super) fn take_those_that_wake(&self) -> Vec<Dead> {
+        let mut resting = self.lock_resting();
+        let (stay, wake): (Vec<_>, _) = std::mem::take(&mut *resting)
+            .into_iter()
+            .partition(|resting| self.covers(&resting.note));
+        *resting = stay;
+        wake.into_iter().map(|resting| resting.dead).collect()
+    }
+
+    /// Whether one that rests is to wake.
+    pub(super) fn has_those_that_wake(&self) -> bool {
+        self.lock_resting().iter().any(|resting| !self.covers(&resting.note))
+    }
+
+    /// Takes in what resting spools hold of a session: somebody is about to delete it.
+    pub(super) fn wake_session(&self, main: &SessionKey) -> Result<(), SpoolError> {
+        for Resting { dead, .. } in self.lock_resting().iter() {
+            for name in dead.names() {
+                if dead.key_of(name)?.is_none_or(|key| !key.is_part_of(main)) {
+                    continue;
+                }
+                let opened = dead.open(name, &mut Vec::new());
+                let failed = |source: Arc<std::io::Error>| SpoolError::Io {
+                    path: dead.path(),
+                    source: std::io::Error::new(source.kind(), source.to_string()),
+                };
+                if let Some(stream) = opened.map_err(failed)? {
+                    let is_live = false;
+                    self.shared.add_copy(Copied { stream, is_live });
+                }
+            }
         }
-        let done: Vec<_> = {
-            let mut adopted = self.lock();
-            let all = std::mem::take(&mut *adopted);
-            let (done, waiting) = all.into_iter().partition(|adopted| self.may_go(adopted));
-            *adopted = waiting;
-            done
-        };
-        for adopted in done {
+        Ok(())
+    }
+
+    pub(super) async fn run(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            on_disk(|| self.sweep(None));
+        }
+    }
+
+    /// Notes what is delivered, removes dead processes' spools, and prunes living streams, as far as that may be and as
+    /// there is time for it. What is left is done the next time, by whichever process.
+    pub(super) fn sweep(&self, until: Option<Instant>) {
+        let mut done = self.take_done();
+        done.append(&mut self.take_rested(until.map_or(usize::MAX, |_| FEW)));
+        while let Some(adopted) = done.pop() {
+            if is_over(until) {
+                // Where they were: locked by this process, and looked at again.
+                self.lock().push(adopted);
+                continue;
+            }
             self.remove(adopted);
         }
+        self.forget_removed(until);
         if self.keeping.keep == Keep::UntilDelivered {
             self.shared.live_copies().iter().for_each(|stream| self.prune(stream));
         }
+    }
+
+    /// Spools that were adopted, and may go.
+    fn take_done(&self) -> Vec<Adopted> {
+        let mut adopted = self.lock();
+        let all = std::mem::take(&mut *adopted);
+        let (done, waiting) = all.into_iter().partition(|adopted| self.may_go(adopted));
+        *adopted = waiting;
+        done
+    }
+
+    /// Spools that rested, and may go, with their streams; those of so many streams at most.
+    fn take_rested(&self, most: usize) -> Vec<Adopted> {
+        let mut resting = self.lock_resting();
+        let all = std::mem::take(&mut *resting);
+        let (done, waiting): (Vec<_>, _) = all
+            .into_iter()
+            .partition(|resting| resting.dead.names().len() <= most && self.is_over_for(&resting.note));
+        *resting = waiting;
+        done.into_iter().map(|resting| resting.dead.adopt()).collect()
     }
 
     fn may_go(&self, adopted: &Adopted) -> bool {
@@ -87,35 +170,72 @@ impl Keeper {
         if !adopted.is_readable() || !adopted.streams().iter().all(is_whole) {
             return false;
         }
+        if let Some(known) = adopted.delivered().filter(|note| self.covers(note)) {
+            return self.is_kept_long_enough(&known);
+        }
+        let Some(note) = self.note() else {
+            return self.keeping.keep == Keep::UntilDelivered;
+        };
+        if let Err(error) = adopted.note_delivered(&note) {
+            tracing::debug!("that a spool is delivered was not written down: {error}");
+        }
+        self.is_kept_long_enough(&note)
+    }
+
+    fn is_over_for(&self, note: &DeliveredNote) -> bool {
+        self.covers(note) && self.is_kept_long_enough(note)
+    }
+
+    fn is_kept_long_enough(&self, note: &DeliveredNote) -> bool {
         match self.keeping.keep {
             Keep::Forever => false,
             Keep::UntilDelivered => true,
-            Keep::For(time) => adopted
-                .delivered_since(SystemTime::now())
-                .is_ok_and(|since| since.elapsed().is_ok_and(|elapsed| elapsed >= time)),
+            Keep::For(time) => self
+                .clock
+                .now()
+                .is_some_and(|now| now.saturating_sub(note.since) >= time.as_secs()),
         }
     }
 
+    /// That everything is delivered to the destinations that there are, now; none where there are none, or where the clock
+    /// cannot be right.
+    pub(super) fn note(&self) -> Option<DeliveredNote> {
+        let to: BTreeMap<_, _> = self.shared.all_destinations().iter().map(taken).collect();
+        let since = self.clock.now()?;
+        (!to.is_empty()).then_some(DeliveredNote { since, to })
+    }
+
+    /// Whether all destinations that there are have what they take.
+    fn covers(&self, note: &DeliveredNote) -> bool {
+        let destinations = self.shared.all_destinations();
+        let is_there = |(name, projects): (String, Vec<String>)| note.to.get(&name) == Some(&projects);
+        !destinations.is_empty() && destinations.iter().map(taken).all(is_there)
+    }
+
+    /// What is to be forgotten of a spool is on disk before the spool is gone: nobody else could tell.
     fn remove(&self, adopted: Adopted) {
         let writer = adopted.writer().to_owned();
         let keys: Vec<_> = adopted.streams().iter().map(|stream| stream.key().clone()).collect();
-        // First the spool: without it, what is known of it is of no use.
-        if let Err(error) = adopted.remove() {
+        let noted = self
+            .shared
+            .ledger
+            .note_to_forget(&writer, &keys)
+            .map_err(|error| error.to_string());
+        let removed = noted.and_then(|()| adopted.remove().map_err(|error| error.to_string()));
+        if let Err(error) = removed {
             tracing::warn!(writer, "a delivered spool cannot be removed: {error}");
             return;
         }
         self.shared.forget(&writer, &keys);
-        for key in &keys {
-            if let Err(error) = self.shared.ledger.forget_later(key, &writer) {
-                tracing::warn!(writer, stream = %key, "cannot clean the ledger: {error}");
-            }
-        }
-        for destination in self.shared.all_destinations() {
-            for key in &keys {
-                if let Err(error) = self.shared.ledger.forget(&destination.name, key, &writer) {
-                    tracing::warn!(writer, stream = %key, "cannot clean the ledger: {error}");
-                }
-            }
+    }
+
+    /// Cleans the ledger of writers whose spools are gone.
+    fn forget_removed(&self, until: Option<Instant>) {
+        // Without a spool of its own, a process cannot tell which others are there.
+        let Some(spool) = self.shared.own_spool() else { return };
+        let is_gone = |writer: &str| Ok(!spool.has(writer)?);
+        if let Err(error) = self.shared.ledger.forget_noted(is_gone, || is_over(until)) {
+            tracing::warn!("cannot clean the ledger, and try again: {error}");
         }
     }
 
@@ -183,9 +303,51 @@ impl Keeper {
         holders.pop_first()
     }
 
+    fn lock_resting(&self) -> std::sync::MutexGuard<'_, Vec<Resting>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Adopted>> {
         self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A time that only goes on: the wall clock's at the start, and what passed since. Clocks are set while processes run, and
+/// what was delivered a moment ago must not look old because of that.
+#[derive(Debug)]
+struct Clock {
+    wall: SystemTime,
+    since: std::time::Instant,
+}
+
+/// No clock that is right says less, in Unix seconds: the end of 2025, before this was written. Machines without a battery
+/// begin in 1970.
+const PLAUSIBLE: u64 = 1_767_000_000;
+
+impl Clock {
+    fn start() -> Self {
+        Self {
+            wall: SystemTime::now(),
+            since: std::time::Instant::now(),
+        }
+    }
+
+    /// Unix seconds; none where the clock cannot have been right.
+    fn now(&self) -> Option<u64> {
+        let wall = self.wall + self.since.elapsed();
+        // Before 1970 is not right either.
+        let seconds = wall.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+        Some(seconds).filter(|seconds| *seconds >= PLAUSIBLE)
+    }
+}
+
+fn is_over(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| until <= Instant::now())
+}
+
+/// A destination, and which projects it takes.
+fn taken(destination: &Arc<Destination>) -> (String, Vec<String>) {
+    (destination.name.clone(), destination.options().mirror.projects.clone())
 }
 
 impl Shared {

@@ -17,6 +17,9 @@ use crate::store::Position;
 /// In the place of a destination's name: what those are to hear that are named later. No destination is called that.
 const LATER: &str = ".later";
 
+/// Where it is noted which writers are to be forgotten. No destination is called that either.
+const TO_FORGET: &str = ".forget";
+
 /// What is known of one stream at one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
@@ -178,21 +181,62 @@ impl Ledger {
         self.load(LATER, key)
     }
 
-    /// Forgets a writer whose spool is gone.
-    pub(super) fn forget(&self, destination: &str, key: &SessionKey, writer: &str) -> io::Result<()> {
-        self.update(destination, key, |entry| {
-            entry.writers.remove(writer);
-        })?;
+    /// Writes down, synced, that a writer's spool is about to be removed, and which streams it held: nothing else could
+    /// tell, once it is gone. [`Ledger::forget_noted`] does the rest, in whichever process.
+    pub(super) fn note_to_forget(&self, writer: &str, keys: &[SessionKey]) -> io::Result<()> {
+        self.disk.make_dir(Path::new(TO_FORGET))?;
+        self.disk.sync_dir(Path::new(""))?;
+        let path = Path::new(TO_FORGET).join(writer);
+        disk::replace(&*self.disk, &path, &serde_json::to_vec(keys)?)
+    }
+
+    /// Forgets writers of whom that was noted, and whose spools are gone, until the time is over. What was done is passed
+    /// over fast the next time.
+    pub(super) fn forget_noted(
+        &self,
+        is_gone: impl Fn(&str) -> io::Result<bool>,
+        is_over: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        let writers = self.names_in(Path::new(TO_FORGET))?;
+        for writer in writers.iter().filter(|name| !name.contains('.')) {
+            if !is_gone(writer)? {
+                continue;
+            }
+            let path = Path::new(TO_FORGET).join(writer);
+            let keys: Vec<SessionKey> = serde_json::from_slice(&disk::read_whole(&*self.disk.open(&path)?)?)?;
+            let mut destinations = self.names_in(Path::new(""))?;
+            destinations.retain(|name| !name.starts_with('.') && !name.starts_with("lock-"));
+            for key in &keys {
+                if is_over() {
+                    return Ok(());
+                }
+                self.forget(writer, key, &destinations)?;
+            }
+            disk::remove_if_there(&*self.disk, &path)?;
+        }
         Ok(())
     }
 
-    /// Forgets what later destinations were to hear of a writer whose spool is gone: nobody brings them its lines.
-    pub(super) fn forget_later(&self, key: &SessionKey, writer: &str) -> io::Result<()> {
+    /// Forgets a writer at each destination, and what later ones were to hear of it: nobody brings them its lines.
+    fn forget(&self, writer: &str, key: &SessionKey, destinations: &[String]) -> io::Result<()> {
         self.update(LATER, key, |entry| {
             entry.writers.remove(writer);
             entry.wanted.take_if(|_| entry.writers.is_empty());
         })?;
+        for destination in destinations {
+            self.update(destination, key, |entry| {
+                entry.writers.remove(writer);
+            })?;
+        }
         Ok(())
+    }
+
+    /// None where there is no such directory.
+    fn names_in(&self, dir: &Path) -> io::Result<Vec<String>> {
+        match self.disk.list(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed,
+        }
     }
 
     /// An entry of nobody's is none.
@@ -222,10 +266,7 @@ impl Ledger {
 
     /// The streams of a destination that somebody wanted deleted.
     pub(super) fn wanted(&self, destination: &str) -> io::Result<Vec<SessionKey>> {
-        let names = match self.disk.list(Path::new(destination)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            listed => listed?,
-        };
+        let names = self.names_in(Path::new(destination))?;
         let mut wanted = Vec::new();
         for name in names.iter().filter(|name| name.ends_with(".json")) {
             let entry = self.read(&Path::new(destination).join(name))?;
@@ -244,7 +285,7 @@ impl Ledger {
 /// What whoever changes a stream's entry holds. Streams that begin at once share few: their syncs are joined by the file
 /// system, and done one after the other they would take as long as all of them together.
 fn turn(key: &SessionKey) -> PathBuf {
-    let stripe: String = key.fingerprint().chars().take(1).collect();
+    let stripe: String = key.fingerprint().chars().take(2).collect();
     format!("lock-{stripe}").into()
 }
 

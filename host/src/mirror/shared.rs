@@ -121,6 +121,11 @@ impl Shared {
         *self.spool() = Some(spool);
     }
 
+    /// This process's spool; none where it has none.
+    pub(super) fn own_spool(&self) -> Option<Arc<Spool>> {
+        self.spool().clone()
+    }
+
     /// This process's writer; none where it has no spool.
     pub(super) fn writer(&self) -> Option<String> {
         self.spool().as_ref().map(|spool| spool.writer().to_owned())
@@ -154,6 +159,13 @@ impl Shared {
                 destination.unsettle(&lane);
                 lane.tell(|_| {});
             }
+        }
+    }
+
+    /// Every lane is looked at again: which of them waited cannot be told.
+    pub(super) fn ring_all(&self) {
+        for destination in self.all_destinations() {
+            destination.all_lanes().iter().for_each(|lane| lane.tell(|_| {}));
         }
     }
 

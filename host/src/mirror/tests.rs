@@ -8,4 +8,5 @@ mod later;
 mod look;
 mod options;
 mod pieces;
+mod scale;
 pub(super) mod simulation;

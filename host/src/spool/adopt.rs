@@ -1,16 +1,14 @@
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use super::alarm::{Alarm, Trouble};
+use super::dead::{Dead, DeliveredNote, Found, read_note};
 use super::error::SpoolError;
 use super::files::Files;
 use super::layout::DOOR;
-use super::recover;
 use super::stream::Stream;
 use super::writer::{Writer, is_writer};
-use crate::disk::{self, Disk};
+use crate::disk::Disk;
 use tokio::sync::broadcast;
 
 /// What dead processes left.
@@ -52,23 +50,27 @@ impl Adopted {
         !self.alarms.iter().any(unreadable)
     }
 
-    /// Since when it is known that everything in it is delivered, by the wall clock: `now` where this is the first time
-    /// that it is asked.
-    pub fn delivered_since(&self, now: SystemTime) -> Result<SystemTime, SpoolError> {
-        let since = self.read_or_write_stamp(now);
-        since.map_err(|source| self.writer.failed(source))
+    /// What is written down about its delivery; none where nothing is.
+    pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
+        read_note(&self.writer)
     }
 
-    fn read_or_write_stamp(&self, now: SystemTime) -> io::Result<SystemTime> {
-        let (disk, path) = (&*self.writer.disk, self.writer.names.delivered());
-        let read = disk.open(&path).and_then(|file| disk::read_small(&*file));
-        let written = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if let Some(seconds) = written {
-            return Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    /// Everything in it is delivered: the next process need not look at its streams.
+    pub(crate) fn note_delivered(&self, note: &DeliveredNote) -> Result<(), SpoolError> {
+        self.writer.note_delivered(note)
+    }
+
+    pub(super) fn note_recovered(&self) {
+        self.writer.note_recovered();
+    }
+
+    pub(super) fn new(writer: Arc<Writer>, mut streams: Vec<Arc<Stream>>, alarms: Vec<Alarm>) -> Self {
+        streams.sort_by(|one, other| one.key().cmp(other.key()));
+        Self {
+            writer,
+            streams,
+            alarms,
         }
-        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        disk::replace_hint(disk, &path, &serde_json::to_vec(&since_epoch.as_secs())?)?;
-        Ok(now)
     }
 
     /// Removes the spool with everything in it, delivered or not. That is the caller's to know.
@@ -82,36 +84,17 @@ impl Adopted {
         self.writer.files.forget(self.writer.names.dir());
         removed.map_err(|source| self.writer.failed(source))
     }
+}
 
-    fn open(writer: Arc<Writer>) -> Result<Self, SpoolError> {
-        let mut adopted = Self {
-            streams: Vec::new(),
-            alarms: Vec::new(),
-            writer: writer.clone(),
-        };
-        let mut names = writer
-            .disk
-            .list(&writer.names.streams())
-            .map_err(|source| writer.failed(source))?;
-        names.sort();
-        for name in names {
-            adopted.open_stream(&name);
+impl Dead {
+    /// Opens every stream, one after the other.
+    pub(crate) fn adopt(self) -> Adopted {
+        let (mut streams, mut alarms) = (Vec::new(), Vec::new());
+        for name in self.names() {
+            // One that cannot be opened is told of in an alarm.
+            streams.extend(self.open(name, &mut alarms).ok().flatten());
         }
-        adopted.streams.sort_by(|one, other| one.key().cmp(other.key()));
-        Ok(adopted)
-    }
-
-    fn open_stream(&mut self, name: &str) {
-        let names = self.writer.names.stream_of_hash(name);
-        let dir = names.dir().to_owned();
-        match recover::open(&self.writer, &names, &mut self.alarms) {
-            Ok(stream) => self.streams.push(Arc::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                let alarm = self.writer.raise(None, &dir, Trouble::Unreadable(Arc::new(error)));
-                self.alarms.push(alarm);
-            }
-        }
+        self.opened(streams, alarms)
     }
 }
 
@@ -121,14 +104,27 @@ pub(super) fn adopt(
     files: &Arc<Files>,
     alarms: &broadcast::Sender<Alarm>,
 ) -> Result<Adoption, SpoolError> {
-    let mut adoption = Adoption::default();
-    for writer in lock_dead(disk, files, alarms, &mut adoption.refused)? {
-        match Adopted::open(writer) {
-            Ok(adopted) => adoption.spools.push(adopted),
-            Err(error) => adoption.refused.push(error),
+    let Found { spools, refused } = find(disk, files, alarms)?;
+    Ok(Adoption {
+        spools: spools.into_iter().map(Dead::adopt).collect(),
+        refused,
+    })
+}
+
+/// Locks every spool whose process is gone, and lists its streams. One that holds none is removed.
+pub(super) fn find(
+    disk: &Arc<dyn Disk>,
+    files: &Arc<Files>,
+    alarms: &broadcast::Sender<Alarm>,
+) -> Result<Found, SpoolError> {
+    let mut found = Found::default();
+    for writer in lock_dead(disk, files, alarms, &mut found.refused)? {
+        match Dead::list(writer) {
+            Ok(dead) => found.spools.push(dead),
+            Err(error) => found.refused.push(error),
         }
     }
-    Ok(adoption)
+    Ok(found)
 }
 
 /// Looking at the streams takes longer, and nobody need wait for that.

@@ -11,7 +11,8 @@ pub(super) const DOOR: &str = "lock";
 /// | --- | --- |
 /// | `writer.json` | version of this layout; the writer's identity |
 /// | `lock` | locked while the writer's process lives, or another has adopted the directory |
-/// | `delivered.json` | since when everything in a dead process's spool is delivered |
+/// | `delivered.json` | since when everything in the spool of a process that ended is delivered, and where |
+/// | `recovered` | every stream in it is whole and on disk: opening it writes nothing |
 /// | `projects/…` | streams, in the agent's own layout |
 /// | `others/<hash>.jsonl` | streams whose key cannot be a file's name, or whose name is taken |
 /// | `streams/<hash>/` | what is known of a stream: [`StreamNames`] |
@@ -43,9 +44,14 @@ impl WriterNames {
         self.dir.join("lock")
     }
 
-    /// Since when everything in it is delivered, in Unix seconds; there once that is so.
+    /// Since when everything in it is delivered, and to which destinations; there once that is so.
     pub(super) fn delivered(&self) -> PathBuf {
         self.dir.join("delivered.json")
+    }
+
+    /// There once every stream of a dead process was brought into order, and on disk: opening them needs no write.
+    pub(super) fn recovered(&self) -> PathBuf {
+        self.dir.join("recovered")
     }
 
     pub(super) fn streams(&self) -> PathBuf {

@@ -18,13 +18,24 @@ use crate::transcript::{LineError, Lines, Next, check_entry};
 /// A stream as it was found; what had to be said about it is added to `alarms`.
 ///
 /// Fails with `NotFound` where a stream was about to be begun and no line of it can be.
-pub(super) fn open(writer: &Arc<Writer>, names: &StreamNames, alarms: &mut Vec<Alarm>) -> io::Result<Stream> {
+pub(super) fn open(
+    writer: &Arc<Writer>,
+    names: &StreamNames,
+    is_recovered: bool,
+    alarms: &mut Vec<Alarm>,
+) -> io::Result<Stream> {
     let record = Record::read(&*writer.disk, &names.record())?;
     let (mark, recorded) = match writer.files.open(&names.mark()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => (Mark::default(), None),
         file => Mark::read(&*file?)?,
     };
-    let file = open_file(writer, names, &record).map_err(not_missing)?;
+    // Nothing was written since: what is there is on disk.
+    let was_in_order = is_recovered && !record.pruning;
+    let file = match was_in_order {
+        true => writer.files.open(&record.file),
+        false => open_file(writer, names, &record),
+    };
+    let file = file.map_err(not_missing)?;
     let mut tail = Tail {
         writer: writer.clone(),
         end: record.start,
@@ -33,7 +44,11 @@ pub(super) fn open(writer: &Arc<Writer>, names: &StreamNames, alarms: &mut Vec<A
         poisoned: None,
         unsettled: true,
     };
-    let damage = tail.recover(&file, recorded, alarms)?;
+    let is_in_order = was_in_order && tail.take_as_is(&file, recorded)?;
+    let damage = match is_in_order {
+        true => None,
+        false => tail.recover(&file, recorded, alarms)?,
+    };
     Ok(Stream::found(tail, damage))
 }
 
@@ -61,6 +76,23 @@ fn open_file(writer: &Writer, names: &StreamNames, record: &Record) -> io::Resul
 }
 
 impl Tail {
+    /// Takes a stream that was brought into order before; false, and nothing changed, where it is not.
+    fn take_as_is(&mut self, file: &Arc<dyn disk::DiskFile>, recorded: Option<Place>) -> io::Result<bool> {
+        let start = self.record.start;
+        let recorded = recorded.unwrap_or(start).max(start);
+        let size = start.offset + file.size()?;
+        if damage(file, start, recorded, size)?.is_some() {
+            return Ok(false);
+        }
+        let end = entries(file, start, recorded, size)?;
+        let is_whole = end.offset == size;
+        if is_whole {
+            self.end = end;
+            self.unsettled = false;
+        }
+        Ok(is_whole)
+    }
+
     fn recover(
         &mut self,
         file: &Arc<dyn disk::DiskFile>,

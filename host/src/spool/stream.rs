@@ -181,6 +181,15 @@ impl Stream {
         self.view().file.is_some()
     }
 
+    /// Whether nothing is left to be written: its file is trusted, and its record says what is the case.
+    pub(super) fn is_in_order(&self) -> bool {
+        let writing = self.writing();
+        writing
+            .tail
+            .as_ref()
+            .is_some_and(|tail| tail.poisoned.is_none() && !tail.unsettled)
+    }
+
     /// Notes whether it is among the changes; true if it was.
     pub(super) fn mark_changed(&self, is_changed: bool) -> bool {
         self.is_changed.swap(is_changed, Ordering::AcqRel)

@@ -4,6 +4,7 @@ mod faults;
 mod group;
 mod look;
 mod model;
+mod scale;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ pub(super) struct State {
     pub(super) locks: BTreeSet<PathBuf>,
     pub(super) epoch: u64,
     pub(super) dead: bool,
+    pub(super) panics: bool,
     pub(super) steps: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
     pub(super) room: Option<usize>,
@@ -58,6 +59,10 @@ impl State {
         self.steps += 1;
         match self.faults.remove(&self.steps) {
             None => Ok(()),
+            Some(Fault::Panic) => {
+                self.panics = true;
+                Ok(())
+            }
             Some(fault) => {
                 self.dead = fault == Fault::Die;
                 Err(io::Error::other("a fault"))

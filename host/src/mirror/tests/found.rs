@@ -163,7 +163,7 @@ async fn nothing_is_pruned_that_a_delete_may_hide() {
     process.append(&sub, 1..=3);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(stored(&store.inside, &sub).await, numbered(1..=3));
-    process.mirror.keeper.sweep();
+    process.mirror.keeper.sweep(None);
     process.flush().await;
     assert_eq!(stored(&store.inside, &sub).await, numbered(1..=3));
 }

@@ -1,0 +1,77 @@
+//! What other processes of a state directory left.
+
+use std::time::{Duration, Instant};
+
+use super::fixture::{DEADLINE, Switched, builder, host, key, line, lines, stored};
+use crate::block_on::block_on;
+use crate::host::Host;
+
+#[test]
+fn what_a_process_leaves_is_delivered_by_one_that_lives() {
+    let (state, store) = (tempfile::tempdir().unwrap(), Switched::new());
+    let living = host(state.path(), store.clone());
+    living.transcript(key("a")).append_blocking(&[line(1)]).unwrap();
+    // One that dies before it has any destination.
+    let other = Host::builder(state.path()).build_blocking().unwrap();
+    other.transcript(key("b")).append_blocking(&[line(1)]).unwrap();
+    drop(other);
+    let give_up = Instant::now() + DEADLINE;
+    while stored(&store.inside, "b") != lines(1..=1) {
+        assert!(Instant::now() < give_up, "nobody adopted it");
+        living.adopt_again();
+        assert!(living.flush_blocking(DEADLINE).unwrap().is_empty());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(living.close_blocking(DEADLINE).unwrap());
+}
+
+#[test]
+fn nobody_is_asked_for_what_was_delivered_by_a_process_before() {
+    let (state, store) = (tempfile::tempdir().unwrap(), Switched::new());
+    let first = host(state.path(), store.clone());
+    for session in 0..20 {
+        first
+            .transcript(key(&session.to_string()))
+            .append_blocking(&[line(1)])
+            .unwrap();
+    }
+    assert!(first.close_blocking(DEADLINE).unwrap().is_empty());
+    // Whoever asks it anything fails.
+    store.set_away(true);
+    let second = host(state.path(), store.clone());
+    assert!(second.flush_blocking(DEADLINE).unwrap().is_empty());
+    assert!(second.close_blocking(DEADLINE).unwrap().is_empty());
+    store.set_away(false);
+
+    // A destination that is named later gets all of it.
+    let (late, options) = (Switched::new(), crate::mirror::DestinationOptions::default());
+    let third = builder(state.path(), store.clone()).store_with("late", late.clone(), options);
+    let third = third.build_blocking().unwrap();
+    assert!(third.close_blocking(DEADLINE).unwrap().is_empty());
+    for session in 0..20 {
+        assert_eq!(stored(&late.inside, &session.to_string()), lines(1..=1));
+    }
+}
+
+#[test]
+fn a_delete_reaches_what_a_process_before_delivered() {
+    let (state, store) = (tempfile::tempdir().unwrap(), Switched::new());
+    let first = host(state.path(), store.clone());
+    first.transcript(key("a")).append_blocking(&[line(1)]).unwrap();
+    assert!(first.close_blocking(DEADLINE).unwrap().is_empty());
+    let second = host(state.path(), store.clone());
+    second.delete_blocking(&key("a")).unwrap();
+    assert!(second.close_blocking(DEADLINE).unwrap().is_empty());
+    let (late, options) = (Switched::new(), crate::mirror::DestinationOptions::default());
+    let third = builder(state.path(), store.clone()).store_with("late", late.clone(), options);
+    assert!(
+        block_on(third.build())
+            .unwrap()
+            .close_blocking(DEADLINE)
+            .unwrap()
+            .is_empty()
+    );
+    for store in [store, late] {
+        assert_eq!(stored(&store.inside, "a"), Vec::<String>::new());
+    }
+}

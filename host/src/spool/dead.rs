@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::adopt::Adopted;
+use super::alarm::{Alarm, Trouble};
+use super::error::SpoolError;
+use super::record::Record;
+use super::recover;
+use super::stream::Stream;
+use super::writer::Writer;
+use crate::disk;
+use crate::key::SessionKey;
+
+/// The spool of a dead process, locked, its streams listed and not opened yet.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    writer: Arc<Writer>,
+    /// What streams are called here: the fingerprints of their keys.
+    names: Vec<String>,
+    is_recovered: bool,
+}
+
+/// Dead processes' spools, in the order in which their processes began.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) spools: Vec<Dead>,
+    /// Those that cannot be adopted, and why.
+    pub(crate) refused: Vec<SpoolError>,
+}
+
+/// That everything in a spool is delivered. A hint: it is not synced, and without it the streams are looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeliveredNote {
+    /// Since when, in Unix seconds.
+    pub(crate) since: u64,
+    /// By destination: which projects it took.
+    pub(crate) to: BTreeMap<String, Vec<String>>,
+}
+
+impl Dead {
+    pub(super) fn list(writer: Arc<Writer>) -> Result<Self, SpoolError> {
+        let failed = |source| writer.failed(source);
+        let mut names = writer.disk.list(&writer.names.streams()).map_err(failed)?;
+        names.sort();
+        let is_recovered = match writer.disk.open(&writer.names.recovered()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            opened => opened.map(|_| true).map_err(failed)?,
+        };
+        Ok(Self {
+            writer,
+            names,
+            is_recovered,
+        })
+    }
+
+    /// What its streams are called: the fingerprints of their keys.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Its directory, for people.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.writer.disk.name_of(self.writer.names.dir())
+    }
+
+    /// Opens a stream, brings it into order, and adds what has to be said about it; none where it never began.
+    pub(crate) fn open(&self, name: &str, alarms: &mut Vec<Alarm>) -> Result<Option<Arc<Stream>>, Arc<io::Error>> {
+        let names = self.writer.names.stream_of_hash(name);
+        match recover::open(&self.writer, &names, self.is_recovered, alarms) {
+            Ok(stream) => Ok(Some(Arc::new(stream))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let error = Arc::new(error);
+                alarms.push(self.writer.raise(None, names.dir(), Trouble::Unreadable(error.clone())));
+                Err(error)
+            }
+        }
+    }
+
+    /// The key of a stream; none where it never began.
+    pub(crate) fn key_of(&self, name: &str) -> Result<Option<SessionKey>, SpoolError> {
+        let names = self.writer.names.stream_of_hash(name);
+        match Record::read(&*self.writer.disk, &names.record()) {
+            Ok(record) => Ok(Some(record.key)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.writer.failed(error)),
+        }
+    }
+
+    /// All of its streams are open: each is in order, and on disk. That is written down, so that it need not be done
+    /// again. A failure costs the next process the same work.
+    pub(crate) fn opened(self, streams: Vec<Arc<Stream>>, alarms: Vec<Alarm>) -> Adopted {
+        let adopted = Adopted::new(self.writer, streams, alarms);
+        if !self.is_recovered && adopted.is_readable() {
+            adopted.note_recovered();
+        }
+        adopted
+    }
+
+    /// What is written down about its delivery. What cannot be read says nothing: then the streams are looked at.
+    pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
+        read_note(&self.writer)
+    }
+}
+
+impl Writer {
+    /// Every stream is whole and on disk. Whoever has the writer's lock says so, once nothing is written any more.
+    pub(super) fn note_recovered(&self) {
+        let noted = disk::replace(&*self.disk, &self.names.recovered(), b"");
+        if let Err(error) = noted {
+            tracing::debug!(
+                writer = self.id,
+                "that its streams are in order was not written down: {error}"
+            );
+        }
+    }
+
+    pub(super) fn note_delivered(&self, note: &DeliveredNote) -> Result<(), SpoolError> {
+        let written = serde_json::to_vec(note).map_err(io::Error::from);
+        let noted = written.and_then(|bytes| disk::replace_hint(&*self.disk, &self.names.delivered(), &bytes));
+        noted.map_err(|source| self.failed(source))
+    }
+}
+
+pub(super) fn read_note(writer: &Writer) -> Option<DeliveredNote> {
+    let path = writer.names.delivered();
+    // A note that is not there, or cannot be made out, says nothing.
+    let bytes = disk::read_small(&*writer.disk.open(&path).ok()?).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
