@@ -4,12 +4,14 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{deny, fuzz, process, set_up, test};
+use crate::{deny, fuzz, house, process, set_up, test};
 
-/// Formatting, dependencies, lints, documentation, fuzz targets, tests.
+/// Formatting, house rules, dependencies, lints, documentation, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
+    step("house rules");
+    house::run(workspace, &house::Options::default())?;
     step("dependencies");
     deny::run(workspace)?;
     set_up(workspace)?;

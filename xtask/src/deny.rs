@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 mod policy;
 
-use crate::dependencies::{Dependencies, Locked, Package, locked};
+use crate::dependencies::{Crate, Dependencies, Locked, locked};
 use crate::process;
 use crate::workspace::Workspace;
 use policy::Policy;
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// Those of others. What is in this workspace has its own licence.
-fn foreign(dependencies: &Dependencies) -> impl Iterator<Item = &Package> {
+fn foreign(dependencies: &Dependencies) -> impl Iterator<Item = &Crate> {
     dependencies
         .packages
         .values()
@@ -50,7 +50,7 @@ fn foreign(dependencies: &Dependencies) -> impl Iterator<Item = &Package> {
 fn licences(policy: &Policy, dependencies: &Dependencies) -> Result<Vec<String>> {
     let allowed = policy.licences()?;
     let (mut complaints, mut used) = (Vec::new(), BTreeSet::new());
-    for Package {
+    for Crate {
         name, version, license, ..
     } in foreign(dependencies)
     {
@@ -77,7 +77,7 @@ fn licences(policy: &Policy, dependencies: &Dependencies) -> Result<Vec<String>>
 fn bans(policy: &Policy, dependencies: &Dependencies) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut versions = BTreeMap::<&str, BTreeSet<&str>>::new();
-    for Package { name, version, .. } in foreign(dependencies) {
+    for Crate { name, version, .. } in foreign(dependencies) {
         versions.entry(name).or_default().insert(plain(version));
         let ban = policy.bans.deny.iter().find(|ban| ban.name == *name);
         complaints.extend(ban.map(|ban| format!("{name} {version} is banned: {}", ban.reason)));

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// A package, of this workspace or of others.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Package {
+pub(crate) struct Crate {
     /// How cargo refers to it.
     pub(crate) id: String,
     pub(crate) name: String,
@@ -32,7 +32,7 @@ struct Target {
 
 /// When a package is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
+pub(crate) enum Phase {
     /// It becomes a part of what runs.
     Run,
     /// While something is compiled.
@@ -44,8 +44,8 @@ pub(crate) enum Stage {
 /// Packages by cargo's ids, and which of them need which.
 #[derive(Debug)]
 pub(crate) struct Dependencies {
-    pub(crate) packages: BTreeMap<String, Package>,
-    needs: BTreeMap<String, Vec<(String, Stage)>>,
+    pub(crate) packages: BTreeMap<String, Crate>,
+    needs: BTreeMap<String, Vec<(String, Phase)>>,
 }
 
 /// A package as `Cargo.lock` has it.
@@ -65,7 +65,7 @@ struct Lock {
 
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Package>,
+    packages: Vec<Crate>,
     resolve: Resolve,
 }
 
@@ -91,7 +91,7 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-impl Package {
+impl Crate {
     /// Whether the compiler loads it, so that it is no part of what runs.
     pub(crate) fn is_macro(&self) -> bool {
         self.targets
@@ -113,7 +113,7 @@ impl Dependencies {
 
     pub(crate) fn from_metadata(text: &str) -> Result<Self> {
         let Metadata { packages, resolve } = serde_json::from_str(text)?;
-        let by_id = |package: Package| (package.id.clone(), package);
+        let by_id = |package: Crate| (package.id.clone(), package);
         let needs = |node: Node| (node.id, node.deps.into_iter().flat_map(stages).collect());
         Ok(Self {
             packages: packages.into_iter().map(by_id).collect(),
@@ -122,7 +122,7 @@ impl Dependencies {
     }
 
     /// What a package needs directly at one of these stages: sorted, each once.
-    pub(crate) fn needed_by(&self, id: &str, stages: &[Stage]) -> Vec<&Package> {
+    pub(crate) fn needed_by(&self, id: &str, stages: &[Phase]) -> Vec<&Crate> {
         let needs = self.needs.get(id).into_iter().flatten();
         let mut ids: Vec<_> = needs
             .filter(|(_, stage)| stages.contains(stage))
@@ -134,13 +134,13 @@ impl Dependencies {
     }
 }
 
-fn stages(dependency: Dependency) -> impl Iterator<Item = (String, Stage)> {
+fn stages(dependency: Dependency) -> impl Iterator<Item = (String, Phase)> {
     let Dependency { pkg, dep_kinds } = dependency;
     dep_kinds.into_iter().map(move |DependencyKind { kind }| {
         let stage = match kind.as_deref() {
-            Some("build") => Stage::Build,
-            Some("dev") => Stage::Test,
-            _ => Stage::Run,
+            Some("build") => Phase::Build,
+            Some("dev") => Phase::Test,
+            _ => Phase::Run,
         };
         (pkg.clone(), stage)
     })

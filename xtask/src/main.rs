@@ -11,6 +11,7 @@ mod demo;
 mod deny;
 mod dependencies;
 mod fuzz;
+mod house;
 mod oracle;
 mod process;
 mod sbom;
@@ -42,7 +43,7 @@ enum Task {
     Test(test::Options),
     /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
     Build(build::Options),
-    /// Formatting, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
+    /// Formatting, house rules, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
     Ci,
     /// The tests of the durable mirror in their long forms: hundreds of kills, hundreds of thousands of entries
     Soak(soak::Options),
@@ -50,6 +51,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measure, and write docs/benchmarks.md
     Bench(bench::Options),
+    /// What can be counted of the house rules: lengths, names that occur twice, phrases that nobody looks up
+    House(house::Options),
     /// Licences, bans and sources of what is depended on, as deny.toml has them
     Deny,
     /// What a release consists of, as a CycloneDX file
@@ -79,6 +82,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Soak(options) => soak::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
+        Task::House(options) => house::run(&workspace, &options),
         Task::Deny => deny::run(&workspace),
         Task::Sbom(options) => sbom::run(&workspace, &options),
         Task::Setup => {

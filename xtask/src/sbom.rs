@@ -1,5 +1,5 @@
-//! `cargo xtask sbom`: what a release consists of, as a CycloneDX file. The same sources give the same bytes: there is no time and
-//! no random number in it, and everything is sorted.
+//! `cargo xtask sbom`: what a release consists of, as a CycloneDX file. The same sources give the same bytes: there is no
+//! time and no random number in it, and everything is sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use clap::Args;
 
 mod document;
 
-use crate::dependencies::{Dependencies, Package, Stage, locked};
+use crate::dependencies::{Crate, Dependencies, Phase, locked};
 use crate::workspace::Workspace;
 use document::{Component, Document, Hash, License, Link, Needs};
 
@@ -54,9 +54,9 @@ fn text(workspace: &Workspace) -> Result<String> {
 struct Bill<'a> {
     dependencies: &'a Dependencies,
     /// The command, and then the adapters.
-    roots: Vec<&'a Package>,
+    roots: Vec<&'a Crate>,
     /// Everything else, by its reference: a part of what runs, or only needed to build it.
-    parts: BTreeMap<String, (&'a Package, Stage)>,
+    parts: BTreeMap<String, (&'a Crate, Phase)>,
     /// By name and version: hex SHA-256.
     checksums: BTreeMap<(String, String), String>,
 }
@@ -82,8 +82,8 @@ impl<'a> Bill<'a> {
             parts: BTreeMap::new(),
             checksums,
         };
-        let running = bill.reach(&bill.roots, &[Stage::Run], |package| !package.is_macro());
-        let all = bill.reach(&bill.roots, &[Stage::Run, Stage::Build], |_| true);
+        let running = bill.reach(&bill.roots, &[Phase::Run], |package| !package.is_macro());
+        let all = bill.reach(&bill.roots, &[Phase::Run, Phase::Build], |_| true);
         for id in all {
             let Some(package) = dependencies.packages.get(id) else {
                 continue;
@@ -91,14 +91,14 @@ impl<'a> Bill<'a> {
             if bill.roots.iter().any(|root| root.id == *id) {
                 continue;
             }
-            let stage = if running.contains(id) { Stage::Run } else { Stage::Build };
+            let stage = if running.contains(id) { Phase::Run } else { Phase::Build };
             bill.parts.insert(reference(package), (package, stage));
         }
         Ok(bill)
     }
 
     /// The ids of everything that the roots need at these stages, over those that `passes` lets through.
-    fn reach(&self, roots: &[&'a Package], stages: &[Stage], passes: impl Fn(&Package) -> bool) -> BTreeSet<&'a str> {
+    fn reach(&self, roots: &[&'a Crate], stages: &[Phase], passes: impl Fn(&Crate) -> bool) -> BTreeSet<&'a str> {
         let (mut reached, mut open) = (BTreeSet::new(), roots.to_vec());
         while let Some(package) = open.pop() {
             if passes(package) && reached.insert(&*package.id) {
@@ -110,13 +110,13 @@ impl<'a> Bill<'a> {
 
     fn document(&self) -> Result<Document> {
         let (command, adapters) = self.roots.split_first().context("nothing is released")?;
-        let parts = adapters.iter().map(|adapter| (*adapter, Stage::Run));
+        let parts = adapters.iter().map(|adapter| (*adapter, Phase::Run));
         let parts: Vec<_> = parts.chain(self.parts.values().copied()).collect();
         let components = parts.iter().map(|(package, stage)| self.component(package, *stage));
         let released = Component {
             kind: "application",
             name: "mirrorbox".to_owned(),
-            ..self.component(command, Stage::Run)?
+            ..self.component(command, Phase::Run)?
         };
         // The command carries the adapters inside.
         let carried = self.needs(command, adapters);
@@ -131,8 +131,8 @@ impl<'a> Bill<'a> {
         ))
     }
 
-    fn component(&self, package: &Package, stage: Stage) -> Result<Component> {
-        let Package { name, version, .. } = package;
+    fn component(&self, package: &Crate, stage: Phase) -> Result<Component> {
+        let Crate { name, version, .. } = package;
         let is_foreign = package.source.is_some();
         let checksum = self.checksums.get(&(name.clone(), version.clone()));
         ensure!(
@@ -153,7 +153,7 @@ impl<'a> Bill<'a> {
             reference: reference(package),
             name: name.clone(),
             version: version.clone(),
-            scope: if stage == Stage::Run { "required" } else { "excluded" },
+            scope: if stage == Phase::Run { "required" } else { "excluded" },
             licenses: licenses.collect::<Result<_>>()?,
             purl: is_foreign.then(|| reference(package)),
             hashes: checksum.map(hash).into_iter().collect(),
@@ -162,8 +162,8 @@ impl<'a> Bill<'a> {
     }
 
     /// What a component needs directly, of what is listed.
-    fn needs(&self, package: &Package, also: &[&Package]) -> Needs {
-        let needs = self.dependencies.needed_by(&package.id, &[Stage::Run, Stage::Build]);
+    fn needs(&self, package: &Crate, also: &[&Crate]) -> Needs {
+        let needs = self.dependencies.needed_by(&package.id, &[Phase::Run, Phase::Build]);
         let needs: BTreeSet<_> = needs.into_iter().chain(also.iter().copied()).map(reference).collect();
         Needs {
             reference: reference(package),
@@ -173,8 +173,8 @@ impl<'a> Bill<'a> {
 }
 
 /// A package URL; one of ours stands in no registry.
-fn reference(package: &Package) -> String {
-    let Package { name, version, .. } = package;
+fn reference(package: &Crate) -> String {
+    let Crate { name, version, .. } = package;
     match package.source {
         // A plus is not allowed in a package URL as it is.
         Some(_) => format!("pkg:cargo/{name}@{}", version.replace('+', "%2B")),

@@ -14,13 +14,13 @@ pub(super) struct Document {
     spec_version: &'static str,
     /// Of this document: each release has one.
     version: u32,
-    metadata: Metadata,
+    metadata: About,
     components: Vec<Component>,
     dependencies: Vec<Needs>,
 }
 
 #[derive(Debug, Serialize)]
-struct Metadata {
+struct About {
     component: Component,
 }
 
@@ -81,7 +81,7 @@ impl Document {
             bom_format: "CycloneDX",
             spec_version: SPECIFICATION,
             version: 1,
-            metadata: Metadata { component: released },
+            metadata: About { component: released },
             components,
             dependencies,
         }

@@ -67,8 +67,8 @@ fn a_guest_imports_what_was_reviewed_whichever_way_the_library_came() {
     println!("{compared} ways compared");
 }
 
-/// The library that is there, and one that is built from sources: those in the folder are Debian's, so that one of the two
-/// builds will do, which takes most of this test's time.
+/// The library that is there, and one that is built from sources: those in the folder are Debian's, so that one of the
+/// two builds will do, which takes most of this test's time.
 fn each_way(workspace: &Workspace, compiler: &Compiler) -> Vec<Tried> {
     let mut tried = vec![
         Tried {
