@@ -11,6 +11,7 @@
 mod agent;
 mod appender;
 mod backend;
+mod dummy;
 mod entries;
 mod mirrored;
 
@@ -28,6 +29,7 @@ use mirrorbox::store::{BatchDraft, Kind, Origin};
 
 pub use agent::{Answer, Claude, Machine, Running, patient_delivery};
 pub use appender::{Appender, Memory, Run};
+pub use dummy::dummy_component;
 pub use entries::{PROJECT, calls, entry, lines};
 pub use mirrored::{Call, Faulty, Mirrored, acked_lines, check, lines_of, stored};
 

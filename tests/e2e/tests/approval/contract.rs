@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mirrorbox::adapter::{Adapter, AdapterError, ContractError, Inspection, Runtime};
 use mirrorbox::config::Manifest;
-use mirrorbox_e2e::adapter;
-use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{ManglingAndAbi, Resolve};
+use mirrorbox_e2e::{adapter, dummy_component};
 
 /// A component that exports and imports what a changed contract says, and traps when it is called.
 fn component(dir: &Path, change: impl FnOnce(String) -> String) -> PathBuf {
@@ -17,17 +15,8 @@ fn component(dir: &Path, change: impl FnOnce(String) -> String) -> PathBuf {
 
 /// A component of the world `adapter` in the last of these packages.
 fn write(dir: &Path, packages: &[String]) -> PathBuf {
-    let mut resolve = Resolve::default();
-    let ids: Vec<_> = packages
-        .iter()
-        .map(|text| resolve.push_str("package.wit", text).unwrap())
-        .collect();
-    let world = resolve.select_world(&[*ids.last().unwrap()], Some("adapter")).unwrap();
-    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let bytes = ComponentEncoder::default().module(&module).unwrap().encode().unwrap();
     let path = dir.join("mine.wasm");
-    fs::write(&path, bytes).unwrap();
+    fs::write(&path, dummy_component(packages)).unwrap();
     path
 }
 
