@@ -1,5 +1,5 @@
-//! A file in the folder of the fs adapter is whatever lies there: it is the batch that it says it is, with all its bytes,
-//! or it is reported as damaged.
+//! A file in the folder of the fs adapter is whatever lies there: it is the batch that it says it is, with all its
+//! bytes, or it is reported as damaged.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! A key's parts are anybody's text: its file lies where it belongs and leads back to the key, and no two parts have one
-//! name in a backend.
+//! A key's parts are anybody's text: its file lies where it belongs and leads back to the key, and no two parts have
+//! one name in a backend.
 
 #![no_main]
 

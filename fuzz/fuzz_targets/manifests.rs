@@ -1,5 +1,5 @@
-//! A manifest is a person's file: whatever it says, it is read or refused with its place, and a grant that was read says
-//! of itself what was granted.
+//! A manifest is a person's file: whatever it says, it is read or refused with its place, and a grant that was read
+//! says of itself what was granted.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! A backend gives back what it likes: a reader lets through what was written, from its beginning and without a gap, and
-//! says that it is whole only if it is.
+//! A backend gives back what it likes: a reader lets through what was written, from its beginning and without a gap,
+//! and says that it is whole only if it is.
 
 #![no_main]
 

@@ -75,8 +75,8 @@ pub(crate) fn binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf>
     built_binary(workspace, profile)
 }
 
-/// Builds the test programs and the dev binary that they run. Together: what only tests depend on asks more of tokio, and
-/// everything on top of it would be compiled a second time for a binary that is built alone.
+/// Builds the test programs and the dev binary that they run. Together: what only tests depend on asks more of tokio,
+/// and everything on top of it would be compiled a second time for a binary that is built alone.
 pub(crate) fn tests(workspace: &Workspace) -> Result<PathBuf> {
     process::run(cargo_build(workspace, Profile::Dev).args(["--tests", "--bins"]))?;
     built_binary(workspace, Profile::Dev)
@@ -88,8 +88,8 @@ fn built_binary(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// A cargo command that builds what runs here. Always with the whole workspace selected, as `cargo test` has it: features
-/// unify over the selection, and wasmtime would be compiled once for each set of them.
+/// A cargo command that builds what runs here. Always with the whole workspace selected, as `cargo test` has it:
+/// features unify over the selection, and wasmtime would be compiled once for each set of them.
 pub(crate) fn cargo_build(workspace: &Workspace, profile: Profile) -> Command {
     let mut cargo = workspace.cargo("build");
     cargo.args(["--workspace", "--profile", profile.name()]);

@@ -1,5 +1,5 @@
-//! `cargo xtask sbom`: what a release consists of, as a CycloneDX file. The same sources give the same bytes: there is no
-//! time and no random number in it, and everything is sorted.
+//! `cargo xtask sbom`: what a release consists of, as a CycloneDX file. The same sources give the same bytes: there is
+//! no time and no random number in it, and everything is sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

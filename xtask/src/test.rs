@@ -52,8 +52,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// The command that runs the tests with these arguments.
 fn tests(workspace: &Workspace, arguments: &[String]) -> Command {
-    // One selection for all that links wasmtime: another one may have other features, and wasmtime is not to be compiled
-    // twice. Without it, the library is only linted (`cargo xtask ci`): its tests are the same.
+    // One selection for all that links wasmtime: another one may have other features, and wasmtime is not to be
+    // compiled twice. Without it, the library is only linted (`cargo xtask ci`): its tests are the same.
     let mut cargo = workspace.cargo("test");
     cargo.args(["--no-fail-fast", "--workspace", "--"]).args(arguments);
     cargo

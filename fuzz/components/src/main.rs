@@ -1,6 +1,6 @@
 //! Makes up components for `fuzz/corpus/components`, which tests put through inspection and the contract check:
-//! `cargo run --manifest-path fuzz/components/Cargo.toml -- FOLDER FIRST_SEED COUNT`. A seed makes one component, always the
-//! same with one version of wasm-smith.
+//! `cargo run --manifest-path fuzz/components/Cargo.toml -- FOLDER FIRST_SEED COUNT`. A seed makes one component,
+//! always the same with one version of wasm-smith.
 
 use std::error::Error;
 use std::path::Path;

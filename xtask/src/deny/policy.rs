@@ -1,5 +1,5 @@
-//! `deny.toml`, as far as it is checked here. A setting that is not known is refused: what it asks for would be believed
-//! to hold.
+//! `deny.toml`, as far as it is checked here. A setting that is not known is refused: what it asks for would be
+//! believed to hold.
 
 use std::fs;
 

@@ -25,8 +25,8 @@ pub(super) fn link(compiler: &Compiler, target_dir: &Path) -> Result<()> {
     linked
 }
 
-/// Compiles a guest in a folder of its own and returns the component. `sysroot`: where its standard library lies, if that
-/// is not the compiler's own.
+/// Compiles a guest in a folder of its own and returns the component. `sysroot`: where its standard library lies, if
+/// that is not the compiler's own.
 pub(super) fn component(folder: &Path, guest: &str, sysroot: Option<&Path>) -> Result<PathBuf> {
     fs::write(folder.join("probe.rs"), guest)?;
     let mut rustc = rustc();
