@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: what comes from outside (manifests, frames, keys, stored batches), made up by a fuzzer.
+//! `cargo xtask fuzz`: what comes from outside (manifests, locks, frames, keys, stored batches), made up by a fuzzer.
 //!
 //! `fuzz/corpus/TARGET/` is what is kept; what a run finds beyond it lies in `target/fuzz-found/TARGET/` until `--keep`
 //! takes over what reaches new code.
@@ -17,10 +17,17 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// The targets, in `fuzz/fuzz_targets/`.
-const TARGETS: [&str; 5] = ["manifests", "frames", "keys", "stored_batches", "batch_files"];
+const TARGETS: [&str; 6] = [
+    "manifests",
+    "frames",
+    "keys",
+    "stored_batches",
+    "batch_files",
+    "lock_content",
+];
 
-/// So many run side by side.
-const AT_ONCE: usize = 3;
+/// So many run side by side: two rounds of a minute for up to eight, on two cores as on more.
+const AT_ONCE: usize = 4;
 
 /// Compiles programs with the instruments that the fuzzer needs.
 const TOOLCHAIN: &str = "nightly";

@@ -14,9 +14,11 @@ use wasm_smith::{Component, Config};
 const MAX_SIZE: usize = 3000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [folder, first, count] = env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| {
-        "usage: FOLDER FIRST_SEED COUNT"
-    })?;
+    let [folder, first, count] = env::args()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .try_into()
+        .map_err(|_| "usage: FOLDER FIRST_SEED COUNT")?;
     let (first, count): (u64, usize) = (first.parse()?, count.parse()?);
     fs::create_dir_all(&folder)?;
     let made = (first..).filter_map(|seed| Some((seed, component(seed)?)));
@@ -31,7 +33,9 @@ fn component(seed: u64) -> Option<Vec<u8>> {
     let mut rng = Rng::with_seed(seed);
     let mut bytes = vec![0; rng.usize(200..6000)];
     rng.fill(&mut bytes);
-    let made = Component::new(config(seed), &mut Unstructured::new(&bytes)).ok()?.to_bytes();
+    let made = Component::new(config(seed), &mut Unstructured::new(&bytes))
+        .ok()?
+        .to_bytes();
     (100..MAX_SIZE).contains(&made.len()).then_some(made)
 }
 
