@@ -137,6 +137,12 @@ impl Host {
         self.core.spool.writer()
     }
 
+    /// Whose lines this host delivers: its own, and those of dead processes whose spools it adopted. How others' stand tells
+    /// [`crate::mirror::look_at_others`].
+    pub fn writers(&self) -> std::collections::BTreeSet<String> {
+        self.core.mirror.writers()
+    }
+
     /// A transcript to append to.
     pub fn transcript(&self, key: SessionKey) -> Transcript {
         Transcript::new(self.core.clone(), key)

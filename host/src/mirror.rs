@@ -55,7 +55,7 @@ mod tests;
 mod trouble;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub use destination::DestinationOptions;
 pub use event::{Counts, Event, What};
 pub use flush::{Left, Undelivered};
 pub(crate) use history::{FillError, Moved, copy_log};
-pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look};
+pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look, look_at_others};
 pub use notes::Notes;
 pub use status::{DestinationStatus, StreamStatus};
 pub(crate) use survey::Log;
@@ -181,7 +181,7 @@ impl Mirror {
         self.keeper.add(adopted);
     }
 
-    /// Whatever dead processes left is unknown until [`Mirror::keep_adopting`] has listed it: lanes wait for that.
+    /// Dead processes' streams are unknown until [`Mirror::keep_adopting`] has listed them: lanes wait for that.
     pub(crate) fn begin_adopting(&self) {
         self.shared.adoption.begin();
     }
@@ -200,12 +200,17 @@ impl Mirror {
         Ok(())
     }
 
+    /// Whose lines this mirror delivers: its own process's, and those of dead processes whose spools it adopted.
+    pub fn writers(&self) -> BTreeSet<String> {
+        self.shared.writer().into_iter().chain(self.keeper.writers()).collect()
+    }
+
     /// A process ended: what it left is looked for now, and not within a minute.
     pub fn adopt_again(&self) {
         self.adopt_again.notify_one();
     }
 
-    /// What is written down once this process's spool is closed: whether everything of it is delivered. None where it is
+    /// The note to write once this process's spool is closed: that everything in it is delivered. Returns `None` if it is
     /// not, or is not known to be.
     pub(crate) fn end_note(&self, spool: &Spool) -> Option<DeliveredNote> {
         let destinations = self.shared.all_destinations();

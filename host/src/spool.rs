@@ -72,7 +72,7 @@ mod tail;
 mod tests;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -192,7 +192,12 @@ impl Spool {
     /// whether or not their processes live, makes nothing and changes nothing; a lock is held for as long as it takes to
     /// see that it is free. Blocks.
     pub fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
-        look::look(state)
+        look::look(state, &BTreeSet::new())
+    }
+
+    /// Likewise, but passes over these writers' spools: a host knows its own ([`crate::host::Host::writers`]). Blocks.
+    pub fn look_at_others(state: &Path, but: &BTreeSet<String>) -> Result<Vec<SpoolLook>, SpoolError> {
+        look::look(state, but)
     }
 
     /// Appends entries, given without their LF, and returns the place behind them once they are on disk.

@@ -1,4 +1,4 @@
-//! Takes in what dead processes left: at the start, and for as long as the mirror lives, for others die meanwhile.
+//! Adopts dead processes' spools: at the start, and for as long as the mirror lives, for others die meanwhile.
 //!
 //! Spools are listed first, which is fast, and their streams opened side by side after that. Until a stream's copies are
 //! all open, its lanes wait: what was appended first is delivered first.
@@ -45,7 +45,7 @@ struct Opened {
 }
 
 impl Adopter {
-    /// Never ends: whoever owns the task drops it.
+    /// Never ends: the task's owner drops it.
     pub(super) async fn run(self, mut dead: Vec<Dead>) {
         loop {
             on_disk(|| self.adopt(std::mem::take(&mut dead)));

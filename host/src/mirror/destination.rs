@@ -46,7 +46,7 @@ pub(super) struct Destination {
     opened: watch::Sender<Opened>,
     pub(super) roster: Arc<Roster>,
     lanes: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
-    /// Those of them that may not have everything: what is waited for is among them.
+    /// The lanes that may lack something: a flush waits for these.
     unsettled: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
     workers: AtomicUsize,
     /// Its workers' alone: it knows of streams, which keep their spools locked.
@@ -188,7 +188,7 @@ impl Destination {
         let mut unsettled = self.unsettled();
         match session {
             None => {
-                // Whoever works at one that just got there has yet to take it off.
+                // A worker takes a lane off only when its turn is over.
                 unsettled.retain(|_, lane| !lane.progress().is_settled());
                 unsettled.values().cloned().collect()
             }
@@ -203,14 +203,14 @@ impl Destination {
         of_session(&self.lanes(), session).collect()
     }
 
-    /// Lanes that are served no more. A delete that somebody wants is done all the same.
+    /// Removes lanes of streams that the options exclude. A delete that is wished for is done all the same.
     pub(super) fn retire_what_is_not_taken(&self) {
         let mut retired = Vec::new();
         self.lanes().retain(|key, lane| {
             let stays = self.takes(key) || lane.progress().is_deleting();
             if !stays {
                 lane.retire();
-                // Whoever gets it drops what is known of it.
+                // A worker gets it once more, and drops its state.
                 self.roster.ring(lane);
                 retired.push(key.clone());
             }
@@ -226,7 +226,7 @@ impl Destination {
         self.lanes().values().cloned().collect()
     }
 
-    /// What its workers know of lanes; there as long as one of them is.
+    /// The workers' shared memory of lanes; it lives as long as one of them.
     pub(super) fn memory(&self) -> Arc<Memory> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.upgrade().unwrap_or_else(|| {

@@ -126,7 +126,7 @@ pub(super) async fn flush(shared: Arc<Shared>, session: Option<SessionKey>, dead
     undelivered
 }
 
-/// Waits until it is known what dead processes left; false where the deadline is over before.
+/// Waits until all dead processes' streams are open; returns `false` if the deadline is over before.
 async fn adopted(shared: &Shared, deadline: Option<Instant>) -> bool {
     let mut is_done = shared.adoption.is_done();
     // The sender is there as long as the mirror is.
@@ -134,7 +134,7 @@ async fn adopted(shared: &Shared, deadline: Option<Instant>) -> bool {
     within(deadline, done).await
 }
 
-/// What there is to wait for: of each lane that may not have everything, what is there now.
+/// The lanes that may lack something, each with the lines that are there now.
 pub(super) fn aims(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<Aim> {
     let aim = |(destination, lane): (Arc<Destination>, Arc<Lane>)| {
         let targets = lane.progress().ends();

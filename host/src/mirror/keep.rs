@@ -67,6 +67,14 @@ impl Keeper {
         self.lock().push(adopted);
     }
 
+    /// Whose spools are here.
+    pub(super) fn writers(&self) -> Vec<String> {
+        let adopted: Vec<_> = self.lock().iter().map(|adopted| adopted.writer().to_owned()).collect();
+        let resting = self.lock_resting();
+        let resting = resting.iter().map(|resting| resting.dead.writer().to_owned());
+        adopted.into_iter().chain(resting).collect()
+    }
+
     /// Lets a spool rest, if it is delivered wherever it is to go; else gives it back.
     pub(super) fn rest(&self, dead: Dead) -> Option<Dead> {
         match dead.delivered().filter(|note| self.covers(note)) {
@@ -93,7 +101,7 @@ impl Keeper {
         self.lock_resting().iter().any(|resting| !self.covers(&resting.note))
     }
 
-    /// Takes in what resting spools hold of a session: somebody is about to delete it.
+    /// Takes in the session's streams of resting spools: the caller is about to delete the session.
     pub(super) fn wake_session(&self, main: &SessionKey) -> Result<(), SpoolError> {
         for Resting { dead, .. } in self.lock_resting().iter() {
             for name in dead.names() {
@@ -122,7 +130,7 @@ impl Keeper {
     }
 
     /// Notes what is delivered, removes dead processes' spools, and prunes living streams, as far as that may be and as
-    /// there is time for it. What is left is done the next time, by whichever process.
+    /// there is time for it. The rest is done at the next sweep, of any process.
     pub(super) fn sweep(&self, until: Option<Instant>) {
         let mut done = self.take_done();
         done.append(&mut self.take_rested(until.map_or(usize::MAX, |_| FEW)));
@@ -212,7 +220,7 @@ impl Keeper {
         !destinations.is_empty() && destinations.iter().map(taken).all(is_there)
     }
 
-    /// What is to be forgotten of a spool is on disk before the spool is gone: nobody else could tell.
+    /// The list of streams to forget is on disk before the spool is gone: no other record has it.
     fn remove(&self, adopted: Adopted) {
         let writer = adopted.writer().to_owned();
         let keys: Vec<_> = adopted.streams().iter().map(|stream| stream.key().clone()).collect();

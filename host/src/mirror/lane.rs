@@ -1,4 +1,4 @@
-//! What everybody may see of one stream's way to one destination, and how whoever works at it is told what to do.
+//! What everybody may see of one stream's way to one destination, and how its worker learns what to do.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use crate::key::SessionKey;
 use crate::spool::{Place, Stream};
 use crate::store::Position;
 
-/// One stream on its way to one destination. The rest is known to whoever works at it ([`super::delivery`]).
+/// One stream on its way to one destination. Its worker knows the rest ([`super::delivery`]).
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) key: SessionKey,

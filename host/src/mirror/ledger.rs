@@ -70,6 +70,9 @@ pub(super) struct Ledger {
     disk: Arc<dyn Disk>,
     /// Directories whose names are on disk.
     made: Mutex<BTreeSet<PathBuf>>,
+    /// Entries of which it is not known whether they are on disk: they can be read as they are to be, and writing them
+    /// failed at the last step.
+    doubtful: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Entry {
@@ -111,6 +114,7 @@ impl Ledger {
         Self {
             disk,
             made: Mutex::default(),
+            doubtful: Mutex::default(),
         }
     }
 
@@ -138,8 +142,11 @@ impl Ledger {
         let mut entry = self.load(destination, key)?;
         let before = entry.clone();
         change(&mut entry);
-        if entry != before {
+        let path = name(destination, key);
+        if entry != before || self.doubtful().contains(&path) {
+            self.doubtful().insert(path.clone());
             self.save(destination, &entry)?;
+            self.doubtful().remove(&path);
         }
         Ok(entry)
     }
@@ -258,6 +265,10 @@ impl Ledger {
             self.made().remove(dir);
         }
         replaced
+    }
+
+    fn doubtful(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn made(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {

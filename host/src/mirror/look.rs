@@ -1,6 +1,6 @@
 //! How things stand, from disk alone: works while other processes run and when none does, and changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -79,12 +79,26 @@ pub struct StreamWaiting {
 
 /// Looks at a state directory. Blocks for the disk.
 pub fn look(state: &Path, destinations: &[DestinationConfig]) -> Result<Look, SpoolError> {
-    let spools = Spool::look(state)?;
+    of_spools(state, destinations, &Spool::look(state)?)
+}
+
+/// What other processes have in a state directory, seen from one that lives: these writers' spools are its own, or it
+/// adopted them, and it knows better than the disk how they stand ([`crate::host::Host::writers`]). Events, records that
+/// cannot be read and deletes are told as [`look`] tells them. Blocks for the disk.
+pub fn look_at_others(
+    state: &Path,
+    destinations: &[DestinationConfig],
+    but: &BTreeSet<String>,
+) -> Result<Look, SpoolError> {
+    of_spools(state, destinations, &Spool::look_at_others(state, but)?)
+}
+
+fn of_spools(state: &Path, destinations: &[DestinationConfig], spools: &[SpoolLook]) -> Result<Look, SpoolError> {
     let records = Records::open(state)?;
     Ok(Look {
         destinations: destinations
             .iter()
-            .map(|config| records.destination(config, &spools))
+            .map(|config| records.destination(config, spools))
             .collect(),
         writers: spools.iter().map(WriterLook::of).collect(),
     })

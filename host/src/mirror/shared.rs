@@ -43,7 +43,7 @@ pub(super) struct Shared {
     destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
     /// By key: each writer's.
     copies: Mutex<BTreeMap<SessionKey, Vec<Copied>>>,
-    /// Held by whoever takes in what changed in the spool.
+    /// Held while the spool's changes are taken in.
     catching_up: Mutex<()>,
     spool: Mutex<Option<Arc<Spool>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,

@@ -1,4 +1,4 @@
-//! Who does what a destination's lanes have to do, and what is known of lanes between their turns.
+//! The workers of a destination, and their memory of lanes between turns.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub(super) fn workers(calls: usize) -> usize {
     calls.max(1) + MORE_THAN_CALLS
 }
 
-/// What is known of lanes between their turns. Only workers hold it, so it goes with them.
+/// The state of lanes between their turns. Only workers hold it, so it goes with them.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Remembered>);
 
@@ -33,7 +33,7 @@ struct Remembered {
     uses: u64,
 }
 
-/// Works at one lane after the other. Never ends: whoever owns the task drops it.
+/// Works at one lane after the other. Never ends: the task's owner drops it.
 pub(super) async fn work(shared: Arc<Shared>, destination: Arc<Destination>) {
     let memory = destination.memory();
     loop {

@@ -50,7 +50,7 @@ impl Adopted {
         !self.alarms.iter().any(unreadable)
     }
 
-    /// What is written down about its delivery; none where nothing is.
+    /// The note of its delivery. Returns `None` if there is none, or none that can be read.
     pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
         read_note(&self.writer)
     }

@@ -1,4 +1,4 @@
-//! Which streams began or grew: whoever follows a spool looks at these, and at no others.
+//! Which streams began or grew: the mirror looks at these, and at no others.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -62,6 +62,10 @@ impl Dead {
         &self.names
     }
 
+    pub(crate) fn writer(&self) -> &str {
+        &self.writer.id
+    }
+
     /// Its directory, for people.
     pub(crate) fn path(&self) -> PathBuf {
         self.writer.disk.name_of(self.writer.names.dir())
@@ -101,14 +105,14 @@ impl Dead {
         adopted
     }
 
-    /// What is written down about its delivery. What cannot be read says nothing: then the streams are looked at.
+    /// The note of its delivery. Returns `None` without one, and if it cannot be read: then the streams are looked at.
     pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
         read_note(&self.writer)
     }
 }
 
 impl Writer {
-    /// Every stream is whole and on disk. Whoever has the writer's lock says so, once nothing is written any more.
+    /// Notes that every stream is whole and on disk. For the holder of the writer's lock, once nothing is written any more.
     pub(super) fn note_recovered(&self) {
         let noted = disk::replace(&*self.disk, &self.names.recovered(), b"");
         if let Err(error) = noted {

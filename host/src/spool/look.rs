@@ -1,5 +1,6 @@
 //! Spools seen from outside: whose they are, whether their processes live, how far their streams reach.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,7 +132,8 @@ impl fmt::Debug for StreamLook {
     }
 }
 
-pub(super) fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
+/// All but those of these writers.
+pub(super) fn look(state: &Path, but: &BTreeSet<String>) -> Result<Vec<SpoolLook>, SpoolError> {
     let path = state.join("spool");
     let failed = |source| SpoolError::Io {
         path: path.clone(),
@@ -142,6 +144,7 @@ pub(super) fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
         opened => Arc::new(opened.map_err(failed)?),
     };
     let mut spools = writers(&*disk).map_err(failed)?;
+    spools.retain(|spool| !but.contains(&spool.writer));
     spools.iter_mut().for_each(|spool| spool.look(&disk));
     Ok(spools)
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::fixture::{DEADLINE, Switched, builder, host, key, line, lines, stored};
 use crate::block_on::block_on;
 use crate::host::Host;
+use crate::spool::Spool;
 
 #[test]
 fn what_a_process_leaves_is_delivered_by_one_that_lives() {
@@ -23,6 +24,21 @@ fn what_a_process_leaves_is_delivered_by_one_that_lives() {
         std::thread::sleep(Duration::from_millis(20));
     }
     drop(living.close_blocking(DEADLINE).unwrap());
+}
+
+#[test]
+fn what_other_living_processes_have_is_seen_beside_a_hosts_own() {
+    let (state, store) = (tempfile::tempdir().unwrap(), Switched::away());
+    let living = host(state.path(), store.clone());
+    living.transcript(key("a")).append_blocking(&[line(1)]).unwrap();
+    let other = host(state.path(), store.clone());
+    other.transcript(key("b")).append_blocking(&[line(1)]).unwrap();
+    let others = Spool::look_at_others(state.path(), &living.writers()).unwrap();
+    let [others] = &others[..] else { panic!("{others:?}") };
+    assert_eq!((others.writer.as_str(), others.is_alive), (other.writer(), true));
+    assert_eq!(others.streams().unwrap()[0].end().line, 2);
+    drop(other.close_blocking(Duration::ZERO).unwrap());
+    drop(living.close_blocking(Duration::ZERO).unwrap());
 }
 
 #[test]
