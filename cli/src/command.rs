@@ -74,17 +74,20 @@ struct Context {
 impl Context {
     fn config(&self) -> Result<Config, CliError> {
         let dir = paths::config_dir(&self.global)?;
-        let mut config = Config::load(&dir, &paths::state_dir(&self.global)?)?;
-        if self.global.auto_approve {
-            config.approvals = config.approvals.map(Approvals::approving_everything);
-        }
-        Ok(config)
+        Ok(self.approving(Config::load(&dir, &paths::state_dir(&self.global)?)?))
     }
 
     /// For a host that goes on running, and whoever has to do with it: what is wrong with one adapter hurts no other.
     fn lenient_config(&self) -> Result<Config, CliError> {
         let dir = paths::config_dir(&self.global)?;
-        Ok(Config::load_lenient(&dir, &paths::state_dir(&self.global)?)?)
+        Ok(self.approving(Config::load_lenient(&dir, &paths::state_dir(&self.global)?)?))
+    }
+
+    fn approving(&self, mut config: Config) -> Config {
+        if self.global.auto_approve {
+            config.approvals = config.approvals.map(Approvals::approving_everything);
+        }
+        config
     }
 }
 

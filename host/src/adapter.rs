@@ -6,7 +6,7 @@
 //! | `engine` | one engine for the process; what a component can import |
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
-//! | `guest`, `limits`, `log` | what an instance may touch, use and say |
+//! | `guest`, `preopens`, `limits`, `log` | what an instance may touch, use and say |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
@@ -29,6 +29,7 @@ mod limits;
 mod log;
 mod network;
 mod pool;
+mod preopens;
 mod refusals;
 mod ticker;
 mod usage;
@@ -50,7 +51,7 @@ pub use refusals::Refused;
 pub use usage::Usage;
 pub use wants::Wants;
 
-use crate::config::lock::Approvals;
+use crate::config::lock::{Admission, Approvals};
 use crate::config::network::Refusal;
 use crate::config::{Manifest, Settings};
 use crate::key::SessionKey;
@@ -95,17 +96,32 @@ impl Adapter {
         compiled: &Compiled,
         manifest: &Manifest,
     ) -> Result<Self, AdapterError> {
-        let template = {
-            let (runtime, name) = (runtime.clone(), name.to_owned());
+        Self::start(runtime, name, compiled, manifest, None).await
+    }
+
+    async fn start(
+        runtime: &Arc<Runtime>,
+        name: &str,
+        compiled: &Compiled,
+        manifest: &Manifest,
+        approvals: Option<&Approvals>,
+    ) -> Result<Self, AdapterError> {
+        let preparing = {
+            let (runtime, name, approvals) = (runtime.clone(), name.to_owned(), approvals.cloned());
             let (compiled, manifest) = (compiled.clone(), manifest.clone());
-            tokio::task::spawn_blocking(move || prepare(runtime, &name, &compiled, &manifest))
+            tokio::task::spawn_blocking(move || prepare(runtime, &name, &compiled, manifest, approvals.as_ref()))
         };
-        let template = template
-            .await
-            .map_err(|error| AdapterError::Start(error.to_string()))??;
+        let stopped = |error: tokio::task::JoinError| AdapterError::Start(error.to_string());
+        let (template, admission) = preparing.await.map_err(stopped)??;
         let pool = Pool::new(template, manifest.instances);
         match pool.start().await {
-            Ok(info) => Ok(Self { info, pool }),
+            Ok(info) => {
+                if let Some(admission) = admission {
+                    let recording = tokio::task::spawn_blocking(move || admission.record());
+                    recording.await.map_err(stopped)?;
+                }
+                Ok(Self { info, pool })
+            }
             Err(AdapterError::Open { source, .. }) => {
                 pool.close().await;
                 let place = manifest.place_of(&source.to_string());
@@ -118,8 +134,8 @@ impl Adapter {
         }
     }
 
-    /// [`Adapter::open`], if it may do no more than was approved under `name`. What was opened is recorded then: what
-    /// never opened has done nothing yet.
+    /// [`Adapter::open`], if it may do no more than was approved under `name`. What is new is recorded before its first
+    /// instance is made, so that it is trusted once; what was opened is recorded then.
     pub async fn open_approved(
         runtime: &Arc<Runtime>,
         name: &str,
@@ -127,11 +143,7 @@ impl Adapter {
         manifest: &Manifest,
         approvals: &Approvals,
     ) -> Result<Self, AdapterError> {
-        let admission = compiled.admit(name, manifest, approvals).await?;
-        let adapter = Self::open(runtime, name, compiled, manifest).await?;
-        let recorded = tokio::task::spawn_blocking(move || admission.record()).await;
-        recorded.map_err(|error| AdapterError::Start(error.to_string()))?;
-        Ok(adapter)
+        Self::start(runtime, name, compiled, manifest, Some(approvals)).await
     }
 
     /// What it has used since it was opened.
@@ -171,13 +183,26 @@ fn prepare(
     runtime: Arc<Runtime>,
     name: &str,
     compiled: &Compiled,
-    manifest: &Manifest,
-) -> Result<Template, AdapterError> {
-    let settings = settings(manifest)?;
+    mut manifest: Manifest,
+    approvals: Option<&Approvals>,
+) -> Result<(Template, Option<Admission>), AdapterError> {
+    if let Some(overlap) = manifest.refusal() {
+        return Err(overlap.clone().into());
+    }
+    // What is approved is what is opened, whatever becomes of the paths meanwhile.
+    drop(manifest.settle());
+    let admission = approvals
+        .map(|approvals| compiled.admit(name, &manifest, approvals))
+        .transpose()?;
+    let settings = settings(&manifest)?;
     let linked = runtime.linker().instantiate_pre(&compiled.component);
     let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
-    let grants = Grants::new(name, manifest, Arc::new(settings), runtime.reactor())?;
-    Template::new(name, runtime, grants, manifest.timeout, instance)
+    let grants = Grants::new(name, &manifest, Arc::new(settings), runtime.reactor())?;
+    let template = Template::new(name, runtime, grants, manifest.timeout, instance)?;
+    if let Some(admission) = &admission {
+        admission.try_out()?;
+    }
+    Ok((template, admission))
 }
 
 /// Calls an export of a free instance. What the arguments borrow moves to the instance's thread.

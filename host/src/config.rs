@@ -6,6 +6,8 @@
 
 mod audit;
 pub mod directory;
+mod gate;
+pub mod grounds;
 mod local;
 pub mod lock;
 mod manifest;
@@ -14,17 +16,22 @@ pub mod network;
 mod secret;
 mod text;
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::collections::btree_map;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use directory::Found;
+use gate::Gate;
+use grounds::Grounds;
 use lock::Approvals;
 
 pub use audit::Audit;
 pub use directory::Refusal;
+#[cfg(feature = "wasm")]
+pub(crate) use gate::check_component;
+pub use gate::read_file;
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};
@@ -32,7 +39,10 @@ pub use secret::{Setting, Settings};
 pub use text::Place;
 
 /// The adapter directory, within the configuration directory.
-const ADAPTERS: &str = "adapters";
+pub(crate) const ADAPTERS: &str = "adapters";
+
+/// What holds for all adapters, within the configuration directory.
+const MAIN_FILE: &str = "mirrorbox.toml";
 
 /// What the configuration directory says.
 #[derive(Clone, Debug)]
@@ -123,14 +133,24 @@ struct MainFile {
 impl Config {
     /// Reads the configuration directory `dir`. `state` is where the host keeps its own files unless `mirrorbox.toml`
     /// names another place; relative paths in it start at `dir`.
+    ///
+    /// Files that others than their owner could change are refused, and whatever else [`Refusal`] names; the first such
+    /// thing is the error, as is the first manifest with a mistake.
     pub fn load(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
-        Self::read(dir, state, destinations)
+        Self::read(dir, state, |found| {
+            found.map(|(name, found)| destination(name, &found)).collect()
+        })
     }
 
     /// As [`Config::load`], for a host that goes on running: a name in the adapter directory with which something is
-    /// wrong is left out. The host looks there itself and reports it.
+    /// wrong is left out. The host looks there itself and reports it. What is wrong with the configuration directory or
+    /// `mirrorbox.toml` is an error all the same.
     pub fn load_lenient(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
-        Self::read(dir, state, usable_destinations)
+        let usable = |(name, found)| {
+            // The host that looks there reports why.
+            destination(name, &found).ok()
+        };
+        Self::read(dir, state, |found| Ok(found.filter_map(usable).collect()))
     }
 
     /// Where components and their manifests are dropped.
@@ -141,82 +161,54 @@ impl Config {
     fn read(
         dir: &Path,
         state: &Path,
-        destinations: impl FnOnce(&Path) -> Result<Vec<DestinationConfig>, ConfigError>,
+        choose: impl FnOnce(btree_map::IntoIter<String, Found>) -> Result<Vec<DestinationConfig>, ConfigError>,
     ) -> Result<Self, ConfigError> {
         if !dir.is_dir() {
             return Err(ConfigError::Absent(dir.to_owned()));
         }
-        let main: MainFile = text::read_toml(&dir.join("mirrorbox.toml"))?.unwrap_or_default();
+        let gate = Gate::of(dir);
+        gate.directory(dir)?;
+        let file = dir.join(MAIN_FILE);
+        let main: MainFile = match gate.read(&file, gate::MAX_MAIN_FILE)? {
+            Some(content) => text::parse_toml(&file, &content)?,
+            None => MainFile::default(),
+        };
+        let adapters = dir.join(ADAPTERS);
+        let found = directory::scan(&adapters).map_err(|source| ConfigError::Read { path: adapters, source })?;
+        let state = main.state.map_or_else(|| state.to_owned(), |path| dir.join(path));
+        let mut destinations = choose(found.into_iter())?;
+        hold_against_each_other(&mut destinations, Grounds::of_host(dir, &state));
         Ok(Self {
             dir: dir.to_owned(),
-            state: main.state.map_or_else(|| state.to_owned(), |path| dir.join(path)),
+            state,
             projects_dir: main.projects_dir.map(|path| dir.join(path)),
             acknowledge: main.acknowledge,
             keep: main.keep,
             approvals: Some(Approvals::of(dir, main.auto_approve)),
-            destinations: destinations(&dir.join(ADAPTERS))?,
+            destinations,
         })
     }
 }
 
-/// What is all right of an adapter directory.
-fn usable_destinations(dir: &Path) -> Result<Vec<DestinationConfig>, ConfigError> {
-    let found = directory::scan(dir).map_err(|source| ConfigError::Read {
-        path: dir.to_owned(),
-        source,
-    })?;
-    let usable = found.into_iter().filter_map(|(name, found)| {
-        let component = found.component().ok()?;
-        let (manifest, _) = found.manifest().ok()?;
-        Some(DestinationConfig {
-            name,
-            component: component.to_owned(),
-            manifest,
-        })
-    });
-    Ok(usable.collect())
+/// Settles where granted directories lie, and refuses those that overlap.
+fn hold_against_each_other(destinations: &mut [DestinationConfig], mut grounds: Grounds) {
+    for DestinationConfig { name, manifest, .. } in &mut *destinations {
+        grounds.claim(name, manifest);
+    }
+    for DestinationConfig { name, manifest, .. } in destinations {
+        if let Some(overlap) = grounds.overlap(name) {
+            manifest.refuse(overlap);
+        }
+    }
 }
 
-/// The components of an adapter directory. A manifest without its component is an error: something that somebody
-/// configured would otherwise be silently left out.
-fn destinations(dir: &Path) -> Result<Vec<DestinationConfig>, ConfigError> {
-    let (mut components, mut manifests) = (BTreeSet::new(), BTreeSet::new());
-    for path in read_dir(dir)? {
-        let Some(name) = path.file_stem().and_then(OsStr::to_str).map(str::to_owned) else {
-            continue;
-        };
-        match path.extension().and_then(OsStr::to_str) {
-            Some("wasm") => components.insert(name),
-            Some("toml") => manifests.insert(name),
-            _ => continue,
-        };
-    }
-    if let Some(orphan) = manifests.difference(&components).next() {
-        return Err(ConfigError::Invalid {
-            place: Place::file(dir.join(format!("{orphan}.toml"))),
-            message: format!("there is no component {orphan}.wasm beside this manifest"),
-        });
-    }
-    components.into_iter().map(|name| destination(dir, name)).collect()
-}
-
-fn destination(dir: &Path, name: String) -> Result<DestinationConfig, ConfigError> {
+/// A destination, if nothing is wrong with what stands under its name.
+fn destination(name: String, found: &Found) -> Result<DestinationConfig, ConfigError> {
     Ok(DestinationConfig {
-        component: dir.join(format!("{name}.wasm")),
-        manifest: Manifest::load(&dir.join(format!("{name}.toml")))?,
+        component: found.component()?.to_owned(),
+        manifest: found.manifest()?.0,
         name,
     })
-}
-
-fn read_dir(dir: &Path) -> Result<Vec<PathBuf>, ConfigError> {
-    let read = || -> io::Result<Vec<PathBuf>> { std::fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect() };
-    match read() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(|source| ConfigError::Read {
-            path: dir.to_owned(),
-            source,
-        }),
-    }
 }
 
 #[cfg(test)]
@@ -269,7 +261,7 @@ mod tests {
     #[test]
     fn a_manifest_without_its_component_is_an_error() {
         let error = error(&[("adapters/s3.toml", "")]);
-        assert!(error.contains("no component s3.wasm"), "{error}");
+        assert!(error.contains("no component beside this manifest"), "{error}");
     }
 
     #[test]

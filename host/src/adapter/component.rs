@@ -78,21 +78,15 @@ impl Compiled {
         loading.await.map_err(|error| AdapterError::Start(error.to_string()))?
     }
 
-    /// Holds what the component imports and `manifest` grants against what was approved under `name`.
-    pub(super) async fn admit(
+    /// Holds what the component imports and `manifest` grants against what was approved under `name`. Blocks for the disk.
+    pub(super) fn admit(
         &self,
         name: &str,
         manifest: &Manifest,
         approvals: &Approvals,
     ) -> Result<Admission, AdapterError> {
-        let (approvals, name, grants) = (approvals.clone(), name.to_owned(), manifest.grants.clone());
-        let (sha256, imports) = (self.sha256.clone(), self.imports.clone());
-        let asking = tokio::task::spawn_blocking(move || {
-            let entry = approvals.entry(&sha256, &imports, &grants);
-            approvals.admit(&name, entry)
-        });
-        let admitted = asking.await.map_err(|error| AdapterError::Start(error.to_string()))?;
-        Ok(admitted?)
+        let entry = approvals.entry(&self.sha256, &self.imports, manifest);
+        Ok(approvals.admit(name, entry)?)
     }
 
     /// Hex SHA-256 of the component's file.

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::ContractError;
 use crate::config::Place;
+use crate::config::grounds::Overlap;
 use crate::config::lock::LockError;
 use crate::store::StoreError;
 
@@ -58,6 +59,9 @@ pub enum AdapterError {
         /// What is missing.
         message: String,
     },
+    /// What it is granted overlaps with what is granted to another, or with the host's own directories.
+    #[error(transparent)]
+    Overlap(#[from] Overlap),
     /// A granted directory could not be opened.
     #[error("cannot open the granted directory {path}: {reason}; make it, or change grants.dirs in the manifest")]
     Directory {

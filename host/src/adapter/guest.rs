@@ -1,12 +1,12 @@
 //! What one instance has in its store: the part of the world that its manifest grants, and nothing else.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
-use std::{fmt, io};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -14,12 +14,14 @@ use super::AdapterError;
 use super::limits::{self, Limits};
 use super::log::{Level, Log};
 use super::network::{Lookups, Network, Reactor, Requests};
-use crate::config::{DirGrant, DirMode, Manifest, Settings};
+use super::preopens::Preopens;
+use crate::config::{DirGrant, Manifest, Settings};
 
 /// What every instance of one adapter is made from.
 #[derive(Clone, Debug)]
 pub(super) struct Grants {
     dirs: Vec<DirGrant>,
+    preopens: Preopens,
     network: Arc<Network>,
     settings: Arc<Settings>,
     memory: u64,
@@ -28,7 +30,8 @@ pub(super) struct Grants {
 }
 
 impl Grants {
-    /// Fails where a granted file of certificates cannot be used.
+    /// Fails where a granted directory cannot be opened, or a granted file of certificates cannot be used. Blocks for the
+    /// disk.
     pub(super) fn new(
         adapter: &str,
         manifest: &Manifest,
@@ -38,6 +41,7 @@ impl Grants {
         let log = Log::new(adapter, settings.clone(), manifest.log_lines);
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
+            preopens: Preopens::open(manifest)?,
             network: Network::new(manifest, reactor, log.clone())?,
             memory: manifest.memory(),
             returns: manifest.returns(),
@@ -69,14 +73,14 @@ impl Grants {
         &self.log
     }
 
-    /// The world of a new instance. Fails where a granted directory cannot be opened.
-    pub(super) fn guest(&self, deadline: Instant) -> Result<Guest, AdapterError> {
+    /// The world of a new instance.
+    pub(super) fn guest(&self, deadline: Instant) -> Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits::MAX_HANDLES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits::MAX_HEADERS);
-        let (wasi, lookups) = self.wasi()?;
-        Ok(Guest {
+        let (wasi, lookups) = self.wasi();
+        Guest {
             wasi,
             http,
             requests: Requests::new(self.network.clone()),
@@ -86,44 +90,20 @@ impl Grants {
             limits: Limits::new(self.memory),
             log: self.log.clone(),
             deadline,
-        })
+        }
     }
 
     /// No environment, no arguments, no standard input; clocks and random numbers always; directories and
     /// the network as granted.
-    fn wasi(&self) -> Result<(WasiCtx, Lookups), AdapterError> {
+    fn wasi(&self) -> (WasiCtx, Lookups) {
         let mut wasi = WasiCtxBuilder::new();
-        // An instance has a thread of its own: a file call may block it.
-        wasi.allow_blocking_current_thread(true)
-            .max_random_size(limits::MAX_RANDOM)
+        wasi.max_random_size(limits::MAX_RANDOM)
             .stdout(self.log.stream(Level::Info, "stdout"))
             .stderr(self.log.stream(Level::Warn, "stderr"));
         let lookups = self.network.sockets(&mut wasi);
-        for grant in &self.dirs {
-            let perms = match grant.mode {
-                DirMode::ReadOnly => FsPerms::ReadOnly,
-                DirMode::ReadWrite => FsPerms::ReadWrite,
-            };
-            wasi.preopened_dir(&grant.host, &grant.guest, perms)
-                .map_err(|error| unopened(grant, &error))?;
-        }
-        Ok((wasi.build(), lookups))
-    }
-}
-
-/// What is no directory, or may not be entered, stays so until a person changes it. Anything else may pass: a mount that
-/// comes a moment later, too many open files, a disk that is away.
-fn unopened(grant: &DirGrant, error: &wasmtime::Error) -> AdapterError {
-    use io::ErrorKind as Is;
-    let kind = error.root_cause().downcast_ref::<io::Error>().map(io::Error::kind);
-    let stays = matches!(
-        kind,
-        None | Some(Is::PermissionDenied | Is::NotADirectory | Is::InvalidInput)
-    );
-    AdapterError::Directory {
-        path: grant.host.clone(),
-        reason: error.root_cause().to_string(),
-        passes: !stays,
+        let mut wasi = wasi.build();
+        self.preopens.give(&mut wasi);
+        (wasi, lookups)
     }
 }
 
@@ -198,27 +178,6 @@ impl WasiHttpView for Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_directory_that_may_come_is_waited_for() {
-        let grant = |host: &std::path::Path| DirGrant {
-            host: host.to_owned(),
-            guest: "/data".into(),
-            mode: DirMode::ReadWrite,
-        };
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        for (path, passes) in [(dir.path().join("mounted-late"), true), (file.clone(), false)] {
-            let mut wasi = WasiCtxBuilder::new();
-            let error = wasi.preopened_dir(&path, "/data", FsPerms::ReadWrite).err().unwrap();
-            let error = unopened(&grant(&path), &error);
-            assert_eq!(error.can_retry(), passes, "{error}");
-            assert_eq!(error.into_store_error().can_retry(), passes);
-        }
-        let too_many = wasmtime::Error::from(io::Error::from_raw_os_error(24));
-        assert!(unopened(&grant(dir.path()), &too_many).can_retry());
-    }
 
     #[test]
     fn a_guest_path_becomes_the_hosts() {

@@ -102,7 +102,7 @@ impl Live {
     async fn start(template: &Template) -> Result<Self, AdapterError> {
         template.counters.started.fetch_add(1, Relaxed);
         let deadline = Instant::now() + template.timeout;
-        let mut store = Store::new(template.runtime.engine(), template.grants.guest(deadline)?);
+        let mut store = Store::new(template.runtime.engine(), template.grants.guest(deadline));
         store.limiter(|guest| &mut guest.limits);
         store.set_hostcall_fuel(template.grants.returns());
         // A guest that computes gives the thread back at every tick, and is stopped at its deadline.

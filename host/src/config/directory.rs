@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 pub use check::Refusal;
 pub use stamp::Stamp;
 
+use super::gate::Fault;
 use super::{ConfigError, Manifest};
 use check::Base;
 
@@ -35,7 +36,7 @@ pub struct Found {
     component: Option<Place>,
     manifest: Option<Place>,
     /// What is wrong with the name itself, or with the directory.
-    refused: Option<(PathBuf, Refusal)>,
+    refused: Option<Fault>,
 }
 
 /// A directory entry.
@@ -44,7 +45,7 @@ struct Place {
     /// The path in the directory.
     path: PathBuf,
     /// The file behind it, if it may be opened.
-    file: Result<Stamp, Refusal>,
+    file: Result<Stamp, Fault>,
 }
 
 /// Whether a destination can have this name: it becomes a directory's name in several places.
@@ -83,9 +84,9 @@ pub fn scan(dir: &Path) -> io::Result<BTreeMap<String, Found>> {
             _ => continue,
         };
         found.refused = match base.refusal() {
-            Some(refusal) => Some((dir.to_owned(), refusal)),
+            Some(fault) => Some(fault.clone()),
             None if stem.to_str().is_some_and(is_destination_name) => None,
-            None => Some((path.clone(), Refusal::Name)),
+            None => Some(Fault::of(&path, Refusal::Name)),
         };
     }
     Ok(names)
@@ -99,26 +100,29 @@ impl Found {
 
     /// The component's file, if nothing is wrong with what stands there.
     pub fn component(&self) -> Result<&Path, ConfigError> {
-        if let Some((path, refusal)) = &self.refused {
-            return Err(refused(path, *refusal));
+        if let Some(fault) = &self.refused {
+            return Err(fault.clone().into());
         }
         if let Some(manifest) = &self.manifest {
             manifest.usable(MAX_MANIFEST)?;
         }
         match (&self.component, &self.manifest) {
             (Some(component), _) => component.usable(MAX_COMPONENT),
-            (None, Some(manifest)) => Err(refused(&manifest.path, Refusal::Orphan)),
-            (None, None) => Err(refused(Path::new(""), Refusal::Absent)),
+            (None, Some(manifest)) => Err(Fault::of(&manifest.path, Refusal::Orphan).into()),
+            (None, None) => Err(Fault::of(Path::new(""), Refusal::Absent).into()),
         }
     }
 
     /// The manifest and its text; the default one, which grants nothing, where there is no file. Blocks for the disk.
     pub fn manifest(&self) -> Result<(Manifest, Option<String>), ConfigError> {
+        if let Some(fault) = &self.refused {
+            return Err(fault.clone().into());
+        }
         let Some(place) = &self.manifest else {
             return Ok((Manifest::default(), None));
         };
         let path = place.usable(MAX_MANIFEST)?;
-        match super::text::read(path)? {
+        match super::text::read(path, MAX_MANIFEST)? {
             Some(text) => Ok((Manifest::parse(path, &text)?, Some(text))),
             None => Ok((Manifest::default(), None)),
         }
@@ -128,17 +132,10 @@ impl Found {
 impl Place {
     fn usable(&self, most: u64) -> Result<&Path, ConfigError> {
         match &self.file {
-            Err(refusal) => Err(refused(&self.path, *refusal)),
-            Ok(stamp) if stamp.size() > most => Err(refused(&self.path, Refusal::Large(most))),
+            Err(fault) => Err(fault.clone().into()),
+            Ok(stamp) if stamp.size() > most => Err(Fault::of(&self.path, Refusal::Large(most)).into()),
             Ok(_) => Ok(&self.path),
         }
-    }
-}
-
-fn refused(path: &Path, refusal: Refusal) -> ConfigError {
-    ConfigError::Refused {
-        path: path.to_owned(),
-        refusal,
     }
 }
 

@@ -3,17 +3,19 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | `permissions` | what a component imports and its manifest grants, and whether that is more than before |
+//! | `permissions`, `limits` | what a component imports and its manifest grants, and whether that is more than before |
 //! | `content` | the file's text, read and written |
-//! | `approvals` | the file of a configuration directory: asked before an adapter opens, written after it |
+//! | `approvals` | the file of a configuration directory: asked before an adapter opens, written before and after |
 //!
-//! The file is made for review: sorted, one permission a line, and written only when something has changed. Secrets,
-//! settings and limits are no part of it.
+//! The file is made for review: sorted, one permission a line, and written only when something has changed. Where secrets
+//! come from is a permission, and so is a limit above its default. Other settings are no part of it, and no secret is.
 
 mod approvals;
 mod content;
+mod limits;
 mod permissions;
 
+pub(super) use approvals::NAME;
 pub use approvals::{Admission, Approvals};
 pub use permissions::{Difference, Permissions};
 
@@ -27,6 +29,8 @@ pub struct Entry {
     pub sha256: String,
     /// What it may do.
     pub permissions: Permissions,
+    /// Whether an instance of it was made, and none has opened yet.
+    pub tried: bool,
 }
 
 /// How an adapter stands to what was approved.
@@ -69,8 +73,12 @@ impl Entry {
         let Some(approved) = approved else {
             return Verdict::New;
         };
-        if self == approved {
+        let is_same_component = self.sha256 == approved.sha256;
+        if is_same_component && self.permissions == approved.permissions {
             return Verdict::Same;
+        }
+        if is_same_component && self.permissions.follow_older(&approved.permissions) {
+            return Verdict::Changed(Difference::default());
         }
         let difference = self.permissions.difference(&approved.permissions);
         match difference.more.is_empty() {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::audit::Audit;
+use super::grounds::{Overlap, real};
 use super::network::{NetworkGrant, NetworkPolicy};
 use super::{ConfigError, MirrorSettings, Place, Setting, text};
 
@@ -62,12 +64,33 @@ pub struct Manifest {
     /// Lets it go where it wants, and notes where that was.
     #[serde(skip)]
     audit: Option<Audit>,
+    /// Where the granted directories lie, one each.
+    #[serde(skip)]
+    places: Option<Vec<PathBuf>>,
+    /// Why what it grants is granted to nobody.
+    #[serde(skip)]
+    overlap: Option<Overlap>,
 }
 
 #[derive(Clone, Debug)]
 struct Origin {
     path: PathBuf,
     lines: BTreeMap<String, Place>,
+    /// Of the granted directories.
+    dirs: Vec<Place>,
+}
+
+/// Where granted directories stand in a manifest's text.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Spans {
+    grants: GrantSpans,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GrantSpans {
+    dirs: Vec<Spanned<IgnoredAny>>,
 }
 
 /// `[grants]`: what an adapter may touch. Nothing by default.
@@ -136,19 +159,13 @@ impl Default for Manifest {
             mirror: MirrorSettings::default(),
             origin: None,
             audit: None,
+            places: None,
+            overlap: None,
         }
     }
 }
 
 impl Manifest {
-    /// Reads a manifest; the default one, which grants nothing, where there is no file.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        match text::read(path)? {
-            Some(content) => Self::parse(path, &content),
-            None => Ok(Self::default()),
-        }
-    }
-
     /// Parses a manifest's content; `path` is for messages, and where relative directories start.
     pub fn parse(path: &Path, content: &str) -> Result<Self, ConfigError> {
         let mut manifest: Self = text::parse_toml(path, content)?;
@@ -165,12 +182,18 @@ impl Manifest {
             grant.locate(path, content);
         }
         let line = |setting: &Spanned<Setting>| Place::span(path, content, Some(setting.span()));
+        let Spans { grants } = text::parse_toml(path, content)?;
         manifest.origin = Some(Origin {
             path: path.to_owned(),
             lines: manifest
                 .settings
                 .iter()
                 .map(|(name, setting)| (name.clone(), line(setting)))
+                .collect(),
+            dirs: grants
+                .dirs
+                .iter()
+                .map(|dir| Place::span(path, content, Some(dir.span())))
                 .collect(),
         });
         Ok(manifest)
@@ -222,6 +245,39 @@ impl Manifest {
         });
         let certificates = self.grants.network.iter().filter_map(|grant| grant.ca.as_deref());
         secrets.chain(certificates).collect()
+    }
+
+    /// Looks where the granted directories lie, links resolved, and leaves it at that: they are approved and opened just
+    /// there, and a link that takes the place of one on the way is not followed. Blocks for the disk; does nothing the
+    /// second time.
+    ///
+    /// Each granted directory, where it lies, and the line of the manifest that says so.
+    pub fn settle(&mut self) -> impl Iterator<Item = (&DirGrant, &Path, Option<&Place>)> {
+        let places = self.places();
+        let places = &*self.places.insert(places);
+        let lines = self.origin.iter().flat_map(|origin| &origin.dirs).map(Some);
+        let lines = lines.chain(std::iter::repeat(None));
+        let grants = self.grants.dirs.iter().zip(places).zip(lines);
+        grants.map(|((grant, place), line)| (grant, place.as_path(), line))
+    }
+
+    /// Where the granted directories lie, one each: where they were when that was settled, else where they are now. Then
+    /// it blocks for the disk.
+    pub fn places(&self) -> Vec<PathBuf> {
+        match &self.places {
+            Some(places) => places.clone(),
+            None => self.grants.dirs.iter().map(|grant| real(&grant.host)).collect(),
+        }
+    }
+
+    /// No adapter is opened with this manifest any more.
+    pub fn refuse(&mut self, overlap: Overlap) {
+        self.overlap = Some(overlap);
+    }
+
+    /// Why no adapter is opened with this manifest; `None` if one is.
+    pub fn refusal(&self) -> Option<&Overlap> {
+        self.overlap.as_ref()
     }
 
     /// The place in the manifest that a message about settings is about: the line of the first setting that the

@@ -1,6 +1,6 @@
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -46,21 +46,23 @@ impl fmt::Display for Place {
     }
 }
 
-/// Reads a file; none where there is none.
-pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        }),
+/// Reads a text file of at most `most` bytes, which the gate has looked at; `None` if there is none.
+pub(super) fn read(path: &Path, most: u64) -> Result<Option<String>, ConfigError> {
+    let failed = |source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
+    };
+    let mut text = String::new();
+    // It may have grown since it was looked at.
+    file.take(most + 1).read_to_string(&mut text).map_err(failed)?;
+    match text.len() as u64 > most {
+        true => Err(failed(io::ErrorKind::FileTooLarge.into())),
+        false => Ok(Some(text)),
     }
-}
-
-/// Reads a TOML file; none where there is none.
-pub(super) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ConfigError> {
-    read(path)?.map(|text| parse_toml(path, &text)).transpose()
 }
 
 /// Parses TOML. The error has the message and the line, not the line's text: a secret may stand there.

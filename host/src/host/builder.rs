@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(feature = "wasm")]
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use tokio::sync::broadcast;
 
@@ -13,7 +13,7 @@ use super::{Watching, adapters};
 use crate::block_on::block_on;
 use crate::config::directory::is_destination_name;
 #[cfg(feature = "wasm")]
-use crate::config::lock::Approvals;
+use crate::config::{ADAPTERS, grounds::Grounds, lock::Approvals};
 use crate::config::{Acknowledge, Config, Keep};
 use crate::mirror::{DestinationOptions, Mirror};
 use crate::spool::Spool;
@@ -27,7 +27,7 @@ pub struct HostBuilder {
     keep: Keep,
     stores: Vec<(String, Arc<dyn Store>, DestinationOptions)>,
     #[cfg(feature = "wasm")]
-    adapter_dir: Option<PathBuf>,
+    config_dir: Option<PathBuf>,
     #[cfg(feature = "wasm")]
     approvals: Option<Approvals>,
     #[cfg(feature = "wasm")]
@@ -45,7 +45,7 @@ impl HostBuilder {
             keep: Keep::default(),
             stores: Vec::new(),
             #[cfg(feature = "wasm")]
-            adapter_dir: None,
+            config_dir: None,
             #[cfg(feature = "wasm")]
             approvals: None,
             #[cfg(feature = "wasm")]
@@ -61,7 +61,7 @@ impl HostBuilder {
         self.keep = config.keep;
         #[cfg(feature = "wasm")]
         {
-            self.adapter_dir = Some(config.adapter_dir());
+            self.config_dir = Some(config.dir.clone());
             self.approvals.clone_from(&config.approvals);
         }
         self
@@ -163,9 +163,10 @@ impl HostBuilder {
         events: broadcast::Sender<AdapterEvent>,
     ) -> Result<Arc<adapters::Board>, HostError> {
         let board = Arc::new(adapters::Board::new(events));
-        if let Some(dir) = self.adapter_dir {
+        if let Some(config) = self.config_dir {
             adapters::watch(adapters::Directory {
-                dir,
+                dir: config.join(ADAPTERS),
+                grounds: Mutex::new(Grounds::of_host(&config, &self.state)),
                 approvals: self.approvals,
                 state: self.state,
                 watching: self.watching,

@@ -73,7 +73,7 @@ pub(super) async fn present(
     } = destination;
     let runtime = Runtime::shared(Some(&config.state.join("cache")))?;
     let compiled = Compiled::load(&runtime, component, manifest.sha256.as_deref()).await?;
-    Ok(approvals.entry(compiled.sha256(), compiled.imports(), &manifest.grants))
+    Ok(approvals.entry(compiled.sha256(), compiled.imports(), manifest))
 }
 
 impl<'a> Document<'a> {

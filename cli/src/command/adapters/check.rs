@@ -1,9 +1,11 @@
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use mirrorbox::config::{Acknowledge, Audit, Config, DestinationConfig, Keep, Manifest};
+use mirrorbox::config::grounds::{Grounds, Own};
+use mirrorbox::config::{Acknowledge, Audit, Config, DestinationConfig, Keep, directory};
 use mirrorbox::store::Store;
 use mirrorbox_conformance::{Checked, Options, Outcome, Report};
 use serde::Serialize;
@@ -85,14 +87,29 @@ fn begin_audit(config: &mut Config, name: &str) -> Option<Audit> {
     Some(destination.manifest.audit())
 }
 
+/// It is looked at as one of an adapter directory is: it runs under what the manifest beside it grants.
 fn of_file(file: &Path, name: &str, state: PathBuf) -> Result<Config, CliError> {
-    let destination = DestinationConfig {
-        name: name.to_owned(),
-        component: file.to_owned(),
-        manifest: Manifest::load(&file.with_extension("toml"))?,
+    let dir = match file.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
     };
+    let cannot_look = |error: io::Error| CliError::usage(format!("cannot look at {}: {error}", dir.display()));
+    let found = directory::scan(dir)
+        .map_err(cannot_look)?
+        .remove(name)
+        .unwrap_or_default();
+    let mut destination = DestinationConfig {
+        name: name.to_owned(),
+        component: found.component()?.to_owned(),
+        manifest: found.manifest()?.0,
+    };
+    let mut grounds = Grounds::new([(Own::State, state.as_path())]);
+    grounds.claim(name, &mut destination.manifest);
+    if let Some(overlap) = grounds.overlap(name) {
+        destination.manifest.refuse(overlap);
+    }
     Ok(Config {
-        dir: file.parent().unwrap_or(Path::new("")).to_owned(),
+        dir: dir.to_owned(),
         state,
         projects_dir: None,
         acknowledge: Acknowledge::default(),

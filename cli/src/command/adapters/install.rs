@@ -1,7 +1,8 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mirrorbox::config::directory::MAX_COMPONENT;
+use mirrorbox::config::read_file;
 use serde::Serialize;
 
 use super::Context;
@@ -42,8 +43,8 @@ impl Install {
         let built_in = self.what.to_str().and_then(BuiltIn::named);
         let component = match &built_in {
             Some(built_in) => built_in.component()?.to_owned(),
-            None => fs::read(&self.what).map_err(|error| {
-                CliError::usage(format!("cannot read {}: {error}", self.what.display()))
+            None => read_file(&self.what, MAX_COMPONENT).map_err(|error| {
+                CliError::from(error)
                     .advise("fs, postgres, redis and s3 come with this command; anything else is a file")
             })?,
         };

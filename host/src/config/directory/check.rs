@@ -1,9 +1,10 @@
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Stamp;
+use crate::config::gate::{Fault, Gate};
 
 /// Why something in the adapter directory is not looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub enum Refusal {
     Outside,
     /// Everybody on this machine can write to it.
     WorldWritable,
+    /// All members of its group can write to it.
+    GroupWritable,
+    /// It belongs to another user (the number), who is not root.
+    Foreign(u32),
     /// It is larger than so many bytes.
     Large(u64),
     /// It cannot be looked at.
@@ -51,72 +56,49 @@ impl fmt::Display for Refusal {
                 "it is a link to something outside the adapter directory; copy the file here instead"
             ),
             Self::WorldWritable => write!(f, "everybody on this machine can write to it; `chmod o-w` it"),
+            Self::GroupWritable => write!(f, "everybody in its group can write to it; `chmod g-w` it"),
+            Self::Foreign(owner) => write!(
+                f,
+                "it belongs to another user ({owner}), who could change it; `chown` it, or mount it read-only"
+            ),
             Self::Large(most) => write!(f, "it is larger than {} KiB, which nothing needs", most >> 10),
             Self::Unreadable(kind) => write!(f, "it cannot be looked at: {kind}"),
         }
     }
 }
 
-/// The directory that everything must lie in, links resolved.
+/// The directory that everything must lie in.
 pub(super) struct Base {
-    path: PathBuf,
-    is_writable: bool,
+    gate: Gate,
+    /// Where it lies, links resolved, if it may be looked into.
+    path: Result<PathBuf, Fault>,
 }
 
 impl Base {
+    /// Fails if it cannot be looked at; what is wrong with it is [`Base::refusal`].
     pub(super) fn of(dir: &Path) -> io::Result<Self> {
-        let path = dir.canonicalize()?;
-        let is_writable = is_world_writable(&fs::metadata(&path)?);
-        Ok(Self { path, is_writable })
+        fs::symlink_metadata(dir)?;
+        let gate = Gate::of(dir);
+        let path = gate.directory(dir);
+        Ok(Self { gate, path })
     }
 
-    /// What is wrong with the directory itself.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        self.is_writable.then_some(Refusal::WorldWritable)
+    /// What is wrong with the directory itself, or with one above it.
+    pub(super) fn refusal(&self) -> Option<&Fault> {
+        self.path.as_ref().err()
     }
 
     /// Looks at a directory entry; opens nothing.
-    pub(super) fn check(&self, path: &Path) -> Result<Stamp, Refusal> {
-        let itself = fs::symlink_metadata(path).map_err(|error| Refusal::Unreadable(error.kind()))?;
-        if itself.is_symlink() {
-            return self.follow(path);
+    pub(super) fn check(&self, path: &Path) -> Result<Stamp, Fault> {
+        let base = self.path.as_ref().map_err(Fault::clone)?;
+        let itself = fs::symlink_metadata(path).map_err(|error| Fault::of_io(path, &error))?;
+        if !itself.is_symlink() {
+            return self.gate.check_file(path, &itself);
         }
-        check_file(&itself)
-    }
-
-    fn follow(&self, path: &Path) -> Result<Stamp, Refusal> {
-        let target = path.canonicalize().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Refusal::Dangling,
-            kind => Refusal::Unreadable(kind),
-        })?;
-        if !target.starts_with(&self.path) {
-            return Err(Refusal::Outside);
+        let (target, metadata) = self.gate.resolve(path)?;
+        match target.starts_with(base) {
+            true => self.gate.check_file(path, &metadata),
+            false => Err(Fault::of(path, Refusal::Outside)),
         }
-        // Whoever can write to a directory on the way decides what the link leads to.
-        let mut between = target.ancestors().skip(1).take_while(|dir| *dir != self.path);
-        if between.any(|dir| fs::metadata(dir).is_ok_and(|dir| is_world_writable(&dir))) {
-            return Err(Refusal::WorldWritable);
-        }
-        let metadata = fs::metadata(&target).map_err(|error| Refusal::Unreadable(error.kind()))?;
-        check_file(&metadata)
     }
-}
-
-fn check_file(metadata: &Metadata) -> Result<Stamp, Refusal> {
-    match metadata.is_file() {
-        false => Err(Refusal::NotAFile),
-        true if is_world_writable(metadata) => Err(Refusal::WorldWritable),
-        true => Ok(Stamp::of(metadata)),
-    }
-}
-
-#[cfg(unix)]
-fn is_world_writable(metadata: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(metadata) & 0o002 != 0
-}
-
-/// Elsewhere, who may write is not in the file's mode.
-#[cfg(not(unix))]
-fn is_world_writable(_: &Metadata) -> bool {
-    false
 }

@@ -22,7 +22,7 @@ impl Stamp {
         Some(Self::of(&fs::metadata(path).ok()?))
     }
 
-    pub(super) fn of(metadata: &Metadata) -> Self {
+    pub(in crate::config) fn of(metadata: &Metadata) -> Self {
         Self {
             size: metadata.len(),
             modified: metadata.modified().ok(),
@@ -31,7 +31,7 @@ impl Stamp {
     }
 
     /// In bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(in crate::config) fn size(&self) -> u64 {
         self.size
     }
 }

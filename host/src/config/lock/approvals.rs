@@ -2,12 +2,13 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::permissions::real;
-use super::{Content, Entry, LockError, Permissions, Verdict};
-use crate::config::{ConfigError, Grants, text};
+use super::{Content, Difference, Entry, LockError, Permissions, Verdict};
+use crate::config::gate::{self, Gate};
+use crate::config::grounds::real;
+use crate::config::{ConfigError, Manifest};
 
 /// The file in the configuration directory.
-const NAME: &str = "adapters.lock";
+pub(in crate::config) const NAME: &str = "adapters.lock";
 
 /// The approvals of a configuration directory: `adapters.lock`.
 ///
@@ -26,6 +27,8 @@ pub struct Admission {
     name: String,
     entry: Entry,
     verdict: Verdict,
+    /// Nothing under that name has opened yet.
+    was_tried: bool,
 }
 
 impl Approvals {
@@ -47,11 +50,12 @@ impl Approvals {
         self.dir.join(NAME)
     }
 
-    /// What the lock would say of a component with these imports under these grants.
-    pub fn entry(&self, sha256: &str, imports: &[String], grants: &Grants) -> Entry {
+    /// What the lock would say of a component with these imports under this manifest.
+    pub fn entry(&self, sha256: &str, imports: &[String], manifest: &Manifest) -> Entry {
         Entry {
             sha256: sha256.to_owned(),
-            permissions: Permissions::of(imports, grants, &self.base()),
+            permissions: Permissions::of(imports, manifest, &self.base()),
+            tried: false,
         }
     }
 
@@ -67,15 +71,13 @@ impl Approvals {
 
     /// Whether an adapter may be opened, or has to wait. Changes nothing.
     pub fn admit(&self, name: &str, entry: Entry) -> Result<Admission, LockError> {
-        let verdict = self.verdict(name, &entry).map_err(LockError::Unreadable)?;
-        match verdict {
-            Verdict::Wider(difference) if !self.auto => Err(LockError::Waiting {
-                name: name.to_owned(),
-                more: difference.more,
-            }),
+        let approved = self.approved(name).map_err(LockError::Unreadable)?;
+        match entry.verdict(approved.as_ref()) {
+            Verdict::Wider(difference) if !self.auto => Err(waiting(name, difference)),
             verdict => Ok(Admission {
                 approvals: self.clone(),
                 name: name.to_owned(),
+                was_tried: approved.is_some_and(|approved| approved.tried),
                 entry,
                 verdict,
             }),
@@ -93,6 +95,34 @@ impl Approvals {
     /// Forgets what was approved under a name: what next opens there is new.
     pub fn forget(&self, name: &str) -> Result<(), ConfigError> {
         self.change(|content| content.entries.remove(name).is_some())
+    }
+
+    /// Takes down what is about to run for the first time. Fails if something that may do less was taken down meanwhile.
+    fn try_out(&self, name: &str, entry: &Entry) -> Result<(), LockError> {
+        let mut outcome = Ok(());
+        let changed = self.change(|content| match entry.verdict(content.entries.get(name)) {
+            Verdict::New => {
+                let tried = Entry {
+                    tried: true,
+                    ..entry.clone()
+                };
+                content.entries.insert(name.to_owned(), tried);
+                true
+            }
+            Verdict::Wider(difference) if !self.auto => {
+                outcome = Err(waiting(name, difference));
+                false
+            }
+            _ => false,
+        });
+        match changed {
+            Ok(()) => outcome,
+            Err(error @ ConfigError::Write { .. }) => {
+                tracing::warn!(destination = name, "it is not recorded that it is tried: {error}");
+                Ok(())
+            }
+            Err(error) => Err(LockError::Unreadable(error)),
+        }
     }
 
     /// Takes it down unless somebody else approved less meanwhile.
@@ -124,7 +154,7 @@ impl Approvals {
 
     fn read(&self) -> Result<Content, ConfigError> {
         let path = self.path();
-        match text::read(&path)? {
+        match Gate::of(&self.dir).read(&path, gate::MAX_LOCK)? {
             Some(content) => Content::parse(&path, &content, &self.base()),
             None => Ok(Content::default()),
         }
@@ -141,21 +171,37 @@ impl Admission {
         &self.verdict
     }
 
+    /// Before its first instance is made: what is new is taken down as tried, so that whatever stands under this name the
+    /// next time, whether this one opens or not, may do no more. Blocks for the disk.
+    pub fn try_out(&self) -> Result<(), LockError> {
+        match &self.verdict {
+            Verdict::New => self.approvals.try_out(&self.name, &self.entry),
+            Verdict::Same | Verdict::Changed(_) | Verdict::Wider(_) => Ok(()),
+        }
+    }
+
     /// Takes down what was opened, if it is anything new. Where the file cannot be written, that is a warning: the
     /// adapter works, and is looked at anew the next time. Blocks for the disk.
     pub fn record(self) {
         let Self { name, entry, .. } = &self;
         match &self.verdict {
-            Verdict::Same => return,
+            Verdict::Same if !self.was_tried => return,
             Verdict::Wider(difference) => {
                 let more = difference.more.join("; ");
                 tracing::warn!(destination = name, "approved without being asked: {more}");
             }
-            Verdict::New | Verdict::Changed(_) => {}
+            Verdict::New | Verdict::Same | Verdict::Changed(_) => {}
         }
         if let Err(error) = self.approvals.record(name, entry) {
             tracing::warn!(destination = name, "what it may do is not recorded: {error}");
         }
+    }
+}
+
+fn waiting(name: &str, difference: Difference) -> LockError {
+    LockError::Waiting {
+        name: name.to_owned(),
+        more: difference.more,
     }
 }
 
@@ -174,12 +220,18 @@ fn lock(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a new file in the place of the old one, synced before and after. A link stays one.
+/// Puts a new file in the place of the old one, synced before and after. A link stays one. What the old one lets others
+/// do, the new one does; where there was none, it is its owner's alone.
 fn write(path: &Path, content: &str) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let fresh = path.with_file_name(format!(".{NAME}.new"));
     let put = || {
-        let mut file = File::create(&fresh)?;
+        let mut file = create_private(&fresh)?;
+        match fs::metadata(&path) {
+            Ok(before) => file.set_permissions(before.permissions())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         file.write_all(content.as_bytes())?;
         file.sync_all()?;
         fs::rename(&fresh, &path)?;
@@ -192,6 +244,20 @@ fn write(path: &Path, content: &str) -> io::Result<()> {
         // There is an error on its way already.
         let _ = fs::remove_file(&fresh);
     })
+}
+
+/// A file that was not there, for its owner alone. What a process that was killed left under that name goes: nobody else
+/// writes here while the directory is locked.
+fn create_private(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(test)]

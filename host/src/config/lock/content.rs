@@ -1,9 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::limits::Raised;
+use super::permissions::Further;
 use super::{Entry, Permissions};
 use crate::config::network::NetworkGrant;
 use crate::config::{ConfigError, DirGrant, DirMode, text};
@@ -37,6 +39,12 @@ struct Written {
     network: Vec<NetworkGrant>,
     #[serde(default)]
     dirs: Vec<DirGrant>,
+    /// Not there: an older version wrote it.
+    secrets: Option<BTreeSet<String>>,
+    #[serde(default)]
+    limits: Raised,
+    #[serde(default)]
+    tried: bool,
 }
 
 impl Content {
@@ -50,9 +58,17 @@ impl Content {
             for grant in &mut written.dirs {
                 grant.host = base.join(&grant.host);
             }
-            let permissions = Permissions::new(&written.imports, written.network, written.dirs, base);
-            let sha256 = written.sha256;
-            (name, Entry { sha256, permissions })
+            let further = Further {
+                is_unsaid: written.secrets.is_none(),
+                secrets: written.secrets.unwrap_or_default(),
+                limits: written.limits,
+            };
+            let entry = Entry {
+                permissions: Permissions::new(&written.imports, written.network, written.dirs, further, base),
+                sha256: written.sha256,
+                tried: written.tried,
+            };
+            (name, entry)
         });
         Ok(Self {
             entries: entries.collect(),
@@ -75,10 +91,17 @@ impl fmt::Display for Content {
         for (name, entry) in &self.entries {
             writeln!(f, "\n[adapters.{}]", quoted(name))?;
             writeln!(f, "sha256 = {}", quoted(&entry.sha256))?;
+            if entry.tried {
+                writeln!(f, "tried = true # it was started, and has not opened yet")?;
+            }
             let permissions = &entry.permissions;
             array(f, "imports", permissions.imports().map(quoted))?;
             array(f, "network", permissions.network())?;
             array(f, "dirs", permissions.dirs())?;
+            if !permissions.is_of_older() {
+                array(f, "secrets", permissions.secrets().map(quoted))?;
+                array(f, "limits", permissions.limits().map(|line| quoted(&line)))?;
+            }
         }
         Ok(())
     }

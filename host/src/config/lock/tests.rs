@@ -3,15 +3,23 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::permissions::Further;
 use super::*;
 use crate::config::network::{Host, HostPattern, NetworkGrant, NetworkPolicy};
-use crate::config::{DirGrant, DirMode, Grants};
+use crate::config::{DirGrant, DirMode, Grants, Manifest};
 
 fn entry(digest: u8, imports: &[&str], grants: Grants) -> Entry {
     let imports: Vec<_> = imports.iter().map(|import| (*import).to_owned()).collect();
     Entry {
         sha256: format!("{digest:02x}").repeat(32),
-        permissions: Permissions::new(&imports, grants.network, grants.dirs, Path::new("/etc/adapters")),
+        permissions: Permissions::new(
+            &imports,
+            grants.network,
+            grants.dirs,
+            Further::default(),
+            Path::new("/etc/adapters"),
+        ),
+        tried: false,
     }
 }
 
@@ -192,6 +200,8 @@ sha256 = \"0101010101010101010101010101010101010101010101010101010101010101\"
 imports = []
 network = []
 dirs = []
+secrets = []
+limits = []
 
 [adapters.\"redis\"]
 sha256 = \"0202020202020202020202020202020202020202020202020202020202020202\"
@@ -208,6 +218,8 @@ network = [
 dirs = [
     { host = \"near\", guest = \"/data\", mode = \"rw\" },
 ]
+secrets = []
+limits = []
 ";
     assert_eq!(body, expected);
 }
@@ -227,4 +239,105 @@ fn a_broken_file_is_an_error_with_its_line() {
             "{error}"
         );
     }
+}
+
+/// What a manifest with these lines may do; the component is always the same.
+fn of_manifest(lines: &str) -> Entry {
+    let manifest = Manifest::parse(Path::new("/etc/adapters/a.toml"), lines).unwrap();
+    Entry {
+        sha256: "01".repeat(32),
+        permissions: Permissions::of(&[], &manifest, Path::new("/etc/adapters")),
+        tried: false,
+    }
+}
+
+fn more(new: &Entry, old: &Entry) -> Vec<String> {
+    match new.verdict(Some(old)) {
+        Verdict::Wider(difference) => difference.more,
+        verdict => {
+            assert!(matches!(verdict, Verdict::Same | Verdict::Changed(_)), "{verdict:?}");
+            Vec::new()
+        }
+    }
+}
+
+#[test]
+fn where_secrets_come_from_and_limits_above_the_usual_are_permissions() {
+    let plain = of_manifest("instances = 2\ntimeout = \"10s\"\n[config]\nuser = \"me\"\n");
+    let secrets = of_manifest("[config]\na = { env = \"KEY\" }\nb = { file = \"/run/secrets/b\" }\n");
+    assert_eq!(
+        more(&secrets, &plain),
+        ["secrets env KEY", "secrets file /run/secrets/b"]
+    );
+    assert_eq!(more(&plain, &secrets), [""; 0]);
+    // Which setting it goes to makes no difference.
+    assert_eq!(
+        more(&of_manifest("[config]\nc = { env = \"KEY\" }\n"), &secrets),
+        [""; 0]
+    );
+    let raised = "instances = 8\nmemory = \"1GiB\"\ntimeout = \"1m\"\nreturns = \"200MiB\"\nlog_lines = 101\nidle_connections = 33";
+    let raised = of_manifest(raised);
+    let expected = [
+        "limits instances 8",
+        "limits memory 1073741824 bytes",
+        "limits timeout 60000 ms",
+        "limits returns 209715200 bytes",
+        "limits log_lines 101 a second",
+        "limits idle_connections 33 a server",
+    ];
+    assert_eq!(more(&raised, &plain), expected);
+    assert_eq!(more(&plain, &raised), [""; 0]);
+    assert_eq!(more(&of_manifest("instances = 9"), &raised), ["limits instances 9"]);
+    assert_eq!(more(&of_manifest("instances = 7"), &raised), [""; 0]);
+    // And they are read as they are written.
+    for entry in [plain, secrets, raised] {
+        let content = Content {
+            entries: [("a".to_owned(), entry)].into(),
+        };
+        let again = Content::parse(Path::new("/l"), &content.to_string(), Path::new("/etc/adapters")).unwrap();
+        assert_eq!(again, content);
+    }
+}
+
+#[test]
+fn a_lock_of_an_older_version_goes_on() {
+    let digest = "01".repeat(32);
+    let text = format!("[adapters.a]\nsha256 = \"{digest}\"\nimports = []\nnetwork = []\ndirs = []\n");
+    let content = Content::parse(Path::new("/l"), &text, Path::new("/etc/adapters")).unwrap();
+    let old = &content.entries["a"];
+    let now = of_manifest("instances = 8\n[config]\na = { env = \"KEY\" }\n");
+    // What the older version used without asking is taken over with the component and the grants that it knew.
+    assert!(
+        matches!(now.verdict(Some(old)), Verdict::Changed(_)),
+        "{:?}",
+        now.verdict(Some(old))
+    );
+    // Any other component, or any other grant, brings what nobody has seen.
+    let other = Entry {
+        sha256: "02".repeat(32),
+        ..now.clone()
+    };
+    assert_eq!(more(&other, old), ["secrets env KEY", "limits instances 8"]);
+    let granted = of_manifest("[config]\na = { env = \"KEY\" }\n[grants]\nnetwork = [\"https://a.example\"]\n");
+    assert_eq!(
+        more(&granted, old),
+        ["network \"https://a.example\"", "secrets env KEY"]
+    );
+    // An older lock is written as it was read until its adapter has opened.
+    assert!(!content.to_string().contains("secrets"));
+}
+
+#[test]
+fn what_is_no_limit_is_told() {
+    let text = format!(
+        "[adapters.a]\nsha256 = \"{}\"\nlimits = [\"instances many\"]\n",
+        "01".repeat(32)
+    );
+    let error = Content::parse(Path::new("/l"), &text, Path::new("/"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("line 3") && error.contains("\"instances many\" is no limit"),
+        "{error}"
+    );
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
 use crate::config::directory::{Found, Stamp};
 use crate::config::lock::Approvals;
-use crate::config::{ConfigError, Manifest};
+use crate::config::{ConfigError, Manifest, check_component};
 use crate::mirror::{DestinationOptions, Trouble};
 
 use super::Good;
+use super::watch::Directory;
 
 /// A component with its manifest, on its way to take part.
 #[derive(Debug)]
@@ -35,25 +36,41 @@ pub(super) struct Problem {
 }
 
 impl Candidate {
-    /// What stands in the directory. Blocks for the disk.
-    pub(super) fn of(found: &Found) -> Result<Self, Problem> {
+    /// What stands under a name in the directory. Blocks for the disk.
+    pub(super) fn of(directory: &Directory, name: &str, found: &Found) -> Result<Self, Problem> {
         let component = found.component()?.to_owned();
         let (manifest, text) = found.manifest()?;
-        Ok(Self::new(component, manifest, text))
+        Ok(Self::new(directory, name, component, manifest, text))
     }
 
     /// What was opened before, with the manifest that stands in the directory, if that can be read: what it does not
     /// grant any more stays so. Blocks for the disk.
-    pub(super) fn of_good(found: &Found, good: &Good, component: PathBuf, manifest: &Path) -> Result<Self, Problem> {
+    pub(super) fn of_good(
+        directory: &Directory,
+        name: &str,
+        found: &Found,
+        (good, component): (&Good, PathBuf),
+    ) -> Result<Self, Problem> {
+        check_component(&component)?;
         let (manifest, text) = match (found.manifest(), &good.manifest) {
             (Ok(read), _) => read,
-            (Err(_), Some(text)) => (Manifest::parse(manifest, text)?, good.manifest.clone()),
+            (Err(_), Some(text)) => {
+                let path = directory.dir.join(format!("{name}.toml"));
+                (Manifest::parse(&path, text)?, good.manifest.clone())
+            }
             (Err(_), None) => (Manifest::default(), None),
         };
-        Ok(Self::new(component, manifest, text))
+        Ok(Self::new(directory, name, component, manifest, text))
     }
 
-    fn new(component: PathBuf, manifest: Manifest, text: Option<String>) -> Self {
+    fn new(
+        directory: &Directory,
+        name: &str,
+        component: PathBuf,
+        mut manifest: Manifest,
+        text: Option<String>,
+    ) -> Self {
+        directory.claim(name, &mut manifest);
         Self {
             files: stamps(manifest.files().into_iter().map(Path::to_owned).collect()),
             component,
@@ -129,6 +146,8 @@ impl From<ConfigError> for Problem {
 impl From<AdapterError> for Problem {
     fn from(error: AdapterError) -> Self {
         match &error {
+            // Another manifest may give way: nobody says when.
+            AdapterError::Overlap(_) => Self::elsewhere(error, true),
             AdapterError::Read { .. }
             | AdapterError::NotAComponent { .. }
             | AdapterError::Digest { .. }

@@ -73,7 +73,7 @@ impl Slot {
     pub(super) fn take_part_at_start(&mut self) -> Result<bool, HostError> {
         self.at_start = true;
         let found = self.found.borrow().clone();
-        let candidate = match Candidate::of(&found) {
+        let candidate = match Candidate::of(&self.directory, &self.name, &found) {
             Ok(candidate) => Ok(Some(candidate)),
             Err(_) => kept(&self.directory, &self.name, &found).map(|kept| kept.map(|(_, candidate)| candidate)),
         };
@@ -99,6 +99,7 @@ impl Slot {
             self.at_start = false;
             if found == Found::default() && !self.is_destination {
                 self.directory.board.forget(&self.name);
+                self.directory.release(&self.name);
                 return;
             }
             if !self.wait(again).await {
@@ -131,8 +132,9 @@ impl Slot {
         }
         let approvals = self.directory.approvals.iter().map(Approvals::path).collect();
         let (candidate, approvals) = {
-            let found = found.clone();
-            blocking(move || Candidate::of(&found).map(|candidate| (candidate, stamps(approvals)))).await??
+            let (directory, name, found) = (self.directory.clone(), self.name.clone(), found.clone());
+            let read = move || Candidate::of(&directory, &name, &found).map(|candidate| (candidate, stamps(approvals)));
+            blocking(read).await??
         };
         let files = candidate.files.clone();
         // What does not open may have to be approved.
@@ -213,6 +215,7 @@ impl Slot {
     /// The component is gone; calls under way finish.
     fn remove(&mut self) {
         self.files.clear();
+        self.directory.release(&self.name);
         (self.open, self.told) = (None, None);
         if !std::mem::replace(&mut self.is_removed, true) {
             let dir = self.directory.dir.display();
@@ -324,8 +327,7 @@ fn kept(directory: &Directory, name: &str, found: &Found) -> Result<Option<(Good
     let kept = LastGood::of(&directory.state, name);
     let newest = kept.each().map_err(Problem::of_file)?.into_iter().next();
     let Some(good) = newest else { return Ok(None) };
-    let manifest = directory.dir.join(format!("{name}.toml"));
-    let candidate = Candidate::of_good(found, &good, kept.component(&good), &manifest)?;
+    let candidate = Candidate::of_good(directory, name, found, (&good, kept.component(&good)))?;
     Ok(Some((good, candidate)))
 }
 

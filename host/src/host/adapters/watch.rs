@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -12,7 +12,9 @@ use super::Board;
 use super::settle::Settling;
 use super::slot::Slot;
 use crate::adapter::{AdapterError, Runtime};
+use crate::config::Manifest;
 use crate::config::directory::{Found, scan};
+use crate::config::grounds::Grounds;
 use crate::config::lock::Approvals;
 use crate::host::HostError;
 use crate::mirror::Mirror;
@@ -46,6 +48,8 @@ impl Default for Watching {
 #[derive(Debug)]
 pub(in crate::host) struct Directory {
     pub(in crate::host) dir: PathBuf,
+    /// What adapters are granted, held against each other.
+    pub(in crate::host) grounds: Mutex<Grounds>,
     /// What adapters are held against before they open.
     pub(in crate::host) approvals: Option<Approvals>,
     pub(in crate::host) state: PathBuf,
@@ -66,6 +70,24 @@ impl Directory {
         let runtime = Runtime::shared(Some(&self.state.join("cache")))?;
         Ok(self.runtime.get_or_init(|| runtime).clone())
     }
+
+    /// Takes down what a name's manifest grants; the manifest is refused if that overlaps with what others have. Blocks for
+    /// the disk.
+    pub(super) fn claim(&self, name: &str, manifest: &mut Manifest) {
+        let mut grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
+        grounds.claim(name, manifest);
+        if let Some(overlap) = grounds.overlap(name) {
+            manifest.refuse(overlap);
+        }
+    }
+
+    /// Nothing is granted under a name any more.
+    pub(super) fn release(&self, name: &str) {
+        self.grounds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .release(name);
+    }
 }
 
 /// Adds what stands in the directory as destinations, has them opened in the background, and watches from then on. Blocks
@@ -81,6 +103,7 @@ pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
         slots: BTreeMap::new(),
         directory: directory.clone(),
     };
+    let mut slots = Vec::new();
     for (name, found) in found {
         let (sender, receiver) = watch::channel(found);
         let mut slot = Slot::new(directory.clone(), &name, receiver);
@@ -88,6 +111,10 @@ pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
             directory.runtime()?;
         }
         watch.slots.insert(name, sender);
+        slots.push(slot);
+    }
+    // Each is held against what all of them are granted: none opens before the last one has said what that is.
+    for slot in slots {
         directory.mirror.spawn(slot.run());
     }
     directory.mirror.spawn(watch.run());

@@ -6,6 +6,8 @@ mod component;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod running;

@@ -52,12 +52,64 @@ fn what_opens_first_is_recorded_once() {
 }
 
 #[test]
-fn what_never_opened_is_not_recorded() {
+fn what_is_tried_is_recorded_before_it_runs_and_trusted_once() {
     let dir = tempfile::tempdir().unwrap();
     let installed = Installation::at(dir.path());
-    write_manifest(&installed, "[config]\nno_such = \"setting\"", &store_grant(&installed));
+    // What is missing before anything of it runs can be mended.
+    write_manifest(
+        &installed,
+        "[config]\nroot = { env = \"MIRRORBOX_NO_SUCH\" }",
+        &store_grant(&installed),
+    );
     assert_ne!(installed.run(["adapters"]).code, Some(0));
     assert!(!installed.lock().exists());
+    // It runs with all of its grants, and says that it does not like its settings.
+    write_manifest(&installed, "[config]\nno_such = \"setting\"", &store_grant(&installed));
+    assert_ne!(installed.run(["adapters"]).code, Some(0));
+    assert!(lock(&installed).contains("tried = true"), "{}", lock(&installed));
+    // Whatever comes in its place was not looked at by anybody.
+    let more = format!("{}\nnetwork = [\"https://a.example\"]", store_grant(&installed));
+    write_manifest(&installed, "[config]\nno_such = \"setting\"", &more);
+    waits(&installed.run(["adapters"]), "network \"https://a.example\"");
+    write_manifest(&installed, "", &store_grant(&installed));
+    installed.succeeds(["adapters"]);
+    assert!(!lock(&installed).contains("tried"), "{}", lock(&installed));
+}
+
+#[test]
+fn another_source_of_secrets_waits_and_so_does_a_raised_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    installed.succeeds(["adapters"]);
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "/data").unwrap();
+    write_manifest(
+        &installed,
+        &format!("[config]\nroot = {{ file = {secret:?} }}"),
+        &store_grant(&installed),
+    );
+    let shown = format!("secrets file {}", secret.display());
+    waits(&installed.run(["sessions"]), &shown);
+    let approval = installed.succeeds(["adapters", "approve", "fs", "--dry-run"]);
+    assert!(approval.contains(&format!("+ {shown}")), "{approval}");
+    installed.succeeds(["adapters", "approve", "fs"]);
+    assert_eq!(state(&installed, &[]), "open");
+    write_manifest(&installed, "instances = 64", &store_grant(&installed));
+    waits(&installed.run(["sessions"]), "limits instances 64");
+}
+
+#[test]
+fn a_lock_of_an_older_version_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    write_manifest(&installed, "instances = 8", &store_grant(&installed));
+    installed.succeeds(["adapters"]);
+    let new = lock(&installed);
+    // As the version before wrote it: the same without its last two lists.
+    let end = new.find("secrets = ").unwrap();
+    fs::write(installed.lock(), &new[..end]).unwrap();
+    assert_eq!(state(&installed, &[]), "open");
+    assert_eq!(lock(&installed), new);
 }
 
 #[test]
@@ -127,9 +179,14 @@ fn a_manifest_that_grants_more_waits_and_one_that_grants_less_does_not() {
     );
     with_network("\"https://a.example.com\"");
     assert_eq!(state(&installed, &[]), "open");
-    // Its folder's parent, which holds more.
-    let parent = format!("dirs = [{{ host = {:?}, guest = \"/data\" }}]", dir.path());
-    write_manifest(&installed, "", &parent);
+    // Another folder.
+    let other = dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    write_manifest(
+        &installed,
+        "",
+        &format!("dirs = [{{ host = {other:?}, guest = \"/data\" }}]"),
+    );
     waits(&installed.run(["sessions"]), "dirs { host = ");
 }
 

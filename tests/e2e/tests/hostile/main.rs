@@ -10,6 +10,8 @@ mod crash_loops;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod grounds;
+#[cfg(test)]
 mod hoarders;
 #[cfg(test)]
 mod liars;

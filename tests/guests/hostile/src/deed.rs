@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use mirrorbox_adapter::{Batch, Kind};
 
-use crate::{batch, files, hoard, noise, ways_out};
+use crate::{batch, files, hoard, noise, script, ways_out};
 
 macro_rules! deeds {
     ($($(#[$attribute:meta])* $deed:ident $name:literal)*) => {
@@ -34,6 +34,8 @@ deeds! {
     Across "across"
     /// Makes symbolic links in `/rw` that lead out, and follows them.
     SymlinksOut "symlinks-out"
+    /// Does what the file `/a/script` says.
+    Script "script"
     /// Connects to this machine, to metadata servers and to its own network.
     Connections "connections"
     /// Makes requests to the same.
@@ -80,6 +82,7 @@ impl Deed {
             Self::WriteReadOnly => files::write_read_only(),
             Self::Across => files::across(),
             Self::SymlinksOut => files::symlinks_out(),
+            Self::Script => script::perform(),
             Self::Connections => ways_out::connections(),
             Self::Requests => ways_out::requests(),
             Self::Headers => hoard::headers(),

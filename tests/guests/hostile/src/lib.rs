@@ -7,6 +7,7 @@ mod deed;
 mod files;
 mod hoard;
 mod noise;
+mod script;
 mod ways_out;
 
 use mirrorbox_adapter::{

@@ -11,7 +11,7 @@ fn directory() -> (tempfile::TempDir, Approvals) {
 
 fn entry(approvals: &Approvals, digest: u8, imports: &[&str]) -> Entry {
     let imports: Vec<_> = imports.iter().map(|import| (*import).to_owned()).collect();
-    approvals.entry(&format!("{digest:02x}").repeat(32), &imports, &Grants::default())
+    approvals.entry(&format!("{digest:02x}").repeat(32), &imports, &Manifest::default())
 }
 
 #[test]
@@ -134,4 +134,27 @@ fn a_broken_file_is_never_taken_for_an_empty_one() {
     assert!(error.contains("adapters.lock, line 2"), "{error}");
     approvals.approve("mine", &entry(&approvals, 1, &[])).unwrap_err();
     assert!(fs::read_to_string(approvals.path()).unwrap().contains("sha256 = 1"));
+}
+
+#[test]
+fn what_is_tried_is_trusted_once_whether_it_opens_or_not() {
+    let (_dir, approvals) = directory();
+    let (narrow, wide) = (entry(&approvals, 1, &["a:a/a"]), entry(&approvals, 2, &["a:a/b"]));
+    let admitted = approvals.admit("mine", narrow.clone()).unwrap();
+    admitted.try_out().unwrap();
+    assert!(approvals.approved("mine").unwrap().unwrap().tried);
+    assert!(
+        approvals.admit("mine", wide.clone()).is_err(),
+        "it never opened, and was trusted all the same"
+    );
+    // It may be tried again as it is, and another process that saw nothing there either comes too late.
+    approvals.admit("mine", narrow.clone()).unwrap().try_out().unwrap();
+    approvals.forget("mine").unwrap();
+    let [first, second] = [&narrow, &wide].map(|entry| approvals.admit("mine", entry.clone()).unwrap());
+    first.try_out().unwrap();
+    let error = second.try_out().unwrap_err().to_string();
+    assert!(error.contains("imports a:a/b"), "{error}");
+    // Once it opens, it is like any other.
+    approvals.admit("mine", narrow.clone()).unwrap().record();
+    assert_eq!(approvals.approved("mine").unwrap(), Some(narrow));
 }

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use super::*;
 
 fn dir(host: &str, mode: DirMode) -> DirGrant {
@@ -42,11 +44,9 @@ fn a_link_out_of_a_granted_directory_is_more() {
             guest: "/data".into(),
             mode: DirMode::ReadWrite,
         }];
-        let grants = Grants {
-            dirs,
-            ..Grants::default()
-        };
-        Permissions::of(&[], &grants, dir.path())
+        let mut manifest = Manifest::default();
+        manifest.grants.dirs = dirs;
+        Permissions::of(&[], &manifest, dir.path())
     };
     let before = of(granted.clone());
     assert!(of(granted.join("not there yet")).difference(&before).more.is_empty());

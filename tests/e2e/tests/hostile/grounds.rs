@@ -1,0 +1,228 @@
+//! Guests that rename and link what they may write to, so that a path leads elsewhere: no byte outside of what was opened
+//! is read or written.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mirrorbox::adapter::{Adapter, AdapterError};
+use mirrorbox::config::grounds::{Grounds, Own};
+use mirrorbox::store::StoreError;
+use mirrorbox_e2e::{amount, runtime, seed, test_guest};
+use tempfile::TempDir;
+
+use crate::fixture::{ONE, commit, manifest, told};
+
+/// What stands in every file that is granted to nobody.
+const CANARY: &str = "canary: nobody reads or writes this";
+
+fn write(path: PathBuf, content: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+/// Has a fresh instance perform a script. What comes of it.
+async fn perform(adapter: &Adapter, at: &Path, script: &str) -> String {
+    write(at.join("script"), script);
+    // Its end is the beginning of another instance.
+    let ended = commit(adapter, "panic").await;
+    assert!(matches!(ended, StoreError::Trapped(_)), "{ended}");
+    told(adapter, "script").await
+}
+
+#[tokio::test]
+async fn a_granted_folder_that_is_exchanged_for_a_link_stays_what_was_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    write(at("victim/flag"), CANARY);
+    write(at("t/sub/flag"), "its own");
+    let (outer, inner) = (at("t"), at("t/sub"));
+    // A library that opens adapters by itself holds nothing against anything: what is opened is all there is.
+    let text = format!(
+        "{ONE}[grants]\ndirs = [{{ host = {outer:?}, guest = \"/a\" }}, {{ host = {inner:?}, guest = \"/sub\" }}]"
+    );
+    let adapter = Adapter::load(&runtime(), "hostile", &test_guest("hostile"), &manifest(&text))
+        .await
+        .unwrap();
+    let first = perform(&adapter, &outer, "rename /a/sub /a/moved\nlink ../victim /a/sub\n").await;
+    assert_eq!(first.matches(": done").count(), 2, "{first}");
+    let second = perform(
+        &adapter,
+        &outer,
+        "read /sub/flag\nwrite /sub/written\nread /a/sub/flag\n",
+    )
+    .await;
+    // What it says of `/sub` is told as the host's path.
+    assert!(second.contains("/flag: its own"), "{second}");
+    assert!(!second.contains("canary"), "{second}");
+    assert!(
+        at("t/moved/written").exists() && !at("victim/written").exists(),
+        "{second}"
+    );
+    adapter.close().await;
+    // And whoever opens the same grants anew, as they are written, is not led there either.
+    let mut settled = manifest(&text);
+    let places: Vec<_> = settled.settle().map(|(_, place, _)| place.to_owned()).collect();
+    assert_eq!(
+        places[1],
+        at("victim").canonicalize().unwrap(),
+        "it is told where it leads, and the lock waits"
+    );
+}
+
+/// Places in which grants, files and links of the random tests may lie.
+const PLACES: &[&str] = &["x", "x/y", "x/y/z", "u", "u/v", "out", "out/deep", "state", "config"];
+
+/// Random grants of one or two adapters, and whether they are fine as a model of paths has it.
+fn grants(random: &mut fastrand::Rng) -> (Vec<(&'static str, &'static str)>, bool) {
+    let count = random.usize(1..=3);
+    let granted: Vec<_> = (0..count)
+        .map(|_| (*random.choice(PLACES).unwrap(), *random.choice(&["ro", "rw"]).unwrap()))
+        .collect();
+    let meets = |one: &str, other: &str| Path::new(one).starts_with(other) || Path::new(other).starts_with(one);
+    let own = granted
+        .iter()
+        .any(|(path, _)| meets(path, "state") || meets(path, "config"));
+    let each_other = granted.iter().enumerate().any(|(index, (one, mode))| {
+        let mut others = granted.iter().take(index);
+        others.any(|(other, its)| meets(one, other) && (one != other || [*mode, its] != ["ro"; 2]))
+    });
+    (granted, !own && !each_other)
+}
+
+/// Acts on the paths that the guest sees, most of which lead somewhere else by then.
+fn script(random: &mut fastrand::Rng, folders: usize) -> String {
+    let names = [
+        "f",
+        "y",
+        "z",
+        "v",
+        "link",
+        "link/f",
+        "../f",
+        "y/f",
+        "link/deep/f",
+        "y/link",
+    ];
+    let targets = [
+        "..",
+        "../..",
+        "../out",
+        "../../out",
+        "../state",
+        "y",
+        "f",
+        "/etc",
+        "../out/f",
+        ".",
+    ];
+    let acts = (0..12).map(|_| {
+        let mut path = || {
+            format!(
+                "/{}/{}",
+                ["a", "b", "c"][random.usize(0..folders)],
+                random.choice(names).unwrap()
+            )
+        };
+        let (one, other) = (path(), path());
+        match random.u8(0..8) {
+            0 => format!("rename {one} {other}\n"),
+            1 | 2 => format!("link {} {one}\n", random.choice(targets).unwrap()),
+            3 => format!("hardlink {one} {other}\n"),
+            4 => format!("mkdir {one}\n"),
+            5 => format!("write {one}\n"),
+            6 => format!("remove {one}\n"),
+            _ => format!("read {one}\nlist {one}\n"),
+        }
+    });
+    acts.collect()
+}
+
+/// The files that are granted to nobody, and what stands in them; every name and link there.
+fn canaries(dir: &Path, granted: &[PathBuf]) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type().unwrap())).unwrap();
+            let content = if kind.is_dir() {
+                if granted.contains(&path) {
+                    continue;
+                }
+                folders.push(path.clone());
+                "a folder".to_owned()
+            } else if kind.is_symlink() {
+                format!("a link to {:?}", fs::read_link(&path).unwrap())
+            } else {
+                fs::read_to_string(&path).unwrap()
+            };
+            found.insert(path, content);
+        }
+    }
+    found
+}
+
+/// A tree with a canary in each folder that nobody is granted, and something else in the others.
+fn tree(granted: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for place in PLACES {
+        let is_granted = granted.iter().any(|(path, _)| Path::new(place).starts_with(path));
+        write(
+            dir.path().join(place).join("f"),
+            if is_granted { "granted" } else { CANARY },
+        );
+    }
+    dir
+}
+
+async fn open(dir: &Path, granted: &[(&str, &str)]) -> Result<Adapter, AdapterError> {
+    let lines = granted.iter().zip(["a", "b", "c"]).map(|((path, mode), guest)| {
+        format!(
+            "{{ host = {:?}, guest = \"/{guest}\", mode = \"{mode}\" }},\n",
+            dir.join(path)
+        )
+    });
+    let mut manifest = manifest(&format!("{ONE}[grants]\ndirs = [\n{}]", lines.collect::<String>()));
+    let own = [
+        (Own::State, dir.join("state")),
+        (Own::Configuration, dir.join("config")),
+    ];
+    let mut grounds = Grounds::new(own.iter().map(|(own, path)| (*own, path.as_path())));
+    grounds.claim("hostile", &mut manifest);
+    if let Some(overlap) = grounds.overlap("hostile") {
+        manifest.refuse(overlap);
+    }
+    Adapter::load(&runtime(), "hostile", &test_guest("hostile"), &manifest).await
+}
+
+/// Random grants and random acts of a guest, each act by whichever instance: what overlaps is refused, and of what is
+/// granted nothing leads out. `MIRRORBOX_SOAK=1` tries thousands.
+#[tokio::test]
+async fn whatever_a_guest_does_no_byte_outside_of_its_grants_is_read_or_written() {
+    let mut random = fastrand::Rng::with_seed(seed());
+    let (mut opened, mut refused) = (0, 0);
+    for _ in 0..amount(60, 5_000) {
+        let (granted, is_fine) = grants(&mut random);
+        let dir = tree(&granted);
+        let adapter = match open(dir.path(), &granted).await {
+            Ok(adapter) => adapter,
+            Err(AdapterError::Overlap(_)) if !is_fine => {
+                refused += 1;
+                continue;
+            }
+            Err(error) => panic!("{granted:?}: {error}"),
+        };
+        assert!(is_fine, "{granted:?}");
+        opened += 1;
+        let folders: Vec<_> = granted.iter().map(|(path, _)| dir.path().join(path)).collect();
+        let before = canaries(dir.path(), &folders);
+        for _ in 0..3 {
+            let script = script(&mut random, granted.len());
+            let told = perform(&adapter, &folders[0], &script).await;
+            assert!(!told.contains("canary"), "{granted:?}: {told}");
+            assert_eq!(canaries(dir.path(), &folders), before, "{granted:?}: {told}");
+        }
+        adapter.close().await;
+    }
+    assert!(opened > 5 && refused > 5, "{opened} {refused}");
+}
