@@ -20,7 +20,7 @@
 //! | `shared`, `runner`, `lane`, `destination`, `gate` | who takes part, where tasks run, who may call |
 //! | `roster`, `worker` | which lanes have something to do; who does it |
 //! | `delivery` | a lane's turn: confirm, deliver a batch, delete, endure |
-//! | `survey`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
+//! | `survey`, `content`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
@@ -31,6 +31,7 @@ mod adopter;
 mod adoption;
 mod backoff;
 mod chance;
+mod content;
 mod cursor;
 mod delivery;
 mod destination;
@@ -177,6 +178,9 @@ impl Mirror {
                 stream: stream.clone(),
                 is_live: false,
             });
+        }
+        if adopted.is_readable() {
+            self.shared.adopted_whole(adopted.writer());
         }
         self.keeper.add(adopted);
     }

@@ -93,12 +93,13 @@ pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Trouble};
 pub(crate) use dead::{Dead, DeliveredNote, Found};
 pub use error::{AppendError, Damage, ReadError, SpoolError};
+pub(crate) use look::Other;
 pub use look::{SpoolLook, StreamLook};
-pub use place::{Base, Chunk, Place, Stored};
+pub use place::{Base, Chunk, Doubt, Doubtful, Place, Stored};
 pub use stream::{CHUNK_BYTES, CHUNK_LINES, Stream};
 
 use crate::key::SessionKey;
-use crate::transcript::{MAX_LINE, check_entry};
+use crate::transcript::{EntryError, MAX_LINE, check_entry};
 
 /// The most that may wait for syncs in all, in bytes.
 const ROOM: usize = 16 << 20;
@@ -210,7 +211,25 @@ impl Spool {
         key: &SessionKey,
         entries: &[E],
     ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<E> {
-        let block = block_of(entries);
+        let block = block_of(entries, |index, entry| match check_entry(entry) {
+            Ok(()) => Ok(false),
+            Err(source) => Err(AppendError::Entry { index, source }),
+        });
+        let (inner, key) = (self.inner.clone(), key.clone());
+        async move { inner.append(key, block?).await }
+    }
+
+    /// Appends lines of a file as they are, each given without its LF: a line that is no entry, too. For such a line the
+    /// mark is synced with it, for nothing else tells it from a torn one after a crash.
+    pub fn append_lines<E: AsRef<[u8]>>(
+        &self,
+        key: &SessionKey,
+        lines: &[E],
+    ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<E> {
+        let block = block_of(lines, |index, line| match check_entry(line) {
+            Err(source @ EntryError::LineFeed { .. }) => Err(AppendError::Entry { index, source }),
+            checked => Ok(checked.is_err()),
+        });
         let (inner, key) = (self.inner.clone(), key.clone());
         async move { inner.append(key, block?).await }
     }
@@ -230,6 +249,12 @@ impl Spool {
     /// [`Spool::begin`] for callers without async.
     pub fn begin_blocking(&self, key: &SessionKey, base: Base) -> Result<(), AppendError> {
         block_on(self.begin(key, base))
+    }
+
+    /// Notes that the lines which are appended next to a stream are a file's as it was found, and may be at destinations
+    /// already: on disk when this returns. A stream that is not there yet begins with it. Blocks.
+    pub fn found_blocking(&self, key: &SessionKey, found: Doubtful) -> Result<(), AppendError> {
+        self.inner.lane(key, Base::default()).doubt(found)
     }
 
     /// The streams that have begun, by key.
@@ -303,6 +328,7 @@ impl Inner {
         let nothing = Block {
             bytes: Vec::new(),
             lines: 0,
+            is_odd: false,
         };
         self.hand_over(&lane, nothing).await.map(drop)
     }
@@ -359,16 +385,19 @@ fn begun(lane: &Arc<Lane>) -> Option<Arc<Stream>> {
     lane.stream.is_begun().then(|| lane.stream.clone())
 }
 
-/// Checks entries and joins them to lines.
-fn block_of<E: AsRef<[u8]>>(entries: &[E]) -> Result<Block, AppendError> {
-    let mut size = 0;
+/// Checks entries and joins them to lines. The check says of each whether it is odd.
+fn block_of<E: AsRef<[u8]>>(
+    entries: &[E],
+    check: impl Fn(usize, &[u8]) -> Result<bool, AppendError>,
+) -> Result<Block, AppendError> {
+    let (mut size, mut is_odd) = (0, false);
     for (index, entry) in entries.iter().enumerate() {
         let entry = entry.as_ref();
         let len = entry.len() + 1;
         if len > MAX_LINE {
             return Err(AppendError::TooLong { index, len });
         }
-        check_entry(entry).map_err(|source| AppendError::Entry { index, source })?;
+        is_odd |= check(index, entry)?;
         size += len;
     }
     let mut bytes = Vec::with_capacity(size);
@@ -379,5 +408,6 @@ fn block_of<E: AsRef<[u8]>>(entries: &[E]) -> Result<Block, AppendError> {
     Ok(Block {
         bytes,
         lines: entries.len() as u64,
+        is_odd,
     })
 }

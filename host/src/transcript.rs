@@ -4,11 +4,13 @@
 //! prints JSON that it parsed: what goes in comes out to the byte. [`Lines`] reads a file line by line, [`check_entry`]
 //! says whether a line is an entry, [`metadata`] turns a subagent's sidecar file into an entry and back.
 
+mod bag;
 mod entry;
 mod lines;
 pub(crate) mod members;
 pub mod metadata;
 
+pub(crate) use bag::{Bag, lines_of};
 pub use entry::{EntryError, check_entry};
 pub use lines::{LineError, Lines, Next};
 

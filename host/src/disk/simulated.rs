@@ -64,6 +64,11 @@ impl Simulated {
         state.faults.insert(at, fault);
     }
 
+    /// Nothing at or below a path can be opened or listed.
+    pub(crate) fn set_unreadable(&self, path: Option<&Path>) {
+        self.any_state().unreadable = path.map(Path::to_owned);
+    }
+
     pub(crate) fn clear_faults(&self) {
         self.any_state().faults.clear();
     }
@@ -230,6 +235,7 @@ impl Disk for Simulated {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let state = self.state()?;
+        state.check_readable(path)?;
         let file = state.names.files.get(path).copied().ok_or(ErrorKind::NotFound)?;
         Ok(self.file(file))
     }
@@ -257,6 +263,7 @@ impl Disk for Simulated {
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         let state = self.state()?;
+        state.check_readable(path)?;
         if !state.names.dirs.contains(path) {
             return Err(ErrorKind::NotFound.into());
         }

@@ -4,6 +4,7 @@
 //! what was delivered is in the destination's log, and what neither can tell is in the ledger.
 
 mod compact;
+mod compare;
 mod confirm;
 mod copy;
 mod delete;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 use super::adoption::Known;
 use super::backoff::Backoff;
+use super::content::LogLines;
 use super::destination::Destination;
 use super::event::What;
 use super::lane::{Lane, State};
@@ -54,6 +56,8 @@ pub(super) struct Delivery {
     log: Option<Chain>,
     /// What the log begins with, if it was deleted and we looked.
     tombstone: Option<Batch>,
+    /// The log's lines, where it was read whole just now and a file is to be compared with it.
+    read: Option<LogLines>,
     /// The newest claim of a host that is not this machine: its number and its writer.
     claimed_by: Option<(u64, String)>,
     summaries: Summaries,
@@ -90,6 +94,7 @@ impl Delivery {
             entry: None,
             log: None,
             tombstone: None,
+            read: None,
             claimed_by: None,
             summaries: Summaries::default(),
             confirmed: 0,
@@ -140,7 +145,7 @@ impl Delivery {
     /// Whether a process that knows no more than the cursor does could go on from here with one question.
     pub(super) fn can_be_forgotten(&self) -> bool {
         let [copy] = &self.copies[..] else { return false };
-        let is_quiet = copy.is_grounded && !copy.is_stopped && !copy.has_lines() && copy.begun;
+        let is_quiet = copy.is_grounded && !copy.is_stopped && !copy.has_lines() && copy.begun && copy.may_forget_met();
         let has_short_log = self.log.as_ref().is_some_and(|log| log.number() < compact::BATCHES);
         is_quiet
             && has_short_log

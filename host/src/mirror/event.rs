@@ -95,6 +95,16 @@ pub enum What {
         /// By writer, the first and the last line that are not delivered; only those that have any.
         kept: BTreeMap<String, (u64, u64)>,
     },
+    /// The stream was deleted there. Lines that its file held, and that may have been there before that, are not brought
+    /// back: they stay in the spool.
+    KeptBack {
+        /// Whose copy holds them.
+        writer: String,
+        /// The first and the last of them.
+        lines: (u64, u64),
+        /// How many: those between them that are there are not counted.
+        count: u64,
+    },
 }
 
 impl What {
@@ -112,6 +122,7 @@ impl What {
             What::Filled { .. } => "filled",
             What::HistoryLost { .. } => "history_lost",
             What::Deleted { .. } => "deleted",
+            What::KeptBack { .. } => "kept_back",
         }
     }
 }
@@ -155,6 +166,15 @@ impl fmt::Display for What {
                     number(found)
                 )
             }
+            What::KeptBack {
+                writer,
+                lines: (first, last),
+                count,
+            } => write!(
+                f,
+                "it was deleted there, and {count} lines that its file held by then are not brought back (lines {first} to \
+                 {last} of {writer} stay in the spool); `mirrorbox import` would bring them"
+            ),
             What::Deleted { number, kept } => {
                 write!(f, "another host deleted it (tombstone {number})")?;
                 kept.iter().try_for_each(|(writer, (first, last))| {

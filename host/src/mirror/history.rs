@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::content::LogLines;
 use super::summaries::Summaries;
 use super::survey::{Log, Survey, lines};
 use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, Removal, StoreError};
+use crate::transcript::{Bag, lines_of};
 
 /// Why a log could not be filled.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub(super) struct Target {
     summaries: Summaries,
     /// By writer: lines before these are not to come.
     deleted: BTreeMap<String, u64>,
+    /// Lines that the target holds, and the source does not under the same writers and numbers: they may stand for lines
+    /// that the source holds under others, which each of them got from the same file.
+    others: Bag,
 }
 
 /// What was done.
@@ -72,7 +77,7 @@ pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> R
             return Err(FillError::Deleted { number });
         }
         if only.as_ref().is_none_or(|writer| batch.origin.writer == *writer) {
-            batches += u64::from(target.take(batch).await?.is_some());
+            batches += target.take(batch).await?.len() as u64;
         }
         if position == *through {
             let Target { survey, summaries, .. } = target;
@@ -102,13 +107,14 @@ pub(crate) async fn copy_log(from: &Log, to: Log, copied: &mut Moved) -> Result<
     let mut summaries = Summaries::start();
     let survey = to.survey(None, &[], &mut summaries).await.map_err(FillError::Target)?;
     let mut target = Target::new(to, survey, summaries);
+    target.meet(from).await?;
     let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
     while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
         let stored = match batch.kind {
-            Kind::Tombstone => target.delete(batch).await?,
+            Kind::Tombstone => target.delete(batch).await?.into_iter().collect(),
             Kind::Entries | Kind::Claim => target.take(batch).await?,
         };
-        if let Some(batch) = stored {
+        for batch in stored {
             copied.batches += 1;
             copied.entries += lines(&batch.payload);
             copied.bytes += batch.payload.len() as u64;
@@ -126,26 +132,88 @@ impl Target {
             survey,
             summaries,
             deleted,
+            others: Bag::default(),
         }
     }
 
-    /// Stores what is lacking of a batch, and gives it as it was stored; none where nothing is lacking.
-    async fn take(&mut self, batch: Batch) -> Result<Option<Batch>, FillError> {
+    /// Counts what the target holds that does not come from where the source has its lines.
+    async fn meet(&mut self, from: &Log) -> Result<(), FillError> {
+        if self.survey.held.is_empty() {
+            return Ok(());
+        }
+        let mut source = LogLines::default();
+        let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
+        while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
+            source.note_origin(&batch);
+        }
+        let mut reader = Reader::new(Arc::clone(&self.log.store), self.log.key.clone());
+        while let Some(batch) = self.log.next(&mut reader).await.map_err(FillError::Target)? {
+            if batch.kind == Kind::Entries {
+                let Origin { writer, line } = &batch.origin;
+                let lines = (*line..).zip(lines_of(&batch.payload));
+                let foreign = lines.filter(|(number, _)| !source.has(writer, *number));
+                foreign.for_each(|(_, line)| self.others.add(line));
+            }
+        }
+        match *reader.chain() == self.survey.chain {
+            true => Ok(()),
+            false => Err(FillError::Changed),
+        }
+    }
+
+    /// Stores what is lacking of a batch, and gives it as it was stored: in pieces where lines of it are there.
+    async fn take(&mut self, batch: Batch) -> Result<Vec<Batch>, FillError> {
         let chain = &self.survey.chain;
         let is_wanted = batch.origin.line >= self.first_wanted(&batch.origin.writer);
         let is_next = is_wanted && batch.number == chain.number() + 1 && chain.follows(&batch);
-        let batch = match batch.kind {
+        let mut stored = Vec::new();
+        match batch.kind {
             // Whoever deletes, deletes at each destination.
-            Kind::Tombstone => return Ok(None),
-            _ if is_next => batch,
-            Kind::Entries => match self.lacking(&batch) {
-                Some(draft) => chain.number_draft(draft),
-                None => return Ok(None),
-            },
-            Kind::Claim => return Ok(None),
+            Kind::Tombstone => {}
+            _ if is_next && self.others.is_empty() => {
+                self.store(&batch).await?;
+                stored.push(batch);
+            }
+            Kind::Entries => {
+                let lacking = self.lacking(&batch).map(|draft| self.without_others(draft));
+                for draft in lacking.unwrap_or_default() {
+                    let batch = self.survey.chain.number_draft(draft);
+                    self.store(&batch).await?;
+                    stored.push(batch);
+                }
+            }
+            Kind::Claim => {}
+        }
+        Ok(stored)
+    }
+
+    /// The runs of lines for which no other line of the target stands.
+    fn without_others(&mut self, draft: BatchDraft) -> Vec<BatchDraft> {
+        if self.others.is_empty() {
+            return vec![draft];
+        }
+        let (mut runs, mut begun, mut at) = (Vec::new(), None, 0);
+        let BatchDraft { kind, origin, payload } = draft;
+        let mut end_run = |begun: &mut Option<(u64, usize)>, at: usize| {
+            runs.extend(begun.take().map(|(line, from)| BatchDraft {
+                kind,
+                origin: Origin {
+                    writer: origin.writer.clone(),
+                    line,
+                },
+                payload: payload.slice(from..at),
+            }));
         };
-        self.store(&batch).await?;
-        Ok(Some(batch))
+        for (number, line) in (origin.line..).zip(lines_of(&payload)) {
+            if self.others.take(line) {
+                end_run(&mut begun, at);
+            } else {
+                begun.get_or_insert((number, at));
+            }
+            at += line.len() + 1;
+        }
+        end_run(&mut begun, at);
+        runs
     }
 
     /// Deletes what the source deleted, unless the target goes on beyond it.
@@ -161,6 +229,7 @@ impl Target {
         }
         self.summaries.take(&tombstone);
         self.survey.held.clear();
+        self.others = Bag::default();
         self.survey.chain = Chain::at(key, tombstone.position());
         Ok(Some(tombstone))
     }

@@ -280,6 +280,14 @@ impl Keeper {
         let Some(delivered) = self.slowest(stream).filter(|slowest| slowest.is_grounded) else {
             return;
         };
+        // Lines of a file that was found as it is are compared together.
+        if stream
+            .doubts()
+            .last()
+            .is_some_and(|doubt| delivered.place.line < doubt.to)
+        {
+            return;
+        }
         let (start, end) = (stream.start(), stream.end());
         let can_go = delivered.place.offset.saturating_sub(start.offset);
         if can_go < self.keeping.worth_pruning || can_go * 2 < end.offset - start.offset {

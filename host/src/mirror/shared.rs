@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, watch};
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
     /// By key: each writer's.
     copies: Mutex<BTreeMap<SessionKey, Vec<Copied>>>,
+    /// Dead writers of whose spools every stream could be read, and is among the copies.
+    adopted: Mutex<HashSet<String>>,
     /// Held while the spool's changes are taken in.
     catching_up: Mutex<()>,
     spool: Mutex<Option<Arc<Spool>>>,
@@ -61,6 +63,7 @@ impl Shared {
             runner,
             destinations: Mutex::default(),
             copies: Mutex::default(),
+            adopted: Mutex::default(),
             catching_up: Mutex::default(),
             spool: Mutex::default(),
             tasks: Mutex::default(),
@@ -115,6 +118,15 @@ impl Shared {
         }
         of_key.push(copied);
         of_key.shrink_to_fit();
+    }
+
+    /// All that a dead writer left is among the copies now.
+    pub(super) fn adopted_whole(&self, writer: &str) {
+        self.adopted().insert(writer.to_owned());
+    }
+
+    pub(super) fn is_adopted_whole(&self, writer: &str) -> bool {
+        self.adopted().contains(writer)
     }
 
     pub(super) fn set_spool(&self, spool: Arc<Spool>) {
@@ -315,6 +327,10 @@ impl Shared {
 
     fn copies(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Vec<Copied>>> {
         self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn adopted(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spool(&self) -> MutexGuard<'_, Option<Arc<Spool>>> {

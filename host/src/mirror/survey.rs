@@ -43,6 +43,17 @@ impl Log {
         sought: &[Position],
         summaries: &mut Summaries,
     ) -> Result<Survey, LoadError> {
+        self.survey_with(after, sought, summaries, |_| ()).await
+    }
+
+    /// [`Log::survey`], which shows every batch on its way.
+    pub(super) async fn survey_with(
+        &self,
+        after: Option<Position>,
+        sought: &[Position],
+        summaries: &mut Summaries,
+        mut seen: impl FnMut(&Batch),
+    ) -> Result<Survey, LoadError> {
         let (store, key) = (self.store.clone(), self.key.clone());
         let mut reader = match after {
             Some(position) => Reader::after(store, key, position),
@@ -65,6 +76,7 @@ impl Log {
                 summaries.take(&batch);
             }
             survey.note(&batch, sought);
+            seen(&batch);
         }
         survey.chain = reader.chain().clone();
         Ok(survey)

@@ -1,6 +1,7 @@
 //! The mirror on stores that fail as they are told, with a clock that runs as fast as it can.
 
 mod basics;
+mod compare;
 mod fairness;
 mod fixture;
 mod found;

@@ -21,6 +21,9 @@ pub enum Trouble {
     /// The host's own records cannot be written.
     #[error("cannot write the mirror's records: {0}")]
     Records(Arc<io::Error>),
+    /// What other processes hold of it on this disk cannot be read: lines of theirs could come twice.
+    #[error("waits, for what other processes left of it on this disk cannot be read: {0}")]
+    Others(Arc<io::Error>),
     /// It lacks history that nobody can give.
     #[error("waits for history up to batch {}: {cause}", position.number)]
     History {
@@ -65,7 +68,7 @@ impl Trouble {
             Self::Load(LoadError::Store { source, .. }) => Self::Store(source.clone()).remedy(),
             Self::Load(error) => soon(error.can_retry()),
             Self::Spool(error) => soon(error.can_retry()),
-            Self::Records(_) => soon(true),
+            Self::Records(_) | Self::Others(_) => soon(true),
             Self::History { .. } | Self::Superseded { .. } => Remedy::Park,
         }
     }

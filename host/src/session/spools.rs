@@ -13,6 +13,7 @@ use crate::key::SessionKey;
 use crate::mirror::Records;
 use crate::spool::{Place, ReadError, SpoolLook, StreamLook};
 use crate::store::Store;
+use crate::transcript::{Bag, lines_of, metadata};
 
 /// Whether a destination really has what this machine believes to have delivered.
 #[derive(Debug, Default, Serialize)]
@@ -120,13 +121,25 @@ async fn check(
                 .iter()
                 .map(|delivered| delivered.end.line - delivered.next.line)
                 .sum();
+            // A file's lines may be there under whichever writers.
+            let (files, delivered): (Vec<_>, Vec<_>) = delivered
+                .into_iter()
+                .partition(|delivered| !delivered.stream.doubts().is_empty());
+            match missing_of_files(store.clone(), &key, files, meter).await {
+                Ok((missing, deleted)) => (row.missing, row.deleted) = (missing, deleted),
+                Err(error) => row.error = Some(error.to_string()),
+            }
+            if delivered.is_empty() {
+                meter.finished_stream();
+                return row;
+            }
             let mut log = Within {
                 log: Log::new(store, key),
                 wanted: delivered.iter().map(Delivered::range).collect(),
             };
             match balance(&mut log, &mut Spools { left: delivered }, meter).await {
                 Ok(outcome) => {
-                    row.missing = outcome.only_second + outcome.elsewhere;
+                    row.missing += outcome.only_second + outcome.elsewhere;
                     row.differs = outcome.differs;
                     row.deleted = log.log.is_deleted();
                 }
@@ -136,6 +149,39 @@ async fn check(
     }
     meter.finished_stream();
     row
+}
+
+/// Lines of files that a log does not hold as often as each file does, and whether it was deleted.
+async fn missing_of_files(
+    store: Arc<dyn Store>,
+    key: &SessionKey,
+    files: Vec<Delivered>,
+    meter: &Meter,
+) -> Result<(u64, bool), StreamError> {
+    if files.is_empty() {
+        return Ok((0, false));
+    }
+    let (mut log, mut held) = (Log::new(store, key.clone()), Bag::default());
+    while let Some(run) = log.next().await? {
+        meter.moved(count_lines(&run.payload), run.payload.len() as u64);
+        held.add_payload(&run.payload);
+    }
+    let mut missing = 0;
+    for file in files {
+        let doubts = file.stream.doubts().to_vec();
+        let (mut left, mut beside) = (Spools { left: vec![file] }, held.clone());
+        let mut next_doubt = doubts.into_iter().peekable();
+        while let Some(run) = left.next().await? {
+            for (number, line) in (run.line..).zip(lines_of(&run.payload)) {
+                // Another file: all that is there may stand for its lines.
+                if next_doubt.next_if(|doubt| doubt.from <= number).is_some() {
+                    beside = held.clone();
+                }
+                missing += u64::from(!metadata::is_metadata(line) && !beside.take(line));
+            }
+        }
+    }
+    Ok((missing, log.is_deleted()))
 }
 
 /// What is delivered of one writer's copy, and still in its spool.

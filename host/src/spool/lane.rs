@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::changes::Changes;
 use super::error::AppendError;
-use super::place::Place;
+use super::place::{Doubtful, Place};
 use super::stream::Stream;
 use super::tail::Block;
 
@@ -83,14 +83,26 @@ impl Lane {
         queue.scheduled
     }
 
+    /// Notes that what comes next may be at destinations already.
+    pub(super) fn doubt(&self, found: Doubtful) -> Result<(), AppendError> {
+        let before = (self.stream.is_begun(), self.stream.end());
+        let done = self.stream.doubt(found);
+        self.tell_changed(before);
+        done
+    }
+
     fn commit(&self, calls: &VecDeque<Call>) -> Result<(), AppendError> {
         let blocks: Vec<_> = calls.iter().map(|call| &call.block).collect();
         let before = (self.stream.is_begun(), self.stream.end());
         let done = self.stream.commit(&blocks);
+        self.tell_changed(before);
+        done
+    }
+
+    fn tell_changed(&self, before: (bool, Place)) {
         if (self.stream.is_begun(), self.stream.end()) != before {
             self.changes.note(&self.stream);
         }
-        done
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::error::{Damage, ReadError, SpoolError};
 use super::layout::{DOOR, StreamNames, WriterNames};
-use super::place::{Chunk, Place};
+use super::place::{Chunk, Doubt, Place};
 use super::record::Record;
 use super::stream::OpenLines;
-use super::writer::is_writer;
+use super::writer::{self, is_writer};
 use super::{mark, recover};
 use crate::disk::{Disk, DiskFile, Folder};
 use crate::key::SessionKey;
@@ -31,7 +31,7 @@ pub struct SpoolLook {
 /// is an error then. Its files are open only while it is read.
 #[derive(Clone)]
 pub struct StreamLook {
-    disk: Arc<Folder>,
+    disk: Arc<dyn Disk>,
     names: StreamNames,
     record: Record,
     end: Place,
@@ -72,6 +72,11 @@ impl StreamLook {
     /// that it left otherwise.
     pub fn end(&self) -> Place {
         self.end
+    }
+
+    /// Which lines may be at destinations already.
+    pub fn doubts(&self) -> &[Doubt] {
+        &self.record.doubts
     }
 
     /// How a dead process's stream is damaged, if it is.
@@ -139,7 +144,7 @@ pub(super) fn look(state: &Path, but: &BTreeSet<String>) -> Result<Vec<SpoolLook
         path: path.clone(),
         source,
     };
-    let disk = match Folder::open_existing(&path) {
+    let disk: Arc<dyn Disk> = match Folder::open_existing(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         opened => Arc::new(opened.map_err(failed)?),
     };
@@ -181,7 +186,7 @@ fn is_locked(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
 }
 
 impl SpoolLook {
-    fn look(&mut self, disk: &Arc<Folder>) {
+    fn look(&mut self, disk: &Arc<dyn Disk>) {
         let names = WriterNames::new(&self.writer);
         let mut hashes = match disk.list(&names.streams()) {
             Ok(hashes) => hashes,
@@ -214,8 +219,61 @@ impl SpoolLook {
     }
 }
 
+/// Another writer's copy of a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Other {
+    /// Whose.
+    pub(crate) writer: String,
+    /// Its process began before the one that asks.
+    pub(crate) is_older: bool,
+    pub(crate) look: StreamLook,
+}
+
+/// What writers hold of a stream that are not known, as it lies on disk now. An error where one of them cannot be read:
+/// that it holds nothing is not known then.
+pub(super) fn others(
+    disk: &Arc<dyn Disk>,
+    key: &SessionKey,
+    writer: &str,
+    is_known: impl Fn(&str) -> bool,
+) -> io::Result<Vec<Other>> {
+    let is_other = |name: &String| is_writer(name) && name != writer && !is_known(name);
+    let mut names = disk.list(Path::new(""))?;
+    names.retain(is_other);
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let turn = writer::turn(&**disk, writer)?;
+    let mut others = Vec::new();
+    for name in names {
+        let there = other(disk, key, &name)?;
+        others.extend(there.map(|(found, look)| Other {
+            is_older: (found, &name) < (turn, &writer.to_owned()),
+            writer: name,
+            look,
+        }));
+    }
+    Ok(others)
+}
+
+/// One writer's copy and its turn; `None` where it has none, or was removed meanwhile.
+fn other(disk: &Arc<dyn Disk>, key: &SessionKey, writer: &str) -> io::Result<Option<(u64, StreamLook)>> {
+    let names = WriterNames::new(writer);
+    let look = || {
+        let is_alive = {
+            let _door = disk.lock(Path::new(DOOR))?;
+            is_locked(&**disk, &names.lock())?
+        };
+        look_at_stream(disk, names.stream(key), is_alive)
+    };
+    match look() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        look => Ok(Some((writer::turn(&**disk, writer)?, look?))),
+    }
+}
+
 /// Fails with `NotFound` where no stream was begun.
-fn look_at_stream(disk: &Arc<Folder>, names: StreamNames, is_alive: bool) -> io::Result<StreamLook> {
+fn look_at_stream(disk: &Arc<dyn Disk>, names: StreamNames, is_alive: bool) -> io::Result<StreamLook> {
     let record = Record::read(&**disk, &names.record())?;
     let (_, file) = lines_of(&**disk, &names, &record)?;
     let marked = mark::look(&**disk, &names.mark(), is_alive)?;

@@ -23,7 +23,7 @@ impl Place {
         }
     }
 
-    pub(super) fn after(self, lines: u64, bytes: u64) -> Self {
+    pub(crate) fn after(self, lines: u64, bytes: u64) -> Self {
         Self {
             line: self.line + lines,
             offset: self.offset + bytes,
@@ -48,6 +48,44 @@ pub struct Stored {
     pub destination: String,
     /// The batch that reaches to the base.
     pub position: Position,
+}
+
+/// Lines of a file that may be at destinations already, under whichever writer. The mirror compares them there, line by
+/// line, before it delivers any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// The file's first line here. From there on, up to the next doubt, the copy holds the lines of one file in order.
+    pub from: u64,
+    /// The line after the last that the file held when it was found. What comes behind was seen growing.
+    pub to: u64,
+    /// So many of the first count as deleted where the stream was deleted: it is not known that they came after that.
+    pub taken: u64,
+}
+
+/// What is about to be appended of a file that was found as it is: nobody saw it growing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubtful {
+    /// How many lines.
+    pub lines: u64,
+    /// [`Doubt::taken`] of them.
+    pub taken: u64,
+    /// They come behind what this copy holds of the same file already.
+    pub goes_on: bool,
+}
+
+impl Doubtful {
+    /// Adds the doubt about lines that begin at a line to those that there are.
+    pub(super) fn add_to(self, doubts: &mut Vec<Doubt>, from: u64) {
+        let to = from + self.lines;
+        match doubts.last_mut() {
+            Some(last) if self.goes_on => last.to = to,
+            _ => doubts.push(Doubt {
+                from,
+                to,
+                taken: self.taken,
+            }),
+        }
+    }
 }
 
 /// Consecutive synced lines, as many as fit a batch.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{Base, Place, Stored};
+use super::place::{Base, Doubt, Place, Stored};
 use crate::disk::{self, Disk};
 use crate::key::SessionKey;
 use crate::store::Position;
@@ -19,6 +19,8 @@ pub(super) struct Record {
     /// The place at which the file begins.
     pub(super) start: Place,
     pub(super) base: Base,
+    /// Lines that may be at destinations already; those that came first, first.
+    pub(super) doubts: Vec<Doubt>,
     /// If a pruned copy is still under its temporary name, it is to replace the file.
     pub(super) pruning: bool,
 }
@@ -34,6 +36,8 @@ struct Written {
     base_lines: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored: Option<WrittenStored>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    doubts: Vec<Doubt>,
     #[serde(default)]
     pruning: bool,
 }
@@ -60,6 +64,7 @@ impl Record {
             start: self.start,
             base_lines: self.base.lines,
             stored,
+            doubts: self.doubts.clone(),
             pruning: self.pruning,
         };
         disk::replace(disk, path, &serde_json::to_vec_pretty(&written)?)
@@ -88,6 +93,7 @@ impl Written {
                 lines: self.base_lines,
                 stored: self.stored.map(WrittenStored::into_stored).transpose()?,
             },
+            doubts: self.doubts,
             pruning: self.pruning,
         })
     }

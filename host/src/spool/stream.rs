@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::error::{AppendError, Damage, ReadError};
-use super::place::{Base, Chunk, Place};
+use super::look::{self, Other};
+use super::place::{Base, Chunk, Doubt, Doubtful, Place};
 use super::tail::{Block, MadeFile, Tail};
 use super::writer::Writer;
 use crate::disk::{BUFFER, DiskFile};
@@ -30,6 +31,7 @@ pub struct Stream {
     writer: Arc<Writer>,
     writing: Mutex<Writing>,
     view: RwLock<View>,
+    doubts: RwLock<Vec<Doubt>>,
     damage: Option<Damage>,
     /// It is among the [`super::changes`].
     is_changed: AtomicBool,
@@ -80,6 +82,7 @@ impl Stream {
             writer,
             writing: Mutex::default(),
             view: RwLock::new(view),
+            doubts: RwLock::default(),
             damage: None,
             is_changed: AtomicBool::new(false),
         }
@@ -89,6 +92,7 @@ impl Stream {
     pub(super) fn found(tail: Tail, damage: Option<Damage>) -> Self {
         let stream = Self::new(tail.writer.clone(), tail.record.key.clone(), tail.record.base.clone());
         stream.show(&tail);
+        stream.show_doubts(&tail);
         stream.writing().tail = Some(tail);
         Self { damage, ..stream }
     }
@@ -116,6 +120,17 @@ impl Stream {
     /// The place behind the last synced line.
     pub fn end(&self) -> Place {
         self.view().end
+    }
+
+    /// Which lines may be at destinations already, in the order in which they came.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        self.doubts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What other writers hold of the stream on this disk, but for those that are known. An error where one cannot be
+    /// read.
+    pub(crate) fn others(&self, is_known: impl Fn(&str) -> bool) -> io::Result<Vec<Other>> {
+        look::others(&self.writer.disk, &self.key, &self.writer.id, is_known)
     }
 
     /// How the stream is damaged, if it is. What is left of it can be read, and it is never pruned.
@@ -169,11 +184,31 @@ impl Stream {
         let Writing { tail, made } = &mut *writing;
         let tail = match tail {
             Some(tail) => tail,
-            none => none.insert(Tail::create(&self.writer, &self.key, &self.base(), made)?),
+            none => none.insert(Tail::create(&self.writer, &self.key, &self.base(), Vec::new(), made)?),
         };
         let appended = tail.append(blocks);
         self.show(tail);
         appended
+    }
+
+    /// Notes, on disk when this returns, that the lines which come next may be at destinations already.
+    pub(super) fn doubt(&self, found: Doubtful) -> Result<(), AppendError> {
+        let mut writing = self.writing();
+        let Writing { tail, made } = &mut *writing;
+        let tail = match tail {
+            Some(tail) => {
+                tail.doubt(found)?;
+                tail
+            }
+            none => {
+                let (base, mut doubts) = (self.base(), Vec::new());
+                found.add_to(&mut doubts, Place::first(&base).line);
+                none.insert(Tail::create(&self.writer, &self.key, &base, doubts, made)?)
+            }
+        };
+        self.show_doubts(tail);
+        self.show(tail);
+        Ok(())
     }
 
     /// Whether the stream is on disk.
@@ -224,6 +259,11 @@ impl Stream {
             base: view.base.clone(),
             end: view.end,
         })
+    }
+
+    fn show_doubts(&self, tail: &Tail) {
+        let mut doubts = self.doubts.write().unwrap_or_else(PoisonError::into_inner);
+        doubts.clone_from(&tail.record.doubts);
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::alarm::Trouble;
 use super::error::AppendError;
 use super::layout::StreamNames;
-use super::mark::Mark;
-use super::place::{Base, Place};
+use super::mark::{self, Mark};
+use super::place::{Base, Doubt, Doubtful, Place};
 use super::record::Record;
 use super::writer::Writer;
 use crate::disk::{self, BUFFER, DiskFile};
@@ -19,6 +19,8 @@ use crate::key::SessionKey;
 pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
     pub(super) lines: u64,
+    /// Some of them are no entries.
+    pub(super) is_odd: bool,
 }
 
 /// The name of an empty file that was made for a stream.
@@ -47,10 +49,11 @@ impl Tail {
         writer: &Arc<Writer>,
         key: &SessionKey,
         base: &Base,
+        doubts: Vec<Doubt>,
         made: &mut Option<MadeFile>,
     ) -> Result<Self, AppendError> {
         let names = writer.names.stream(key);
-        let created = Self::try_create(writer, key, base, &names, made);
+        let created = Self::try_create(writer, key, base, doubts, &names, made);
         created.map_err(|source| AppendError::Write {
             file: writer.disk.name_of(names.dir()),
             source: Arc::new(source),
@@ -61,6 +64,7 @@ impl Tail {
         writer: &Arc<Writer>,
         key: &SessionKey,
         base: &Base,
+        doubts: Vec<Doubt>,
         names: &StreamNames,
         made: &mut Option<MadeFile>,
     ) -> io::Result<Self> {
@@ -75,6 +79,7 @@ impl Tail {
             file: path,
             start,
             base: base.clone(),
+            doubts,
             pruning: false,
         };
         record_new(writer, names, &record)?;
@@ -107,6 +112,21 @@ impl Tail {
             self.sync_failed(file, source, blocks)?;
         }
         self.synced(next);
+        if blocks.iter().any(|block| block.is_odd) {
+            mark::sync(self.writer.files.open(&self.names().mark()));
+        }
+        Ok(())
+    }
+
+    /// Notes, on disk when this returns, that what comes next may be at destinations already.
+    pub(super) fn doubt(&mut self, found: Doubtful) -> Result<(), AppendError> {
+        self.settle().map_err(|source| self.cannot_write(source))?;
+        let mut record = self.record.clone();
+        found.add_to(&mut record.doubts, self.end.line);
+        // Where this fails the doubt may be on disk all the same: it says less than it could, and nothing wrong.
+        let written = record.write(&*self.writer.disk, &self.names().record());
+        written.map_err(|source| self.cannot_write(source))?;
+        self.record = record;
         Ok(())
     }
 

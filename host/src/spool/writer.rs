@@ -198,6 +198,11 @@ fn read_identity(disk: &dyn Disk, names: &WriterNames) -> io::Result<Identity> {
     Ok(serde_json::from_slice(&disk::read_small(&*file)?)?)
 }
 
+/// A writer's turn.
+pub(super) fn turn(disk: &dyn Disk, writer: &str) -> io::Result<u64> {
+    read_identity(disk, &WriterNames::new(writer)).map(|identity| identity.turn)
+}
+
 /// The last turn that anybody has. Who has no identity that can be read has no turn.
 fn last_turn(disk: &dyn Disk) -> io::Result<u64> {
     let names = disk.list(Path::new(""))?;

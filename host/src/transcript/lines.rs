@@ -113,7 +113,8 @@ impl<R: BufRead> Lines<R> {
 
     /// Appends the next complete line, its LF included, to `into`.
     ///
-    /// At most one limit's worth of bytes is read for it. An error is final: every later call gives it again.
+    /// At most one limit's worth of bytes is read for it. An error is final: every later call gives it again, but for a
+    /// line that is too long, which [`Lines::pass_over`] goes behind.
     pub fn next_line(&mut self, into: &mut Vec<u8>) -> Result<Next, LineError> {
         let start = into.len();
         let next = match self.state {
@@ -130,6 +131,32 @@ impl<R: BufRead> Lines<R> {
             _ => into.truncate(start),
         }
         next
+    }
+
+    /// Goes behind the line that was too long, and gives its bytes with the LF; `None` where the input ends before the LF.
+    pub fn pass_over(&mut self) -> Result<Option<u64>, LineError> {
+        let State::TooLong = self.state else { return Ok(None) };
+        let mut bytes = self.limit as u64;
+        loop {
+            let chunk = match self.reader.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.failed(error)),
+            };
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            let (part, complete) = up_to_line_feed(chunk);
+            let used = part.len();
+            self.reader.consume(used);
+            bytes += used as u64;
+            if complete {
+                self.line += 1;
+                self.offset += bytes;
+                self.state = State::Reading;
+                return Ok(Some(bytes));
+            }
+        }
     }
 
     fn read_line(&mut self, into: &mut Vec<u8>) -> Result<Next, LineError> {

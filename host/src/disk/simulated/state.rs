@@ -19,6 +19,7 @@ pub(super) struct State {
     pub(super) panics: bool,
     pub(super) steps: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
+    pub(super) unreadable: Option<PathBuf>,
     pub(super) room: Option<usize>,
     pub(super) syncs: BTreeMap<usize, usize>,
     pub(super) holding: bool,
@@ -55,6 +56,13 @@ pub(super) enum Change {
 }
 
 impl State {
+    pub(super) fn check_readable(&self, path: &Path) -> io::Result<()> {
+        match &self.unreadable {
+            Some(unreadable) if path.starts_with(unreadable) => Err(ErrorKind::PermissionDenied.into()),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn step(&mut self) -> io::Result<()> {
         self.steps += 1;
         match self.faults.remove(&self.steps) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::content::LogLines;
 use super::super::destination::Entered;
 use super::super::event::What;
 use super::super::history::{self, FillError, Filled, Missing, Target};
@@ -9,9 +10,10 @@ use super::super::summaries::Summaries;
 use super::super::survey::{Log, Survey};
 use super::super::trouble::Trouble;
 use super::Delivery;
+use super::compare::Arrived;
 use super::copy::LocalCopy;
 use crate::spool::Stored;
-use crate::store::{Chain, LoadError, Position, StoreError};
+use crate::store::{Batch, Chain, LoadError, Position, StoreError};
 
 /// From where on the log has to be looked at.
 enum Known {
@@ -93,8 +95,14 @@ impl Delivery {
         let is_ahead = |position: &Position| end.is_some_and(|end| end.number > position.number);
         if let Some(position) = position.filter(is_ahead) {
             let log = self.log_at(at);
-            match log.survey(Some(position), &[], &mut self.summaries).await {
-                Ok(survey) => return self.take_in(survey),
+            self.copies.iter_mut().for_each(LocalCopy::take_up);
+            let mut arrived = Arrived::for_each(&self.copies);
+            let seen = |batch: &Batch| arrived.hear(batch);
+            match log.survey_with(Some(position), &[], &mut self.summaries, seen).await {
+                Ok(survey) => {
+                    arrived.give_to(&mut self.copies);
+                    return self.take_in(survey);
+                }
                 Err(error) if !differs(&error) => return Err(failed(at, error)),
                 Err(_) => {}
             }
@@ -105,7 +113,8 @@ impl Delivery {
             self.meet_late_copies(&survey)?;
         }
         let is_news = match known {
-            Known::Nothing => survey.contains.is_empty(),
+            // What is compared line by line is met, not told of.
+            Known::Nothing => survey.contains.is_empty() && self.copies.iter().all(|copy| copy.section().is_none()),
             Known::Something => false,
             Known::UpTo(_) => true,
         };
@@ -119,8 +128,13 @@ impl Delivery {
     async fn survey_all(&mut self, at: &Entered) -> Result<Survey, Trouble> {
         let sought: Vec<_> = self.copies.iter().filter_map(LocalCopy::base_position).collect();
         let log = self.log_at(at);
-        let survey = log.survey(None, &sought, &mut self.summaries).await;
-        survey.map_err(|error| failed(at, error))
+        let is_compared = |copy: &LocalCopy| copy.has_lines() && copy.section().is_some();
+        let mut read = self.copies.iter().any(is_compared).then(LogLines::default);
+        let seen = |batch: &Batch| read.iter_mut().for_each(|read| read.note(batch));
+        let survey = log.survey_with(None, &sought, &mut self.summaries, seen).await;
+        let survey = survey.map_err(|error| failed(at, error))?;
+        self.read = read.map(|read| read.up_to(survey.chain.clone()));
+        Ok(survey)
     }
 
     /// The log goes on as we know it, and others wrote behind us, or late batches of ours arrived.
@@ -173,6 +187,7 @@ impl Delivery {
             let from_line = entry.as_ref().map_or(0, |entry| entry.share(writer).from_line);
             copy.claim = survey.claims.get(writer).copied();
             copy.is_stopped = false;
+            copy.forget_met();
             copy.is_grounded = held.max(from_line) >= copy.stream.start().line
                 || copy
                     .base_number_at(&self.destination.name)

@@ -5,7 +5,8 @@ use super::super::lane::Copied;
 use super::super::ledger::Share;
 use super::super::on_disk;
 use super::Delivery;
-use crate::spool::{Place, ReadError, Stream};
+use super::compare::Met;
+use crate::spool::{Chunk, Place, ReadError, Stream};
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Position};
 
 /// One writer's copy of the stream, and how far the destination has it.
@@ -30,6 +31,10 @@ pub(super) struct LocalCopy {
     pub(super) is_grounded: bool,
     /// Another host took the stream over.
     pub(super) is_stopped: bool,
+    /// What the log holds beside it, where its next lines may be there under other writers.
+    pub(super) met: Option<Met>,
+    /// It was forgotten when it was quiet, and nothing that is there stood for none of its lines.
+    pub(super) is_revived: bool,
 }
 
 impl LocalCopy {
@@ -49,6 +54,8 @@ impl LocalCopy {
             claim: None,
             is_grounded: position.is_some() || stream.base().stored.is_none(),
             is_stopped: false,
+            met: None,
+            is_revived: is_live && position.is_some(),
             stream,
         }
     }
@@ -93,15 +100,31 @@ impl LocalCopy {
         here.map(|stored| stored.position.number)
     }
 
+    /// The next lines. A place is a hint: where no line begins there, the line is looked for.
+    pub(super) fn read(&mut self) -> Result<Option<Chunk>, ReadError> {
+        match on_disk(|| self.stream.read(self.next)) {
+            Err(ReadError::Misplaced { place, .. }) => {
+                self.next = on_disk(|| self.stream.find(place.line))?;
+                on_disk(|| self.stream.read(self.next))
+            }
+            chunk => chunk,
+        }
+    }
+
     /// Goes to a line, or as near to it as the copy reaches.
     pub(super) fn go_to(&mut self, line: u64) -> Result<(), ReadError> {
         let (start, end) = (self.stream.start(), self.stream.end());
-        self.next = match line {
+        let next = match line {
             line if line == self.next.line && self.next >= start => self.next,
             line if line <= start.line => start,
             line if line >= end.line => end,
             line => on_disk(|| self.stream.find(line))?,
         };
+        if next != self.next {
+            // The lines in between were not set off.
+            self.forget_met();
+        }
+        self.next = next;
         Ok(())
     }
 }

@@ -118,7 +118,7 @@ impl Delivery {
                 return Some(tombstone.clone());
             }
         }
-        if last.is_none() && !self.may_land_late() {
+        if last.is_none() && !self.may_land_late() && !self.keeps_back() {
             return None;
         }
         Some(log.number_draft(BatchDraft {
@@ -138,6 +138,13 @@ impl Delivery {
         entry.is_some_and(|entry| entry.writers.values().any(|share| share.begun))
     }
 
+    /// Lines were deleted before any of them came here. The log itself says so from now on: the file that they were taken
+    /// from may be found again when nobody remembers it here any more.
+    pub(super) fn keeps_back(&self) -> bool {
+        let entry = self.entry.as_ref();
+        entry.is_some_and(|entry| entry.writers.values().any(|share| share.from_line > 1))
+    }
+
     fn deleted(&mut self, wanted: &Wanted, wishes: u64, tombstone: Option<Batch>) -> Result<(), Trouble> {
         let position = tombstone.as_ref().map(Batch::position);
         let mut hides_all = false;
@@ -148,6 +155,7 @@ impl Delivery {
                 self.summaries.take(&tombstone);
             }
             self.tombstone = Some(tombstone);
+            self.copies.iter_mut().for_each(LocalCopy::forget_met);
         }
         let mut is_done = false;
         self.update_ledger(|entry| {

@@ -12,7 +12,7 @@ use super::super::trouble::Trouble;
 use super::Delivery;
 use super::copy::LocalCopy;
 use crate::config::Flush;
-use crate::spool::{Chunk, ReadError};
+use crate::spool::Chunk;
 use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, StoreError};
 
 /// A burst stores its summary this often on its way: whoever reads meanwhile, or after a crash, has as much to fold anew.
@@ -26,13 +26,15 @@ impl Delivery {
             return Ok(());
         }
         self.begin(index)?;
+        let Some(chunk) = self.next_lines(index, at).await? else {
+            return Ok(());
+        };
         if self.needs_claim(index) {
             return self.claim(index, at).await;
         }
         let Some(copy) = self.copies.get_mut(index) else {
             return Ok(());
         };
-        let Some(chunk) = read(copy)? else { return Ok(()) };
         let is_eager = self.destination.options().mirror.flush == Flush::Eager;
         let goes_on = copy.is_due_from(chunk.next) || is_eager && chunk.next.line < copy.stream.end().line;
         let draft = BatchDraft {
@@ -46,12 +48,24 @@ impl Delivery {
         if let Some(copy) = self.copies.get_mut(index) {
             copy.next = chunk.next;
         }
+        self.copies.iter_mut().for_each(|copy| copy.hear(&batch));
         let announcer = &self.destination.announcer;
         announcer.count(lines(&batch.payload), batch.payload.len() as u64);
         self.waiting_since = None;
         self.save_cursor(index);
         self.show(index);
         Ok(())
+    }
+
+    /// The next lines of a copy that are to be stored; `None` where there are none for now.
+    async fn next_lines(&mut self, index: usize, at: &Entered) -> Result<Option<Chunk>, Trouble> {
+        let Some(copy) = self.copies.get_mut(index) else {
+            return Ok(None);
+        };
+        match copy.section() {
+            Some(_) => self.lacking(index, at).await,
+            None => Ok(copy.read()?),
+        }
     }
 
     /// Whether this writer has to take the stream over before it stores anything.
@@ -187,16 +201,5 @@ fn origin(copy: &LocalCopy, line: u64) -> Origin {
     Origin {
         writer: copy.stream.writer().to_owned(),
         line,
-    }
-}
-
-/// The next lines. A place is a hint: where no line begins there, the line is looked for.
-fn read(copy: &mut LocalCopy) -> Result<Option<Chunk>, ReadError> {
-    match on_disk(|| copy.stream.read(copy.next)) {
-        Err(ReadError::Misplaced { place, .. }) => {
-            copy.next = on_disk(|| copy.stream.find(place.line))?;
-            on_disk(|| copy.stream.read(copy.next))
-        }
-        chunk => chunk,
     }
 }

@@ -99,6 +99,20 @@ async fn a_target_with_lines_of_its_own_gets_what_it_lacks_behind_them() {
     assert_eq!((again.batches, again.present), (0, 1));
 }
 
+/// Each destination got the file's lines by itself.
+#[tokio::test]
+async fn what_the_target_holds_under_another_writer_is_not_doubled() {
+    let (from, to) = stores();
+    append_of(&from, "import", 1, "{\"n\":1}\n{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n").await;
+    append_of(&to, "watch", 1, "{\"n\":1}\n{\"n\":2}\n").await;
+    assert_eq!(states(&copied(&from, &to).await), [CopyState::Merged]);
+    assert_eq!(
+        stored(&*to, &main_key()).await,
+        "{\"n\":1}\n{\"n\":2}\n{\"n\":1}\n{\"n\":3}\n"
+    );
+    assert_eq!(copied(&from, &to).await.batches, 0);
+}
+
 #[tokio::test]
 async fn a_tombstone_is_copied_and_what_was_begun_anew_behind_it() {
     let (from, to) = stores();

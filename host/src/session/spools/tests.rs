@@ -52,6 +52,33 @@ async fn a_destination_that_forgot_is_found_out() {
 }
 
 #[tokio::test]
+async fn what_is_there_under_another_writer_is_there() {
+    let state = tempfile::tempdir().unwrap();
+    let store = delivered(state.path()).await;
+    // The next process finds the file of those lines, and stores one of three that are alike.
+    let mirror = Mirror::start(state.path(), Keep::Forever).unwrap();
+    mirror.add_destination("memory", DestinationOptions::default()).unwrap();
+    mirror.opened("memory", store.clone());
+    let spool = Arc::new(Spool::open(state.path()).unwrap());
+    mirror.follow(&spool);
+    let lines = ["{\"n\":0}", "{\"n\":1}", "{\"new\":1}"];
+    let found = crate::spool::Doubtful {
+        lines: 3,
+        taken: 2,
+        goes_on: false,
+    };
+    spool.found_blocking(&main_key(), found).unwrap();
+    spool.append(&main_key(), &lines).await.unwrap();
+    assert!(mirror.flush(None, Some(Duration::from_secs(120))).await.is_empty());
+    spool.close().await;
+    mirror.close().await;
+    let report = checked(state.path(), store).await;
+    assert_eq!((report.entries, report.missing, report.failed), (8, 0, 0), "{report:?}");
+    let report = checked(state.path(), Arc::new(MemoryStore::new())).await;
+    assert_eq!(report.streams[0].missing, 8);
+}
+
+#[tokio::test]
 async fn what_others_deleted_is_not_missing() {
     let state = tempfile::tempdir().unwrap();
     let store = delivered(state.path()).await;
