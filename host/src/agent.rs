@@ -34,7 +34,7 @@ pub use error::AgentError;
 pub use event::{AgentEvent, OnEvent, Tally};
 pub use leftover::Leftovers;
 pub use run::{Ended, Resume, Run, Start, Talk, run};
-pub(crate) use spooled::{Spooled, is_mirrored};
+pub(crate) use spooled::is_mirrored;
 pub use task::bind_task;
 pub(crate) use trail::WrittenTrail;
 

@@ -185,12 +185,6 @@ impl Host {
         self.core.mirror.stores()
     }
 
-    /// Returns once every destination is open, or cannot be opened for now.
-    #[cfg(feature = "agent")]
-    pub(crate) async fn settled(&self) {
-        self.core.mirror.settled().await;
-    }
-
     /// What happens from now on.
     pub fn events(&self) -> Events {
         Events::new(

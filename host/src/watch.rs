@@ -1,11 +1,12 @@
 //! Following an agent's projects directory for as long as a process lives: every complete new line of every transcript
 //! comes into a host's spool, in order.
 //!
-//! **What was not seen happening is compared.** Of a file that grows while it is followed, the new lines are taken from
-//! where the last one ended. A file that is met for the first time, that changed while nobody looked, that was rewritten
-//! or that somebody else mirrored for a while is compared as an import does it: the lines that neither the spools nor a
-//! destination hold are appended, and nothing that is stored goes away. So no record has to be kept in step with the
-//! spool, and a process that is killed at any point costs a comparison, never a line.
+//! **Spool first, compare where it is delivered.** Every line is in the spool before anybody is asked what it holds. Of a
+//! file that grows while it is followed, the new lines are taken from where the last one ended. A file that is met for
+//! the first time by this process, that changed while nobody looked, that was rewritten or that a run mirrored for a while
+//! is taken as it is found, and marked so ([`crate::spool::Doubt`]): the mirror compares it with each destination's own
+//! log, and brings the lines which that log lacks. So no record has to be kept in step with the spool, and a process that
+//! is killed at any point costs a comparison, never a line.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -14,7 +15,6 @@
 //! | `files` | which transcripts and sidecars there are |
 //! | `stream` | one transcript and its sidecar: what is taken, and what has to wait |
 //! | `unread` | the lines of a file that were not taken yet |
-//! | `meeting` | what spools and destinations hold of a transcript already |
 //! | `mark` | how far a file was taken, and whether it is still that file |
 //! | `records` | marks on disk, so that a start reads only files that changed |
 //! | `runs` | transcripts that belong to `mirrorbox run` for now |
@@ -26,7 +26,6 @@ mod figures;
 mod files;
 mod follower;
 mod mark;
-mod meeting;
 mod records;
 mod runs;
 mod stream;
@@ -38,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use event::{Change, OnWatchEvent, Wait, WatchEvent};
-pub use figures::{Figures, Waiting};
+pub use figures::{Figures, NotTaken, Unreadable, Waiting};
 use tokio::sync::watch;
 
 use crate::host::Host;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::event::{AgentEvent, OnEvent, Tally};
 use super::recorder::Recorder;
-use super::spooled::Spooled;
+use super::spooled::{Spooled, spooled_of};
 use super::trail::Trail;
 use super::{AgentError, in_trail};
 use crate::host::Host;
@@ -29,25 +29,34 @@ pub struct Leftovers {
 
 struct Leftover {
     trail: Trail,
-    /// What spools hold of it; none where that cannot be told any more.
-    spooled: Option<HashMap<SessionKey, Spooled>>,
+    /// What spools hold of it, or why that cannot be told.
+    spooled: Result<HashMap<SessionKey, Spooled>, String>,
 }
 
 impl Leftovers {
     /// Looks for them. Blocks for the disk.
     pub fn look(state: &Path) -> Result<Self, AgentError> {
-        let trails = Trail::left(state).map_err(in_trail(state))?;
+        Self::look_for(state, |_| true)
+    }
+
+    /// Those whose agents have ended, too: the others are left to a later look.
+    pub(crate) fn look_for_ended(state: &Path) -> Result<Self, AgentError> {
+        Self::look_for(state, |trail| trail.living_agent().is_none())
+    }
+
+    fn look_for(state: &Path, is_meant: impl Fn(&Trail) -> bool) -> Result<Self, AgentError> {
+        let mut trails = Trail::left(state).map_err(in_trail(state))?;
+        trails.retain(is_meant);
         if trails.is_empty() {
             return Ok(Self { runs: Vec::new() });
         }
         let spools = Spool::look(state)?;
-        let runs = trails.into_iter().map(|trail| {
-            let spooled = spooled(&trail, &spools)?;
-            Ok(Leftover { trail, spooled })
+        // One that cannot be told does not keep the others.
+        let runs = trails.into_iter().map(|trail| Leftover {
+            spooled: spooled(&trail, &spools),
+            trail,
         });
-        Ok(Self {
-            runs: runs.collect::<Result<_, AgentError>>()?,
-        })
+        Ok(Self { runs: runs.collect() })
     }
 
     /// Whether nothing was left.
@@ -73,12 +82,8 @@ impl Leftover {
         let dir = self.trail.dir().display().to_string();
         let cause = match (self.agent_has_ended().await, self.spooled) {
             (false, _) => "its agent still runs".to_owned(),
-            (true, None) => {
-                "its rows were removed from the spool, and cannot be told from new ones; bring what is missing \
-                             with `import`, then remove the directory"
-                    .to_owned()
-            }
-            (true, Some(spooled)) => match self.trail.add_writer(host.writer()) {
+            (true, Err(cause)) => cause,
+            (true, Ok(spooled)) => match self.trail.add_writer(host.writer()) {
                 Err(error) => error.to_string(),
                 Ok(()) => {
                     let mut recorder = Recorder::new(host, self.trail, on_event);
@@ -103,15 +108,17 @@ impl Leftover {
     }
 }
 
-/// What the spools of a run's writers hold; none where some of it was removed.
-fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<Option<HashMap<SessionKey, Spooled>>, AgentError> {
+/// What the spools of a run's writers hold, or why that cannot be told.
+fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<HashMap<SessionKey, Spooled>, String> {
+    const REMOVED: &str = "its rows were removed from the spool, and cannot be told from new ones; bring what is missing \
+                           with `import`, then remove the directory";
     let mut found = HashMap::new();
     let is_of_run = |spool: &&SpoolLook| trail.writers().contains(&spool.writer);
     for spool in spools.iter().filter(is_of_run) {
-        for stream in spool.streams()? {
-            let Some(spooled) = Spooled::of(stream)? else {
-                return Ok(None);
-            };
+        // What cannot be looked at may hold any of its rows.
+        for stream in spool.streams().map_err(|error| error.to_string())? {
+            let spooled = spooled_of(stream).map_err(|error| error.to_string())?;
+            let spooled = spooled.ok_or(REMOVED)?;
             found
                 .entry(stream.key().clone())
                 .and_modify(|known: &mut Spooled| known.add_all(&spooled))
@@ -120,7 +127,7 @@ fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<Option<HashMap<Session
     }
     // A spool without streams tells as much; one that was removed does not.
     let is_told = !trail.is_spooled() || spools.iter().any(|spool| is_of_run(&spool));
-    Ok(is_told.then_some(found))
+    is_told.then_some(found).ok_or_else(|| REMOVED.to_owned())
 }
 
 impl fmt::Debug for Leftovers {

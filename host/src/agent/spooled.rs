@@ -1,81 +1,23 @@
-use std::collections::HashMap;
-
-use sha2::{Digest as _, Sha256};
-
 use super::AgentError;
 use crate::spool::StreamLook;
-use crate::transcript::{members, metadata};
+use crate::transcript::{Bag, members};
 
-/// The lines of a stream that are in the spool, to tell from them which lines of the agent's file are not.
-///
-/// One line may stand in a file any number of times, so they are counted. Memory: some 40 bytes for each line.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Spooled {
-    lines: HashMap<[u8; 16], u32>,
-    /// The last metadata entry, of which the agent's file has none.
-    pub(crate) metadata: Option<Vec<u8>>,
-}
+/// The lines of a stream that are in the spool, to tell from them which lines of the agent's file are not; and the last
+/// metadata entry, of which that file has none.
+pub(crate) type Spooled = Bag;
 
-impl Spooled {
-    /// Takes in what a dead process left. What was pruned cannot be told any more: none.
-    pub(crate) fn of(stream: &StreamLook) -> Result<Option<Self>, AgentError> {
-        let mut spooled = Self::default();
-        let mut place = stream.start();
-        if place.offset > 0 {
-            return Ok(None);
-        }
-        while let Some(chunk) = stream.read(place)? {
-            let lines = chunk.payload.split(|byte| *byte == b'\n');
-            lines.filter(|line| !line.is_empty()).for_each(|line| spooled.add(line));
-            place = chunk.next;
-        }
-        Ok(Some(spooled))
+/// Takes in what a dead process left; `None` where some of it was pruned, and cannot be told any more.
+pub(super) fn spooled_of(stream: &StreamLook) -> Result<Option<Spooled>, AgentError> {
+    let mut spooled = Spooled::default();
+    let mut place = stream.start();
+    if place.offset > 0 {
+        return Ok(None);
     }
-
-    /// Counts a line, given without its line feed.
-    pub(crate) fn add(&mut self, line: &[u8]) {
-        *self.lines.entry(fingerprint(line)).or_default() += 1;
-        if metadata::is_metadata(line) {
-            self.metadata = Some(line.to_owned());
-        }
+    while let Some(chunk) = stream.read(place)? {
+        spooled.add_payload(&chunk.payload);
+        place = chunk.next;
     }
-
-    /// Takes in what another writer spooled after it.
-    pub(crate) fn add_all(&mut self, other: &Self) {
-        for (line, count) in &other.lines {
-            *self.lines.entry(*line).or_default() += count;
-        }
-        if other.metadata.is_some() {
-            self.metadata.clone_from(&other.metadata);
-        }
-    }
-
-    /// Takes in what another place holds more of: together they hold each line as often as either does.
-    pub(crate) fn add_missing(&mut self, other: &Self) {
-        for (line, count) in &other.lines {
-            let known = self.lines.entry(*line).or_default();
-            *known = (*known).max(*count);
-        }
-        if self.metadata.is_none() {
-            self.metadata.clone_from(&other.metadata);
-        }
-    }
-
-    /// Whether the line is there, once more than it was asked for.
-    pub(crate) fn take(&mut self, line: &[u8]) -> bool {
-        match self.lines.get_mut(&fingerprint(line)) {
-            Some(count @ 1..) => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
-fn fingerprint(line: &[u8]) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::digest(line).into();
-    std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default())
+    Ok(Some(spooled))
 }
 
 /// Whether the agent mirrors lines of this kind. What it notes about its requests stays in its own file.
@@ -100,15 +42,6 @@ pub(crate) fn is_mirrored(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_is_there_as_often_as_it_was_added() {
-        let mut spooled = Spooled::default();
-        spooled.add(b"{}");
-        spooled.add(b"{}");
-        assert!(spooled.take(b"{}") && spooled.take(b"{}") && !spooled.take(b"{}"));
-        assert!(!spooled.take(b"{ }"));
-    }
 
     #[test]
     fn what_the_agent_keeps_to_itself_is_told_by_its_type() {

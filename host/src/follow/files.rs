@@ -1,6 +1,6 @@
 use std::fs::{self, DirEntry};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file of a project's folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,82 +18,135 @@ pub(crate) enum FileKind {
     Sidecar,
 }
 
-/// Every transcript and sidecar in a project's folder, sorted; none where there is no folder.
-///
-/// Links are not followed. A name that is not Unicode cannot be a key and is passed over.
+/// What lies in a project's folder.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Every transcript and sidecar that could be looked at, sorted.
+    pub(crate) files: Vec<TranscriptFile>,
+    /// What could not be looked at, and why.
+    pub(crate) unreadable: Vec<(PathBuf, io::Error)>,
+    /// Links that have the name of a transcript, of a sidecar, or of a session's folder. They are not followed.
+    pub(crate) links: Vec<PathBuf>,
+}
+
+/// Looks through a project's folder; nothing is there where there is no folder. What cannot be looked at keeps nothing
+/// else from it. A name that is not Unicode cannot be a key and is passed over.
+pub(crate) fn list(folder: &Path) -> Listing {
+    let mut listing = Listing::default();
+    listing.look(folder, "");
+    listing.files.sort();
+    listing
+}
+
+/// Every transcript and sidecar in a project's folder, sorted; none where there is no folder. Links are not followed.
 pub(crate) fn of_folder(folder: &Path) -> io::Result<Vec<TranscriptFile>> {
-    let mut files = Vec::new();
-    for entry in entries(folder)? {
-        let Some(name) = name_of(&entry) else { continue };
-        if entry.file_type()?.is_dir() {
-            walk(folder, &format!("{name}/subagents"), &mut files)?;
-        } else {
-            files.extend(file(&entry, name));
-        }
-    }
-    files.sort();
-    Ok(files)
+    list(folder).into_files()
 }
 
 /// The files of one session, its main transcript last.
 pub(crate) fn of_session(folder: &Path, session: &str) -> io::Result<Vec<TranscriptFile>> {
-    let mut files = Vec::new();
-    walk(folder, &format!("{session}/subagents"), &mut files)?;
+    let mut listing = Listing::default();
+    listing.look(folder, &format!("{session}/subagents"));
+    let mut files = listing.into_files()?;
     files.sort();
     let main = format!("{session}.jsonl");
-    if let Ok(metadata) = fs::symlink_metadata(folder.join(&main))
-        && metadata.is_file()
-    {
-        files.push(TranscriptFile {
+    match fs::symlink_metadata(folder.join(&main)) {
+        Ok(metadata) if metadata.is_file() => files.push(TranscriptFile {
             path: main,
             bytes: metadata.len(),
             kind: FileKind::Transcript,
-        });
+        }),
+        Err(error) if !is_gone(&error) => return Err(error),
+        _ => {}
     }
     Ok(files)
 }
 
-fn walk(folder: &Path, within: &str, files: &mut Vec<TranscriptFile>) -> io::Result<()> {
-    for entry in entries(&folder.join(within))? {
-        let Some(name) = name_of(&entry) else { continue };
-        let path = format!("{within}/{name}");
-        if entry.file_type()?.is_dir() {
-            walk(folder, &path, files)?;
-        } else {
-            files.extend(file(&entry, path));
+impl Listing {
+    fn look(&mut self, folder: &Path, within: &str) {
+        let dir = folder.join(within);
+        let entries = match entries(&dir) {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable.push((dir, error)),
+        };
+        for entry in entries {
+            let Some(name) = name_of(&entry) else { continue };
+            if let Err(error) = self.add(folder, within, &name, &entry) {
+                self.unreadable.push((entry.path(), error));
+            }
         }
     }
-    Ok(())
+
+    fn add(&mut self, folder: &Path, within: &str, name: &str, entry: &DirEntry) -> io::Result<()> {
+        let path = match within {
+            "" => name.to_owned(),
+            within => format!("{within}/{name}"),
+        };
+        let kind = entry.file_type()?;
+        let is_transcripts = kind_of(name);
+        if kind.is_dir() {
+            // Of a session's folder only this one holds transcripts.
+            let below = if within.is_empty() {
+                format!("{path}/subagents")
+            } else {
+                path
+            };
+            self.look(folder, &below);
+        } else if kind.is_symlink() {
+            // One that leads nowhere leads to no folder.
+            let is_folder = || fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir());
+            if is_transcripts.is_some() || is_folder() {
+                self.links.push(entry.path());
+            }
+        } else if let Some(kind) = is_transcripts {
+            match entry.metadata() {
+                Ok(metadata) => self.files.extend(metadata.is_file().then(|| TranscriptFile {
+                    path,
+                    bytes: metadata.len(),
+                    kind,
+                })),
+                // Nothing to read.
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn into_files(self) -> io::Result<Vec<TranscriptFile>> {
+        match self.unreadable.into_iter().next() {
+            None => Ok(self.files),
+            Some((path, error)) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        }
+    }
 }
 
 /// What is in a directory; nothing where it is not there.
 fn entries(dir: &Path) -> io::Result<Vec<DirEntry>> {
     match fs::read_dir(dir) {
         Ok(entries) => entries.collect(),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) if is_gone(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn name_of(entry: &DirEntry) -> Option<String> {
     entry.file_name().into_string().ok()
 }
 
-fn file(entry: &DirEntry, path: String) -> Option<TranscriptFile> {
-    let kind = if path.ends_with(".jsonl") {
-        FileKind::Transcript
-    } else if path.ends_with(".meta.json") {
-        FileKind::Sidecar
+/// What a file is by its name; `None` where it is neither.
+pub(crate) fn kind_of(name: &str) -> Option<FileKind> {
+    if name.ends_with(".jsonl") {
+        Some(FileKind::Transcript)
+    } else if name.ends_with(".meta.json") {
+        Some(FileKind::Sidecar)
     } else {
-        return None;
-    };
-    // Gone meanwhile: nothing to read.
-    let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-    Some(TranscriptFile {
-        path,
-        bytes: metadata.len(),
-        kind,
-    })
+        None
+    }
 }
 
 #[cfg(test)]

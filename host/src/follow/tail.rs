@@ -37,6 +37,11 @@ impl Tail {
         })
     }
 
+    /// Goes behind a line that was too long, and gives its bytes; `None` where its end is not there.
+    pub(crate) fn pass_over(&mut self) -> Result<Option<u64>, LineError> {
+        self.lines.pass_over()
+    }
+
     /// The byte behind the last line that was read.
     pub(crate) fn place(&self) -> u64 {
         self.from + self.lines.offset()

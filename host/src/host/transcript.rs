@@ -7,6 +7,8 @@ use crate::block_on::block_on;
 use crate::config::Acknowledge;
 use crate::key::SessionKey;
 use crate::mirror::Undelivered;
+#[cfg(feature = "agent")]
+use crate::spool::Doubtful;
 use crate::spool::{AppendError, Base, Place};
 
 /// One transcript of this process's: what is appended is on local disk before the answer, and on its way after it.
@@ -66,6 +68,23 @@ impl Transcript {
                 Acknowledge::Remote => this.delivered(place).await,
             }
         }
+    }
+
+    /// Appends lines of a file as they are, and returns once they are on local disk: a line that is no entry, too.
+    #[cfg(feature = "agent")]
+    pub(crate) fn append_lines<E: AsRef<[u8]>>(
+        &self,
+        lines: &[E],
+    ) -> impl Future<Output = Result<(), AppendError>> + Send + use<E> {
+        let appended = self.core.spool.append_lines(&self.key, lines);
+        async move { appended.await.map(drop) }
+    }
+
+    /// Notes that the lines which are appended next are a file's as it was found: each destination gets those that it
+    /// lacks. Blocks for the disk.
+    #[cfg(feature = "agent")]
+    pub(crate) fn found(&self, found: Doubtful) -> Result<(), AppendError> {
+        self.core.spool.found_blocking(&self.key, found)
     }
 
     /// [`Transcript::append`] for callers without async.

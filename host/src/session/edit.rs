@@ -89,7 +89,7 @@ pub(crate) async fn stored_end(store: Arc<dyn Store>, session: &SessionKey) -> R
 }
 
 /// The same of one transcript.
-pub(crate) async fn stream_end(store: Arc<dyn Store>, key: &SessionKey) -> Result<Option<Position>, SessionError> {
+async fn stream_end(store: Arc<dyn Store>, key: &SessionKey) -> Result<Option<Position>, SessionError> {
     let failed = || SessionError::store("look for the session");
     let Some(last) = end(&*store, key).await.map_err(failed())? else {
         return Ok(None);

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use notify::event::ModifyKind;
+use notify::event::{CreateKind, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use super::mark::Inode;
 
-/// More changed files than this are as good as all.
+/// More changes than these are as good as all.
 const MOST: usize = 4096;
 
 /// Changes below a directory, since they were asked for last.
@@ -28,12 +28,15 @@ pub(super) struct Changes {
 pub(super) struct Dirty {
     /// Perhaps anything.
     pub(super) all: bool,
-    /// These files.
+    /// These files,
     pub(super) files: HashSet<PathBuf>,
+    /// and in these projects' folders more than what files hold.
+    pub(super) folders: HashSet<PathBuf>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Told {
+    projects: PathBuf,
     dirty: Mutex<Dirty>,
     wake: Notify,
 }
@@ -41,7 +44,11 @@ struct Told {
 impl Changes {
     /// Listens to nothing yet, and never will where that is not wanted. Gives why it cannot.
     pub(super) fn new(projects: &Path, is_wanted: bool) -> (Self, Option<notify::Error>) {
-        let told = Arc::new(Told::default());
+        let told = Arc::new(Told {
+            projects: projects.to_owned(),
+            dirty: Mutex::default(),
+            wake: Notify::new(),
+        });
         let to = told.clone();
         let watcher = is_wanted.then(|| notify::recommended_watcher(move |event| to.hear(event)));
         let (watcher, error) = match watcher {
@@ -80,6 +87,11 @@ impl Changes {
         self.watcher = None;
     }
 
+    /// Whether the system tells of changes.
+    pub(super) fn are_told(&self) -> bool {
+        self.watcher.is_some()
+    }
+
     /// Returns once something has changed since [`Changes::take`].
     pub(super) async fn wait(&self) {
         self.told.wake.notified().await;
@@ -92,26 +104,29 @@ impl Changes {
 
 impl Told {
     fn hear(&self, event: notify::Result<Event>) {
-        let Ok(event) = event else { return self.note(None) };
-        match event.kind {
-            _ if event.need_rescan() => self.note(None),
-            // Somebody read it: perhaps we did.
-            EventKind::Access(_) => {}
-            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => {
-                event.paths.into_iter().for_each(|path| self.note(Some(path)));
-            }
-            _ => self.note(None),
-        }
-    }
-
-    /// Something changed: a file, or whatever.
-    fn note(&self, file: Option<PathBuf>) {
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-        match file {
-            Some(file) if dirty.files.len() < MOST => drop(dirty.files.insert(file)),
+        match event {
+            Ok(event) if !event.need_rescan() => match event.kind {
+                // Somebody read it: perhaps we did.
+                EventKind::Access(_) => return,
+                EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) | EventKind::Create(CreateKind::File) => {
+                    dirty.files.extend(event.paths);
+                }
+                _ => event.paths.iter().for_each(|path| self.note_folder(path, &mut dirty)),
+            },
             _ => dirty.all = true,
         }
+        dirty.all |= dirty.files.len() + dirty.folders.len() > MOST;
         drop(dirty);
         self.wake.notify_one();
+    }
+
+    /// Something else changed than what a file holds: its project is looked through.
+    fn note_folder(&self, path: &Path, dirty: &mut Dirty) {
+        let within = path.strip_prefix(&self.projects).ok();
+        match within.and_then(|within| within.iter().next()) {
+            Some(folder) => drop(dirty.folders.insert(self.projects.join(folder))),
+            None => dirty.all = true,
+        }
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ pub enum WatchEvent {
     Met {
         /// Which.
         key: SessionKey,
-        /// Its entries that were stored nowhere, and are on local disk now.
+        /// Its entries, which are on local disk now. Each destination gets those that it lacks.
         entries: u64,
     },
     /// A transcript is not what was taken of it with more behind it. What is stored stays.
@@ -22,7 +23,7 @@ pub enum WatchEvent {
         key: SessionKey,
         /// What was done to it.
         change: Change,
-        /// Entries that were stored nowhere, and are on local disk now.
+        /// The entries that it holds, which are on local disk now. Each destination gets those that it lacks.
         entries: u64,
     },
     /// A file lies elsewhere now, and is a transcript of its own there. What is stored stays under the old key, too.
@@ -44,22 +45,35 @@ pub enum WatchEvent {
         /// Why.
         cause: Wait,
     },
-    /// Destinations hold a transcript from imports of their own. It is followed at each of them, but what one lacks of
-    /// before is not brought there.
-    Apart {
-        /// Which.
-        key: SessionKey,
-        /// Those destinations.
-        destinations: Vec<String>,
-    },
-    /// Lines that no destination is brought, for they are no entries; `mirrorbox import` stores them as they are.
-    NoEntries {
+    /// Lines that are no entries. They are taken as they are.
+    Odd {
         /// In which transcript.
         key: SessionKey,
         /// How many.
         lines: u64,
         /// What is wrong with the first.
         reason: String,
+    },
+    /// A line is longer than a transcript's line can be, and is not taken. Those behind it are.
+    TooLong {
+        /// In which transcript's file.
+        path: PathBuf,
+        /// At which byte it begins.
+        at: u64,
+        /// How long it is.
+        bytes: u64,
+    },
+    /// A folder or a file cannot be looked at: nothing of it is taken until it can be.
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A symbolic link among transcripts is not followed.
+    Link {
+        /// Where.
+        path: PathBuf,
     },
     /// A sidecar is none.
     NoSidecar {
@@ -95,8 +109,6 @@ pub enum Change {
 pub enum Wait {
     /// A run in its project mirrors it, or may do so.
     Run,
-    /// What is stored of it cannot be known: no destination is open.
-    Destinations,
     /// It cannot be read or spooled; tried again.
     Failed(String),
     /// Following is to stop: what is left is taken by the last look.
@@ -120,23 +132,35 @@ impl WatchEvent {
 impl fmt::Display for WatchEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Met { key, entries } => write!(f, "{key} is followed; entries that were stored nowhere: {entries}"),
+            Self::Met { key, entries } => write!(f, "{key} is followed; entries on local disk: {entries}"),
             Self::Changed { key, change, entries } => {
-                write!(f, "{key} {change}; entries that were stored nowhere: {entries}")
+                write!(
+                    f,
+                    "{key} {change}; it is compared where it is delivered ({entries} entries)"
+                )
             }
             Self::Moved { from, to } => write!(f, "{from} was moved, and is followed as {to}"),
             Self::Gone { key } => write!(f, "the file of {key} is gone; what is stored of it stays"),
             Self::Waits { key, cause } => write!(f, "{key} waits: {cause}"),
-            Self::Apart { key, destinations } => write!(
+            Self::Odd { key, lines, reason } => write!(
                 f,
-                "{key} was brought to {} by an import of its own: what it lacks of before, and what a destination that \
-                 is added later lacks, is brought by `mirrorbox import`",
-                destinations.join(", ")
+                "{key}: lines that are no entries, and are stored as they are: {lines} (the first: {reason})"
             ),
-            Self::NoEntries { key, lines, reason } => write!(
+            Self::TooLong { path, at, bytes } => write!(
                 f,
-                "{key}: lines that are no entries, and are not mirrored: {lines} (the first: {reason}); `mirrorbox \
-                 import` stores them as they are"
+                "{}: the line at byte {at} has {bytes} bytes, which is more than a line can have; it is not stored, those \
+                 behind it are",
+                path.display()
+            ),
+            Self::Unreadable { path, cause } => write!(
+                f,
+                "cannot look at {}: {cause}; nothing of it is taken until that can be done",
+                path.display()
+            ),
+            Self::Link { path } => write!(
+                f,
+                "{} is a symbolic link, and is not followed; only a project's folder may be one",
+                path.display()
             ),
             Self::NoSidecar { key, reason } => write!(f, "the sidecar of {key} is none: {reason}"),
             Self::ByClock { cause } => write!(
@@ -161,8 +185,7 @@ impl fmt::Display for Change {
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Run => f.write_str("a run in its project may mirror it; it is compared once that has ended"),
-            Self::Destinations => f.write_str("no destination is open that could say what is stored of it"),
+            Self::Run => f.write_str("a run in its project may mirror it; it is taken once that has ended"),
             Self::Failed(cause) => write!(f, "{cause}; it is tried again"),
             Self::Stopping => f.write_str("following is to stop"),
         }

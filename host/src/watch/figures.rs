@@ -1,9 +1,11 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::Wait;
 use crate::key::SessionKey;
 
-/// The most transcripts that wait that are named.
+/// The most transcripts, paths and lines that are named of each kind.
 pub(super) const NAMED: usize = 100;
 
 /// How the following goes.
@@ -21,6 +23,47 @@ pub struct Figures {
     pub waits: u64,
     /// The first of them.
     pub waiting: Vec<Waiting>,
+    /// Folders and files that cannot be looked at: nothing of them is taken until they can be.
+    #[serde(default)]
+    pub unreadable: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub unreadable_paths: Vec<Unreadable>,
+    /// Symbolic links that have a transcript's name, or lead to a folder within a project. They are not followed.
+    #[serde(default)]
+    pub links: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub link_paths: Vec<PathBuf>,
+    /// Lines that are no entries, and were taken as they are, since the process began.
+    #[serde(default)]
+    pub odd: u64,
+    /// Lines that are too long to be taken, since the process began. Those behind them are taken.
+    #[serde(default)]
+    pub not_taken: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub not_taken_lines: Vec<NotTaken>,
+}
+
+/// A folder or a file that cannot be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Where.
+    pub path: PathBuf,
+    /// Why.
+    pub cause: String,
+}
+
+/// A line that is longer than a transcript's line can be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotTaken {
+    /// In which file.
+    pub path: PathBuf,
+    /// At which byte it begins.
+    pub at: u64,
+    /// How long it is, with its line feed.
+    pub bytes: u64,
 }
 
 /// A transcript that is not taken for now.

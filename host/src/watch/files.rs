@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mark::Stamp;
-use crate::follow::{self, FileKind};
+use crate::follow::{self, FileKind, Listing};
 use crate::key::SessionKey;
 
 /// The files of one transcript, as they were when somebody looked.
@@ -22,65 +22,115 @@ pub(super) struct Local {
     pub(super) stamp: Stamp,
 }
 
-impl Local {
-    fn of(path: PathBuf) -> Option<Self> {
-        let stamp = Stamp::of(&path)?;
-        Some(Self { path, stamp })
-    }
-
-    fn again(self) -> Option<Self> {
-        Self::of(self.path)
-    }
+/// What was found in a directory.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) found: BTreeMap<SessionKey, Files>,
+    /// What could not be looked at, and why. What is known to lie there is not gone.
+    pub(super) unreadable: Vec<(PathBuf, String)>,
+    /// Links that are not followed.
+    pub(super) links: Vec<PathBuf>,
 }
 
 impl Files {
-    /// Looks at the same files once more. Blocks for the disk.
-    pub(super) fn again(self) -> Self {
-        Self {
-            transcript: self.transcript.and_then(Local::again),
-            sidecar: self.sidecar.and_then(Local::again),
-        }
-    }
-
     pub(super) fn stamps(&self) -> (Option<Stamp>, Option<Stamp>) {
         let stamp = |local: &Option<Local>| local.as_ref().map(|local| local.stamp);
         (stamp(&self.transcript), stamp(&self.sidecar))
     }
+
+    /// Whether one of them lies at or below a path.
+    pub(super) fn are_below(&self, path: &Path) -> bool {
+        let mut locals = self.transcript.iter().chain(&self.sidecar);
+        locals.any(|local| local.path.starts_with(path))
+    }
 }
 
-/// Finds every transcript and sidecar; none where there is no such directory. Links are not followed. Blocks for the
-/// disk.
-pub(super) fn scan(projects: &Path) -> io::Result<BTreeMap<SessionKey, Files>> {
-    let mut found = BTreeMap::new();
-    let folders = match fs::read_dir(projects) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        folders => folders?,
-    };
-    for folder in folders {
-        let folder = folder?;
-        if !folder.file_type()?.is_dir() {
-            continue;
+impl Scan {
+    /// Finds every transcript and sidecar; none where there is no such directory. A project's folder may be a link to one;
+    /// other links are not followed. Blocks for the disk.
+    pub(super) fn of(projects: &Path) -> Self {
+        let mut scan = Self::default();
+        let folders = match fs::read_dir(projects) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return scan,
+            Err(error) => {
+                scan.cannot_look(projects, &error);
+                return scan;
+            }
+            Ok(folders) => folders,
+        };
+        for folder in folders {
+            match folder {
+                Ok(folder) => scan.folder(projects, &folder.path()),
+                Err(error) => scan.cannot_look(projects, &error),
+            }
         }
-        for file in follow::of_folder(&folder.path())? {
-            add(projects, folder.path().join(&file.path), file.kind, &mut found);
+        scan
+    }
+
+    /// Looks through a project's folder.
+    pub(super) fn folder(&mut self, projects: &Path, folder: &Path) {
+        // Through a link, for a project may lie elsewhere.
+        match fs::metadata(folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return,
+            Err(_) if fs::symlink_metadata(folder).is_ok_and(|link| link.is_symlink()) => {
+                return self.links.push(folder.to_owned());
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.cannot_look(folder, &error),
+        }
+        let Listing {
+            files,
+            unreadable,
+            links,
+        } = follow::list(folder);
+        for (path, error) in unreadable {
+            self.cannot_look(&path, &error);
+        }
+        self.links.extend(links);
+        for file in files {
+            self.file(projects, folder.join(&file.path), file.kind);
         }
     }
-    Ok(found)
+
+    /// Looks at a file by itself, and at what belongs to it, as far as it is a transcript or a sidecar.
+    pub(super) fn path(&mut self, projects: &Path, path: &Path) {
+        let (transcript, sidecar) = match follow::kind_of(&path.to_string_lossy()) {
+            Some(FileKind::Transcript) => (path.to_owned(), path.with_extension("meta.json")),
+            Some(FileKind::Sidecar) => (path.with_extension("").with_extension("jsonl"), path.to_owned()),
+            None => return,
+        };
+        self.file(projects, transcript, FileKind::Transcript);
+        self.file(projects, sidecar, FileKind::Sidecar);
+    }
+
+    fn file(&mut self, projects: &Path, path: PathBuf, kind: FileKind) {
+        // A name that cannot be a key's is no agent's.
+        let Some(key) = key_of(projects, &path, kind) else {
+            return;
+        };
+        let stamp = match Stamp::look(&path) {
+            Ok(Some(stamp)) => stamp,
+            Ok(None) => return,
+            Err(error) => return self.cannot_look(&path, &error),
+        };
+        let local = Some(Local { path, stamp });
+        let files = self.found.entry(key).or_default();
+        match kind {
+            FileKind::Transcript => files.transcript = local,
+            FileKind::Sidecar => files.sidecar = local,
+        }
+    }
+
+    fn cannot_look(&mut self, path: &Path, error: &io::Error) {
+        self.unreadable.push((path.to_owned(), error.to_string()));
+    }
 }
 
-fn add(projects: &Path, path: PathBuf, kind: FileKind, found: &mut BTreeMap<SessionKey, Files>) {
+fn key_of(projects: &Path, path: &Path, kind: FileKind) -> Option<SessionKey> {
     let transcript = match kind {
-        FileKind::Transcript => path.clone(),
+        FileKind::Transcript => path.to_owned(),
         FileKind::Sidecar => path.with_extension("").with_extension("jsonl"),
     };
-    // A name that cannot be a key's is an agent's no more than a link is.
-    let Ok(key) = SessionKey::from_path(&transcript, projects) else {
-        return;
-    };
-    let Some(local) = Local::of(path) else { return };
-    let files = found.entry(key).or_default();
-    match kind {
-        FileKind::Transcript => files.transcript = Some(local),
-        FileKind::Sidecar => files.sidecar = Some(local),
-    }
+    SessionKey::from_path(&transcript, projects).ok()
 }

@@ -1,7 +1,7 @@
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream as streams};
@@ -10,13 +10,13 @@ use tokio::time::sleep;
 
 use super::changes::{Changes, Dirty};
 use super::event::{OnWatchEvent, Wait, WatchEvent};
-use super::figures::{Figures, NAMED, Waiting};
-use super::files::{self, Files};
-use super::mark::Mark;
-use super::meeting::Spools;
+use super::figures::{Figures, NAMED, NotTaken, Unreadable, Waiting};
+use super::files::{Files, Scan};
+use super::mark::{Inode, Mark};
 use super::records::{Record, Records};
 use super::runs::Runs;
 use super::stream::Stream;
+use super::unread::TooLong;
 use super::{Claimed, Watch};
 use crate::agent::{Leftovers, OnEvent};
 use crate::host::Host;
@@ -26,17 +26,21 @@ use crate::session::blocking;
 /// What changes within this time is looked at together.
 const TOGETHER: Duration = Duration::from_millis(30);
 
-/// How often everything is looked at, whatever the system tells.
+/// How often everything is looked at, whatever the system tells,
 const EVERY: Duration = Duration::from_secs(3);
+/// and what part of the time that may take: where the system tells of changes, it is there for those that it misses,
+const SHARE: u32 = 60;
+/// and where it does not, it is all that there is.
+const SHARE_BY_CLOCK: u32 = 4;
+
+/// When a folder that changed is looked at once more.
+const SOON: Duration = Duration::from_secs(1);
 
 /// How often it is looked for what killed runs left.
 const LEFTOVERS: Duration = Duration::from_secs(10);
 
 /// When a transcript that could not be taken is tried again.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// How long destinations may take to open before files are looked at.
-const OPENING: Duration = Duration::from_secs(30);
 
 /// How many transcripts are worked on side by side,
 const SIDE_BY_SIDE: usize = 4;
@@ -51,12 +55,37 @@ pub(super) struct Follower<'a> {
     runs: Runs,
     changes: Changes,
     streams: BTreeMap<SessionKey, (Stream, Files)>,
+    /// Those of them that are not taken for now.
+    waiting: BTreeMap<SessionKey, Wait>,
+    /// What cannot be looked at, and why,
+    unreadable: BTreeMap<PathBuf, String>,
+    /// and links that are not followed.
+    links: BTreeSet<PathBuf>,
+    /// Folders that changed just now.
+    again: BTreeSet<PathBuf>,
     figures: watch::Sender<Figures>,
     on_event: OnWatchEvent,
-    entries: AtomicU64,
+    tally: Arc<Tally>,
     room: Semaphore,
-    leftovers_at: Instant,
     stop: watch::Receiver<bool>,
+}
+
+/// Of which part of the directory a scan tells.
+enum Extent {
+    All,
+    /// Of all in these folders, and of these files.
+    Of {
+        folders: BTreeSet<PathBuf>,
+        files: BTreeSet<PathBuf>,
+    },
+}
+
+/// What was counted so far.
+#[derive(Debug, Default)]
+struct Tally {
+    entries: AtomicU64,
+    odd: AtomicU64,
+    not_taken: Mutex<(u64, Vec<NotTaken>)>,
 }
 
 /// What the streams share during one look at the directory.
@@ -65,12 +94,17 @@ pub(super) struct Look<'a> {
     pub(super) projects: &'a Path,
     pub(super) records: &'a Records,
     pub(super) runs: &'a Runs,
-    pub(super) spools: Spools,
-    /// Whether to stop; none in the last look, which goes on.
+    /// Whether to stop; `None` in the last look, which goes on.
     stop: Option<watch::Receiver<bool>>,
     on_event: &'a OnWatchEvent,
-    entries: &'a AtomicU64,
+    tally: &'a Tally,
     room: &'a Semaphore,
+}
+
+impl Tally {
+    fn not_taken(&self) -> MutexGuard<'_, (u64, Vec<NotTaken>)> {
+        self.not_taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Look<'_> {
@@ -80,7 +114,27 @@ impl Look<'_> {
 
     /// Entries were appended.
     pub(super) fn count(&self, entries: u64) {
-        self.entries.fetch_add(entries, Ordering::Relaxed);
+        self.tally.entries.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    /// Lines that are no entries were.
+    pub(super) fn count_odd(&self, lines: u64) {
+        self.tally.odd.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// A line is passed over.
+    pub(super) fn not_taken(&self, path: &Path, TooLong { at, bytes }: TooLong) {
+        let path = path.to_owned();
+        self.tell(WatchEvent::TooLong {
+            path: path.clone(),
+            at,
+            bytes,
+        });
+        let mut not_taken = self.tally.not_taken();
+        not_taken.0 += 1;
+        if not_taken.1.len() < NAMED {
+            not_taken.1.push(NotTaken { path, at, bytes });
+        }
     }
 
     /// A place among those who read so many bytes; none where nobody is to read any more.
@@ -92,14 +146,9 @@ impl Look<'_> {
     /// When a stream that waits is looked at again.
     pub(super) fn again(&self, cause: &Wait) -> Instant {
         match cause {
-            Wait::Run | Wait::Destinations | Wait::Stopping => Instant::now(),
+            Wait::Run | Wait::Stopping => Instant::now(),
             Wait::Failed(_) => Instant::now() + RETRY,
         }
-    }
-
-    /// Nobody looks again.
-    pub(super) fn is_last(&self) -> bool {
-        self.stop.is_none()
     }
 
     /// Fails once it is to stop. Between two appends: one that is dropped halfway may still come to be.
@@ -107,17 +156,6 @@ impl Look<'_> {
         match self.stop.as_ref().is_some_and(|stop| *stop.borrow()) {
             true => Err(Wait::Stopping),
             false => Ok(()),
-        }
-    }
-
-    /// Waits for an answer, but not beyond the time when it is to stop.
-    pub(super) async fn unless_stopped<T>(&self, answer: impl Future<Output = Result<T, Wait>>) -> Result<T, Wait> {
-        let Some(mut stop) = self.stop.clone() else {
-            return answer.await;
-        };
-        tokio::select! {
-            answer = answer => answer,
-            _ = stop.wait_for(|stop| *stop) => Err(Wait::Stopping),
         }
     }
 }
@@ -135,11 +173,14 @@ impl<'a> Follower<'a> {
             runs: Runs::new(&watch.state, &watch.projects),
             changes,
             streams: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            links: BTreeSet::new(),
+            again: BTreeSet::new(),
             figures,
             on_event,
-            entries: AtomicU64::new(0),
+            tally: Arc::default(),
             room: Semaphore::new(ROOM as usize),
-            leftovers_at: Instant::now(),
             stop,
             watch,
             records,
@@ -151,8 +192,13 @@ impl<'a> Follower<'a> {
     }
 
     pub(super) async fn run(mut self) {
-        self.follow().await;
-        // Dropped halfway, a stream is compared by the next process.
+        let picking_up = pick_up_leftovers(self.host, self.watch.state.clone(), self.tally.clone());
+        tokio::select! {
+            () = self.follow() => {}
+            // What it was doing then is compared by whoever picks up next.
+            () = picking_up => {}
+        }
+        // Dropped halfway, a stream is taken as it is found by the next process.
         let last = tokio::time::timeout(self.watch.last_look, self.look_at_all(true)).await;
         if last.is_err() {
             tracing::warn!("not everything in the agent's files could be taken in time; the next start takes it");
@@ -161,16 +207,11 @@ impl<'a> Follower<'a> {
 
     async fn follow(&mut self) {
         let mut stop = self.stop.clone();
-        tokio::select! {
-            // Opening may take long.
-            _settled_or_late = tokio::time::timeout(OPENING, self.host.settled()) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-        self.look_at_all(false).await;
+        let mut all_at = Instant::now() + self.look_at_all(false).await;
         self.figures.send_modify(|figures| figures.ready = true);
-        let mut all_at = Instant::now() + EVERY;
         loop {
-            let wait = all_at.saturating_duration_since(Instant::now());
+            let next = all_at.min(Instant::now() + if self.again.is_empty() { EVERY } else { SOON });
+            let wait = next.saturating_duration_since(Instant::now());
             tokio::select! {
                 () = self.changes.wait() => sleep(TOGETHER.min(wait)).await,
                 () = sleep(wait) => {}
@@ -178,81 +219,104 @@ impl<'a> Follower<'a> {
             }
             let dirty = self.changes.take();
             if dirty.all || all_at <= Instant::now() {
-                self.pick_up_leftovers().await;
-                self.look_at_all(false).await;
-                all_at = Instant::now() + EVERY;
+                all_at = Instant::now() + self.look_at_all(false).await;
             } else {
-                self.look_at_some(&dirty).await;
+                self.look_at_some(dirty).await;
             }
         }
     }
 
-    /// Looks at everything that is there.
-    async fn look_at_all(&mut self, is_last: bool) {
+    /// Looks at everything that is there. Gives how long it need not be done again.
+    async fn look_at_all(&mut self, is_last: bool) -> Duration {
         if let Err(error) = self.changes.listen() {
             self.go_by_clock(&error);
         }
-        let projects = self.watch.projects.clone();
-        match blocking(move || files::scan(&projects)).await {
-            Ok(found) => self.take_in(found),
-            Err(error) => tracing::warn!("cannot look through {}: {error}", self.watch.projects.display()),
-        }
+        let (projects, begun) = (self.watch.projects.clone(), Instant::now());
+        let scan = blocking(move || Scan::of(&projects)).await;
+        let share = if self.changes.are_told() { SHARE } else { SHARE_BY_CLOCK };
+        let pause = (begun.elapsed() * share).max(EVERY);
+        self.again.clear();
+        self.take_in(scan, &Extent::All);
         self.runs.tidy();
-        self.look(is_last, |_| true).await;
+        self.doubt_runs();
+        let due: Vec<_> = self
+            .streams
+            .iter()
+            .filter(|(_, (stream, files))| stream.is_due(files, is_last))
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.look(is_last, due).await;
+        pause
     }
 
-    /// Looks at the files that changed.
-    async fn look_at_some(&mut self, dirty: &Dirty) {
-        let mut changed = HashMap::new();
-        for (key, (_, files)) in &self.streams {
-            let locals = files.transcript.iter().chain(&files.sidecar);
-            if locals.map(|local| &local.path).any(|path| dirty.files.contains(path)) {
-                changed.insert(key.clone(), files.clone());
-            }
-        }
-        let changed = blocking(move || {
-            let again = changed.into_iter().map(|(key, files)| (key, files.again()));
-            again.collect::<HashMap<_, _>>()
+    /// Looks at what changed, and at what waits.
+    async fn look_at_some(&mut self, dirty: Dirty) {
+        let projects = self.watch.projects.clone();
+        // What came into a folder before the system listened there is found a little later.
+        let again = std::mem::replace(&mut self.again, dirty.folders.iter().cloned().collect());
+        let folders: BTreeSet<_> = dirty.folders.into_iter().chain(again).collect();
+        let (scan, extent) = blocking(move || {
+            let mut scan = Scan::default();
+            folders.iter().for_each(|folder| scan.folder(&projects, folder));
+            let files: BTreeSet<_> = dirty.files.into_iter().collect();
+            files.iter().for_each(|path| scan.path(&projects, path));
+            (scan, Extent::Of { folders, files })
         })
         .await;
-        for (key, files) in &changed {
-            if let Some((_, known)) = self.streams.get_mut(key) {
-                known.clone_from(files);
-            }
-        }
-        self.look(false, |key| changed.contains_key(key)).await;
+        let mut due: BTreeSet<_> = scan.found.keys().cloned().collect();
+        self.take_in(scan, &extent);
+        due.extend(self.doubt_runs());
+        due.extend(self.waiting.keys().cloned());
+        let is_due = |key: &SessionKey| {
+            let known = self.streams.get(key);
+            known.is_some_and(|(stream, files)| stream.is_due(files, false))
+        };
+        let due: Vec<_> = due.into_iter().filter(is_due).collect();
+        self.look(false, due).await;
     }
 
     /// Looks at streams whose files may have changed.
-    async fn look(&mut self, is_last: bool, is_meant: impl Fn(&SessionKey) -> bool) {
-        self.distrust_runs();
+    async fn look(&mut self, is_last: bool, due: Vec<SessionKey>) {
         let look = Look {
             host: self.host,
             projects: &self.watch.projects,
             records: &self.records,
             runs: &self.runs,
-            spools: Spools::new(&self.watch.state),
             stop: (!is_last).then(|| self.stop.clone()),
             on_event: &self.on_event,
-            entries: &self.entries,
+            tally: &self.tally,
             room: &self.room,
         };
-        let meant = self.streams.iter_mut().filter(|(key, _)| is_meant(key));
-        let looks = meant.map(|(_, (stream, files))| stream.look(&look, files));
-        streams::iter(looks)
-            .buffer_unordered(SIDE_BY_SIDE)
-            .collect::<()>()
-            .await;
+        // Out of the map while they are worked on side by side. One that is dropped here is dropped with all others.
+        let taken: Vec<_> = due.iter().filter_map(|key| self.streams.remove(key)).collect();
+        let looks = taken.into_iter().map(|(mut stream, files)| {
+            let look = &look;
+            async move {
+                stream.look(look, &files).await;
+                (stream, files)
+            }
+        });
+        let looked: Vec<_> = streams::iter(looks).buffer_unordered(SIDE_BY_SIDE).collect().await;
+        for (stream, files) in looked {
+            let key = stream.key().clone();
+            match stream.waits() {
+                Some(wait) => drop(self.waiting.insert(key.clone(), wait.clone())),
+                None => drop(self.waiting.remove(&key)),
+            }
+            self.streams.insert(key, (stream, files));
+        }
         self.show();
     }
 
     /// Streams come and go with their files.
-    fn take_in(&mut self, found: BTreeMap<SessionKey, Files>) {
-        let is_first = self.records.is_first;
-        let mut gone: HashMap<_, _> = HashMap::new();
-        for (key, (stream, _)) in self.streams.extract_if(.., |key, _| !found.contains_key(key)) {
-            gone.insert(stream.file(), key);
-        }
+    fn take_in(&mut self, scan: Scan, extent: &Extent) {
+        let Scan {
+            found,
+            unreadable,
+            links,
+        } = scan;
+        self.take_in_problems(unreadable, links, extent);
+        let mut gone = self.remove_gone(&found, extent);
         for (key, files) in found {
             match self.streams.get_mut(&key) {
                 Some((_, known)) => *known = files,
@@ -263,9 +327,80 @@ impl<'a> Follower<'a> {
             }
         }
         gone.into_values().for_each(|key| self.tell(WatchEvent::Gone { key }));
-        if is_first && let Err(error) = self.records.has_begun() {
+        if matches!(extent, Extent::All)
+            && self.records.is_first
+            && let Err(error) = self.records.has_begun()
+        {
             tracing::warn!("that files are followed from now on cannot be written down: {error}");
         }
+    }
+
+    /// What could not be looked at, and links, are told of once.
+    fn take_in_problems(&mut self, unreadable: Vec<(PathBuf, String)>, links: Vec<PathBuf>, extent: &Extent) {
+        let is_meant = |path: &Path| extent.covers(path);
+        let mut before = std::mem::take(&mut self.unreadable);
+        self.unreadable = before.extract_if(.., |path, _| !is_meant(path)).collect();
+        for (path, cause) in unreadable {
+            if before.get(&path) != Some(&cause) {
+                self.tell(WatchEvent::Unreadable {
+                    path: path.clone(),
+                    cause: cause.clone(),
+                });
+            }
+            self.unreadable.insert(path, cause);
+        }
+        let mut before = std::mem::take(&mut self.links);
+        self.links = before.extract_if(.., |path| !is_meant(path)).collect();
+        for path in links {
+            if !before.contains(&path) {
+                self.tell(WatchEvent::Link { path: path.clone() });
+            }
+            self.links.insert(path);
+        }
+    }
+
+    /// Takes out the streams whose files are gone, by what file it was. What cannot be looked at is not gone.
+    fn remove_gone(
+        &mut self,
+        found: &BTreeMap<SessionKey, Files>,
+        extent: &Extent,
+    ) -> HashMap<Option<Inode>, SessionKey> {
+        let candidates: Vec<_> = match extent {
+            Extent::All => self
+                .streams
+                .keys()
+                .filter(|key| !found.contains_key(key))
+                .cloned()
+                .collect(),
+            Extent::Of { folders, .. } => {
+                let keys = folders.iter().flat_map(|folder| self.keys_in(folder));
+                keys.filter(|key| !found.contains_key(key)).collect()
+            }
+        };
+        let mut gone = HashMap::new();
+        for key in candidates {
+            let Some((stream, files)) = self.streams.get(&key) else {
+                continue;
+            };
+            if self.unreadable.keys().any(|path| files.are_below(path)) {
+                continue;
+            }
+            gone.insert(stream.file(), key.clone());
+            self.streams.remove(&key);
+            self.waiting.remove(&key);
+        }
+        gone
+    }
+
+    /// The streams of a project's folder.
+    fn keys_in(&self, folder: &Path) -> Vec<SessionKey> {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // Before every other session of the project.
+        let Ok(first) = SessionKey::main(name, "\u{1}") else {
+            return Vec::new();
+        };
+        let of_folder = self.streams.range(first..).map(|(key, _)| key);
+        of_folder.take_while(|key| key.project_key() == name).cloned().collect()
     }
 
     fn add(&mut self, key: SessionKey, files: Files) {
@@ -273,7 +408,7 @@ impl<'a> Follower<'a> {
         if self.records.is_first && self.watch.from_now {
             record = self.begin_at_end(&key, &files).or(record);
         }
-        let stream = Stream::new(key.clone(), record, &files);
+        let stream = Stream::new(key.clone(), record);
         self.streams.insert(key, (stream, files));
     }
 
@@ -298,7 +433,7 @@ impl<'a> Follower<'a> {
             .ok()
     }
 
-    fn tell_of_move(&self, to: &SessionKey, files: &Files, gone: &mut HashMap<Option<super::mark::Inode>, SessionKey>) {
+    fn tell_of_move(&self, to: &SessionKey, files: &Files, gone: &mut HashMap<Option<Inode>, SessionKey>) {
         let Some(local) = &files.transcript else { return };
         if let Some(from) = gone.remove(&Some(local.stamp.file)) {
             let to = to.clone();
@@ -306,57 +441,52 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Runs that ended between two looks leave word, too.
-    fn distrust_runs(&mut self) {
+    /// Runs that ended between two looks leave word, too. Gives the transcripts that they may have written to.
+    fn doubt_runs(&mut self) -> Vec<SessionKey> {
         let sessions = match self.records.words.take() {
             Ok(sessions) => sessions,
-            Err(error) => return tracing::warn!("cannot see which sessions runs wrote to: {error}"),
+            Err(error) => {
+                tracing::warn!("cannot see which sessions runs wrote to: {error}");
+                return Vec::new();
+            }
         };
+        let mut doubted = Vec::new();
         for (folder, session) in sessions {
-            for (key, (stream, _)) in &mut self.streams {
-                if key.project_key() == folder && key.session_id() == session {
-                    stream.compare();
-                }
+            let Ok(main) = SessionKey::main(folder, session) else {
+                continue;
+            };
+            let of_session = self.streams.range_mut(main.clone()..);
+            for (key, (stream, _)) in of_session.take_while(|(key, _)| key.to_main() == main) {
+                stream.doubt();
+                doubted.push(key.clone());
             }
         }
-    }
-
-    /// Takes up what runs left that were killed meanwhile.
-    async fn pick_up_leftovers(&mut self) {
-        if self.leftovers_at > Instant::now() {
-            return;
-        }
-        self.leftovers_at = Instant::now() + LEFTOVERS;
-        let state = self.watch.state.clone();
-        match blocking(move || Leftovers::look(&state)).await {
-            Ok(left) if left.is_empty() => {}
-            Ok(left) => {
-                // It is in the log.
-                let on_event: OnEvent = Arc::new(|_| ());
-                let tally = left.pick_up(self.host, &on_event).await;
-                self.entries.fetch_add(tally.entries, Ordering::Relaxed);
-            }
-            Err(error) => tracing::warn!("cannot look at what runs left: {error}"),
-        }
+        doubted
     }
 
     /// Shows how it goes.
     fn show(&self) {
-        let waiting = self.streams.values().filter_map(|(stream, _)| {
-            let cause = stream.waits()?.clone();
-            Some(Waiting {
-                stream: stream.key().clone(),
-                cause,
-            })
+        let waiting = self.waiting.iter().take(NAMED).map(|(stream, cause)| Waiting {
+            stream: stream.clone(),
+            cause: cause.clone(),
         });
-        let waits = waiting.clone().count() as u64;
-        let waiting: Vec<_> = waiting.take(NAMED).collect();
+        let unreadable = self.unreadable.iter().take(NAMED).map(|(path, cause)| Unreadable {
+            path: path.clone(),
+            cause: cause.clone(),
+        });
+        let not_taken = self.tally.not_taken().clone();
         self.figures.send_modify(|figures| {
             figures.looks += 1;
             figures.transcripts = self.streams.len() as u64;
-            figures.entries = self.entries.load(Ordering::Relaxed);
-            figures.waits = waits;
-            figures.waiting = waiting;
+            figures.entries = self.tally.entries.load(Ordering::Relaxed);
+            figures.waits = self.waiting.len() as u64;
+            figures.waiting = waiting.collect();
+            figures.unreadable = self.unreadable.len() as u64;
+            figures.unreadable_paths = unreadable.collect();
+            figures.links = self.links.len() as u64;
+            figures.link_paths = self.links.iter().take(NAMED).cloned().collect();
+            figures.odd = self.tally.odd.load(Ordering::Relaxed);
+            (figures.not_taken, figures.not_taken_lines) = not_taken;
         });
     }
 
@@ -368,6 +498,35 @@ impl<'a> Follower<'a> {
 
     fn tell(&self, event: WatchEvent) {
         tell(&self.on_event, &event);
+    }
+}
+
+impl Extent {
+    fn covers(&self, path: &Path) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of { folders, files } => {
+                files.contains(path) || folders.iter().any(|folder| path.starts_with(folder))
+            }
+        }
+    }
+}
+
+/// Takes up what runs left that were killed, beside everything else. An agent that outlived its run is not waited for.
+async fn pick_up_leftovers(host: &Host, state: PathBuf, tally: Arc<Tally>) {
+    loop {
+        sleep(LEFTOVERS).await;
+        let state = state.clone();
+        match blocking(move || Leftovers::look_for_ended(&state)).await {
+            Ok(left) if left.is_empty() => {}
+            Ok(left) => {
+                // It is in the log.
+                let on_event: OnEvent = Arc::new(|_| ());
+                let picked_up = left.pick_up(host, &on_event).await;
+                tally.entries.fetch_add(picked_up.entries, Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!("cannot look at what runs left: {error}"),
+        }
     }
 }
 

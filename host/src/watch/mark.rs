@@ -29,15 +29,22 @@ pub(super) struct Inode {
 }
 
 impl Stamp {
-    /// A regular file's; none where there is none. Links are not followed.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let metadata = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
-        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Some(Self {
+    /// A regular file's; `None` where there is none. Links are not followed.
+    pub(super) fn look(path: &Path) -> io::Result<Option<Self>> {
+        let metadata = match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            looked => looked?,
+        };
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        // Before 1970 one time is as good as another.
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Some(Self {
             bytes: metadata.len(),
             modified: (modified.as_secs(), modified.subsec_nanos()),
             file: Inode::of(&metadata),
-        })
+        }))
     }
 }
 
@@ -98,6 +105,11 @@ impl Mark {
         let print = Print::of(line, offset);
         self.first.get_or_insert(print);
         self.last = Some(print);
+        self.offset = offset;
+    }
+
+    /// What is before this byte is not taken, and was looked at.
+    pub(super) fn pass(&mut self, offset: u64) {
         self.offset = offset;
     }
 
@@ -178,7 +190,7 @@ mod tests {
             offset += line.len() as u64;
             mark.advance(line.trim_end_matches('\n').as_bytes(), offset);
         }
-        (mark, Stamp::of(path).unwrap())
+        (mark, Stamp::look(path).unwrap().unwrap())
     }
 
     fn change_to(text: &str) -> Option<Change> {
@@ -186,7 +198,7 @@ mod tests {
         let path = dir.path().join("s.jsonl");
         let (mark, before) = taken(&path, "{\"n\":1}\n{\"n\":2}\n");
         fs::write(&path, text).unwrap();
-        let now = Stamp::of(&path).unwrap();
+        let now = Stamp::look(&path).unwrap().unwrap();
         mark.change(&path, Some(&before), &now).unwrap()
     }
 
@@ -205,7 +217,7 @@ mod tests {
         let (mark, before) = taken(&path, "{}\n");
         fs::write(&new, "{}\n{}\n").unwrap();
         fs::rename(new, &path).unwrap();
-        let now = Stamp::of(&path).unwrap();
+        let now = Stamp::look(&path).unwrap().unwrap();
         assert_eq!(mark.change(&path, Some(&before), &now).unwrap(), Some(Change::Replaced));
     }
 
@@ -230,7 +242,7 @@ mod tests {
         let (mark, before) = taken(&path, &line);
         assert_eq!(mark.last.unwrap().bytes, PRINT);
         fs::write(&path, line + "{}\n").unwrap();
-        let now = Stamp::of(&path).unwrap();
+        let now = Stamp::look(&path).unwrap().unwrap();
         assert_eq!(mark.change(&path, Some(&before), &now).unwrap(), None);
     }
 

@@ -46,7 +46,9 @@ impl Runs {
     }
 
     fn has(&self, file: &Path, folder: &str, session: &str, path: &str, bytes: u64) -> io::Result<bool> {
-        let Some(stamp) = Stamp::of(file) else { return Ok(false) };
+        let Some(stamp) = Stamp::look(file)? else {
+            return Ok(false);
+        };
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if read.get(file).is_none_or(|(known, _)| *known != stamp) {
             match WrittenTrail::read(file) {
@@ -66,6 +68,7 @@ impl Runs {
     /// Forgets trails that are gone.
     pub(super) fn tidy(&self) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // What cannot be looked at is read again.
         read.retain(|file, _| file.exists());
     }
 }

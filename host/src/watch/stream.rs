@@ -7,14 +7,11 @@ use super::event::{Change, Wait, WatchEvent};
 use super::files::Files;
 use super::follower::Look;
 use super::mark::{Inode, Mark, Stamp};
-use super::meeting::{self, Meeting};
 use super::records::Record;
-use super::unread::{Block, Odd, Unread};
-use crate::agent::Spooled;
-use crate::host::AppendFailed;
+use super::unread::{self, Block, Odd, Unread};
 use crate::key::SessionKey;
 use crate::session::blocking;
-use crate::spool::{AppendError, Base};
+use crate::spool::Doubtful;
 use crate::transcript::{MAX_LINE, metadata};
 
 /// A transcript and its sidecar, as far as they were taken.
@@ -23,13 +20,30 @@ pub(super) struct Stream {
     key: SessionKey,
     /// As they were when they were looked at last, and everything in them was taken.
     seen: Record,
-    /// How far the transcript was taken; none where that has to be found out by comparing.
+    /// How far the transcript was taken; `None` where nobody remembers.
     mark: Option<Mark>,
-    /// It was never compared.
-    is_new: bool,
-    /// This host has appended to it.
+    /// This host's copy holds the file's lines before the mark.
     has_begun: bool,
+    /// Somebody else may have mirrored what comes behind the mark.
+    is_doubtful: bool,
+    /// It was never taken before.
+    is_new: bool,
     waits: Option<(Wait, Instant)>,
+}
+
+/// From where on a transcript is taken.
+#[derive(Debug)]
+enum Start {
+    /// Behind the mark it was seen growing.
+    Grown,
+    /// How its lines came nobody saw: each destination gets those of them that it lacks.
+    Found {
+        from: Mark,
+        /// Lines before this byte were taken before.
+        known_to: u64,
+        /// What is before it is in this host's copy.
+        goes_on: bool,
+    },
 }
 
 /// One look at a stream's files.
@@ -37,29 +51,35 @@ struct Taking<'a> {
     look: &'a Look<'a>,
     key: &'a SessionKey,
     files: &'a Files,
-    /// What to begin behind, at the first entry.
-    base: Option<Option<Base>>,
+    mark: Option<Mark>,
     has_begun: bool,
     entries: u64,
 }
 
+/// A sidecar's entry, which is in no file.
+struct Sidecar {
+    entry: Vec<u8>,
+    /// It says nothing new, as far as anybody remembers.
+    is_known: bool,
+}
+
 impl Stream {
-    /// A stream as the record of it says. What grew since the record was written nobody saw growing.
-    pub(super) fn new(key: SessionKey, record: Option<Record>, files: &Files) -> Self {
-        let is_as_recorded = |record: &&Record| (record.transcript, record.sidecar) == files.stamps();
+    /// A stream as the record of it says.
+    pub(super) fn new(key: SessionKey, record: Option<Record>) -> Self {
         Self {
             key,
-            mark: record.as_ref().filter(is_as_recorded).map(|record| record.mark.clone()),
+            mark: record.as_ref().map(|record| record.mark.clone()),
             is_new: record.is_none(),
             seen: record.unwrap_or_default(),
             has_begun: false,
+            is_doubtful: false,
             waits: None,
         }
     }
 
-    /// Somebody else may have mirrored it.
-    pub(super) fn compare(&mut self) {
-        self.mark = None;
+    /// Somebody else may have mirrored what it holds by now.
+    pub(super) fn doubt(&mut self) {
+        self.is_doubtful = true;
     }
 
     pub(super) fn waits(&self) -> Option<&Wait> {
@@ -75,17 +95,19 @@ impl Stream {
         self.seen.transcript.map(|stamp| stamp.file)
     }
 
-    /// Takes what is new. Dropped halfway, the next look compares.
+    /// Whether a look has something to do.
+    pub(super) fn is_due(&self, files: &Files, is_last: bool) -> bool {
+        match &self.waits {
+            Some((_, until)) => is_last || *until <= Instant::now(),
+            None => {
+                self.is_doubtful || self.mark.is_none() || files.stamps() != (self.seen.transcript, self.seen.sidecar)
+            }
+        }
+    }
+
+    /// Takes what is new. Dropped halfway, the next process takes it as it finds it.
     pub(super) async fn look(&mut self, look: &Look<'_>, files: &Files) {
         let (transcript, sidecar) = files.stamps();
-        let is_same = (transcript, sidecar) == (self.seen.transcript, self.seen.sidecar) && self.mark.is_some();
-        let is_due = match &self.waits {
-            Some((_, until)) => look.is_last() || *until <= Instant::now(),
-            None => !is_same,
-        };
-        if !is_due {
-            return;
-        }
         let seen = Record {
             transcript,
             sidecar,
@@ -100,45 +122,69 @@ impl Stream {
     async fn take(&mut self, look: &Look<'_>, files: &Files, seen: Record) -> Result<(), Wait> {
         let _room = look.room(self.unread_bytes(&seen)).await;
         let change = self.change(files).await?;
-        let from = self.mark.as_ref().map_or(self.seen.mark.from, |mark| mark.from);
-        // Lines before it are told from others by their place, which they have lost.
-        let from = if matches!(change, None | Some(Change::Unseen)) {
-            from
-        } else {
-            0
-        };
-        let known = self.mark.take().filter(|_| change.is_none());
+        let start = self.start(change);
+        let is_found = matches!(start, Start::Found { goes_on: false, .. });
         let mut taking = Taking {
             look,
             key: &self.key,
             files,
-            base: None,
+            mark: self.mark.take(),
             has_begun: self.has_begun,
             entries: 0,
         };
-        let is_compared = known.is_none();
-        let taken = taking.all(known, from, &self.seen).await;
-        self.has_begun = taking.has_begun;
-        let entries = taking.entries;
+        let taken = taking.all(start, &self.seen, self.is_new).await;
+        let Taking {
+            mark,
+            has_begun,
+            entries,
+            ..
+        } = taking;
         look.count(entries);
-        let mark = match taken {
-            Ok(mark) => mark,
-            Err((mark, wait)) => {
-                self.mark = mark;
-                return Err(wait);
+        (self.mark, self.has_begun) = (mark, has_begun);
+        if let Err(wait) = taken {
+            self.is_doubtful |= wait == Wait::Run;
+            if has_begun {
+                // The mark is about this file.
+                self.seen.transcript = seen.transcript;
             }
-        };
-        if is_compared {
-            self.tell_of_comparison(look, change, entries);
+            return Err(wait);
         }
-        self.mark = Some(mark.clone());
+        self.is_doubtful = false;
+        if is_found {
+            self.tell_of_found(look, change, entries);
+        }
+        let mark = self.mark.get_or_insert_default().clone();
         self.seen = Record { mark, ..seen };
         look.records.save(&self.key, &self.seen).map_err(cannot_keep)
     }
 
+    fn start(&self, change: Option<Change>) -> Start {
+        let is_as_it_was = matches!(change, None | Some(Change::Unseen));
+        match (&self.mark, change) {
+            (Some(_), None) if self.has_begun && !self.is_doubtful => Start::Grown,
+            (Some(mark), None) if self.has_begun => Start::Found {
+                from: mark.clone(),
+                known_to: 0,
+                goes_on: true,
+            },
+            (Some(mark), _) if is_as_it_was => Start::Found {
+                from: Mark::at(mark.from),
+                known_to: mark.offset,
+                goes_on: false,
+            },
+            // Lines that are not wanted are told from others by their place, which they have lost.
+            _ => Start::Found {
+                from: Mark::default(),
+                known_to: u64::MAX,
+                goes_on: false,
+            },
+        }
+    }
+
     fn unread_bytes(&self, seen: &Record) -> u64 {
         let bytes = seen.transcript.map_or(0, |stamp| stamp.bytes);
-        bytes.saturating_sub(self.mark.as_ref().map_or(0, |mark| mark.offset))
+        let mark = self.mark.as_ref().filter(|_| self.has_begun);
+        bytes.saturating_sub(mark.map_or(0, |mark| mark.offset))
     }
 
     /// What was done to the transcript other than adding to it.
@@ -152,7 +198,7 @@ impl Stream {
         change.map_err(|error| cannot_read(&path, &error))
     }
 
-    fn tell_of_comparison(&mut self, look: &Look<'_>, change: Option<Change>, entries: u64) {
+    fn tell_of_found(&mut self, look: &Look<'_>, change: Option<Change>, entries: u64) {
         let key = self.key.clone();
         let is_new = std::mem::replace(&mut self.is_new, false);
         let change = change.unwrap_or(Change::Unseen);
@@ -175,55 +221,79 @@ impl Stream {
     }
 }
 
-/// How far a stream was taken in spite of a failure, where that is certain, and what failed.
-type Stopped = (Option<Mark>, Wait);
-
 impl Taking<'_> {
-    /// Takes both files; without a mark, what is stored decides what of them is new.
-    async fn all(&mut self, known: Option<Mark>, from: u64, before: &Record) -> Result<Mark, Stopped> {
-        let (mut mark, stored) = match known {
-            Some(mark) => (mark, None),
-            None => {
-                let stored = self.meet().await.map_err(|wait| (None, wait))?;
-                (Mark::at(from), Some(stored))
-            }
+    /// Takes both files. One that cannot be read does not keep the other from it.
+    async fn all(&mut self, start: Start, before: &Record, is_new: bool) -> Result<(), Wait> {
+        let mut sidecar = self.read_sidecar(before, is_new).await;
+        let is_whole = matches!(start, Start::Found { goes_on: false, .. });
+        // What is known comes first: it counts with what was taken before.
+        let first = match &mut sidecar {
+            Ok(sidecar) => sidecar.take_if(|sidecar| sidecar.is_known && is_whole),
+            Err(_) => None,
         };
-        let told = stored.as_ref().map(|stored| stored.metadata.clone());
-        if let Some(local) = &self.files.transcript {
-            mark = self.transcript(&local.path, mark, stored).await?;
+        self.transcript(start, first).await?;
+        match sidecar? {
+            Some(sidecar) if !sidecar.is_known => self.append_sidecar(sidecar).await,
+            _ => Ok(()),
         }
-        if let Some(local) = &self.files.sidecar
-            && (told.is_some() || Some(local.stamp) != before.sidecar)
+    }
+
+    async fn transcript(&mut self, start: Start, first: Option<Sidecar>) -> Result<(), Wait> {
+        let transcript = self.files.transcript.as_ref().map(|local| local.path.clone());
+        if let Start::Found {
+            from,
+            known_to,
+            goes_on,
+        } = start
         {
-            let taken = self.sidecar(&local.path, told.flatten()).await;
-            taken.map_err(|wait| (Some(mark.clone()), wait))?;
+            // Here to spare the work; what counts is asked again behind it.
+            self.check_any_run()?;
+            let counted = self.count(transcript.as_deref(), &from, known_to).await?;
+            let more = u64::from(first.is_some());
+            let found = Doubtful {
+                lines: counted.0 + more,
+                taken: if goes_on { 0 } else { counted.1 + more },
+                goes_on,
+            };
+            if found.lines == 0 {
+                self.mark.get_or_insert(from);
+                return Ok(());
+            }
+            self.found(found, from).await?;
         }
-        Ok(mark)
+        if let Some(sidecar) = first {
+            self.append_sidecar(sidecar).await?;
+        }
+        match transcript {
+            Some(path) => self.blocks(&path).await,
+            None => Ok(()),
+        }
     }
 
-    async fn meet(&mut self) -> Result<Spooled, Wait> {
-        let meeting = Meeting::of(self.look.host, &self.look.spools, self.key);
-        let Meeting { stored, base, apart } = self.look.unless_stopped(meeting).await?;
-        if !apart.is_empty() {
-            let key = self.key.clone();
-            self.look.tell(WatchEvent::Apart {
-                key,
-                destinations: apart,
-            });
-        }
-        self.base = Some(base);
-        Ok(stored)
+    /// How many lines are to be taken, and how many of them were taken before.
+    async fn count(&self, path: Option<&Path>, from: &Mark, known_to: u64) -> Result<(u64, u64), Wait> {
+        let Some(path) = path else { return Ok((0, 0)) };
+        let (file, from) = (path.to_owned(), from.clone());
+        let counted = blocking(move || unread::count(&file, from, known_to)).await;
+        counted.map_err(|error| cannot_read(path, &error))
     }
 
-    /// Takes the lines behind a mark, block after block.
-    async fn transcript(&mut self, path: &Path, mark: Mark, stored: Option<Spooled>) -> Result<Mark, Stopped> {
-        // In the middle of a comparison, the mark does not say what is behind it.
-        let certain = |mark: &Mark, is_compared: bool| (!is_compared).then(|| mark.clone());
-        let is_compared = stored.is_some();
-        let (at, file) = (mark.clone(), path.to_owned());
-        let opened = blocking(move || Unread::open(&file, at, stored)).await;
-        let mut unread = opened.map_err(|error| (certain(&mark, is_compared), cannot_read(path, &error)))?;
-        let mut mark = mark;
+    /// On disk before the first of these lines is.
+    async fn found(&mut self, found: Doubtful, from: Mark) -> Result<(), Wait> {
+        self.look.go_on()?;
+        self.check_any_run()?;
+        let transcript = self.look.host.transcript(self.key.clone());
+        let noted = blocking(move || transcript.found(found)).await;
+        noted.map_err(|error| Wait::Failed(error.to_string()))?;
+        (self.mark, self.has_begun) = (Some(from), true);
+        Ok(())
+    }
+
+    /// Takes the lines behind the mark, block after block.
+    async fn blocks(&mut self, path: &Path) -> Result<(), Wait> {
+        let (file, mark) = (path.to_owned(), self.mark.clone().unwrap_or_default());
+        let opened = blocking(move || Unread::open(&file, mark)).await;
+        let mut unread = opened.map_err(|error| cannot_read(path, &error))?;
         loop {
             let (back, read) = blocking(move || {
                 let block = unread.next_block();
@@ -231,33 +301,36 @@ impl Taking<'_> {
             })
             .await;
             unread = back;
-            let block = read.map_err(|error| (certain(&mark, is_compared), cannot_read(path, &error)))?;
+            let block = read.map_err(|error| cannot_read(path, &error))?;
             let is_full = block.is_full;
-            let appended = self.block(path, block).await;
-            mark = appended.map_err(|wait| match wait {
-                Wait::Run => (None, wait),
-                wait => (certain(&mark, is_compared), wait),
-            })?;
+            self.block(path, block).await?;
             if !is_full {
-                self.tell_of_odd(unread.odd);
-                return Ok(mark);
+                self.tell_of_odd(path, unread.odd);
+                return Ok(());
             }
         }
     }
 
     /// Appends a block, unless a run has the file.
-    async fn block(&mut self, path: &Path, block: Block) -> Result<Mark, Wait> {
+    async fn block(&mut self, path: &Path, block: Block) -> Result<(), Wait> {
         self.look.go_on()?;
         if !block.lines.is_empty() {
             self.check_runs(path)?;
             self.append(&block.lines).await?;
         }
-        Ok(block.mark)
+        self.mark = Some(block.mark);
+        Ok(())
+    }
+
+    fn check_any_run(&self) -> Result<(), Wait> {
+        let local = self.files.transcript.as_ref().or(self.files.sidecar.as_ref());
+        local.map_or(Ok(()), |local| self.check_runs(&local.path))
     }
 
     /// Behind reading: whatever run wrote what was read has its trail by now.
     fn check_runs(&self, path: &Path) -> Result<(), Wait> {
-        let bytes = Stamp::of(path).map_or(0, |stamp| stamp.bytes);
+        let stamp = Stamp::look(path).map_err(|error| cannot_read(path, &error))?;
+        let bytes = stamp.map_or(0, |stamp| stamp.bytes);
         let within = path.strip_prefix(self.look.projects).unwrap_or(path).to_string_lossy();
         let (folder, session) = (self.key.project_key(), self.key.session_id());
         let has = self.look.runs.have(folder, session, &within, bytes);
@@ -268,62 +341,53 @@ impl Taking<'_> {
         }
     }
 
-    /// A sidecar is told of by an entry of its own, which is in no file.
-    async fn sidecar(&mut self, path: &Path, last: Option<Vec<u8>>) -> Result<(), Wait> {
-        let bytes = read_sidecar(path).map_err(|error| cannot_read(path, &error))?;
-        let entry = match metadata::from_sidecar(&bytes) {
-            Ok(entry) => entry,
+    /// The sidecar's entry, if it may have to be appended.
+    async fn read_sidecar(&self, before: &Record, is_new: bool) -> Result<Option<Sidecar>, Wait> {
+        let Some(local) = self.files.sidecar.clone() else {
+            return Ok(None);
+        };
+        let path = local.path.clone();
+        let bytes = blocking(move || read_sidecar(&path)).await;
+        let bytes = bytes.map_err(|error| cannot_read(&local.path, &error))?;
+        let is_known = is_new || Some(local.stamp) == before.sidecar;
+        match metadata::from_sidecar(&bytes) {
+            Ok(entry) => Ok(Some(Sidecar { entry, is_known })),
             Err(error) => {
                 self.look.tell(WatchEvent::NoSidecar {
                     key: self.key.clone(),
                     reason: error.to_string(),
                 });
-                return Ok(());
+                Ok(None)
             }
-        };
-        if last.is_some_and(|last| metadata::same(&last, &entry)) {
-            return Ok(());
         }
+    }
+
+    async fn append_sidecar(&mut self, sidecar: Sidecar) -> Result<(), Wait> {
         self.look.go_on()?;
-        self.check_runs(path)?;
-        self.append(&[entry]).await
+        let path = self.files.sidecar.as_ref().map(|local| local.path.clone());
+        path.map_or(Ok(()), |path| self.check_runs(&path))?;
+        self.append(&[sidecar.entry]).await
     }
 
     async fn append(&mut self, lines: &[Vec<u8>]) -> Result<(), Wait> {
         let transcript = self.look.host.transcript(self.key.clone());
-        if !self.has_begun {
-            let base = match self.base.take() {
-                Some(base) => base,
-                None => {
-                    self.look
-                        .unless_stopped(meeting::base(self.look.host, &self.look.spools, self.key))
-                        .await?
-                }
-            };
-            // Without a base, it begins with its first entry.
-            if let Some(base) = base {
-                match transcript.begin(base).await {
-                    Ok(()) | Err(AppendError::Begun { .. }) => {}
-                    Err(error) => return Err(Wait::Failed(error.to_string())),
-                }
-            }
-            self.has_begun = true;
-        }
-        match transcript.append(lines).await {
-            Ok(()) | Err(AppendFailed::NotDelivered) => {}
-            Err(error) => return Err(Wait::Failed(error.to_string())),
-        }
+        let appended = transcript.append_lines(lines).await;
+        appended.map_err(|error| Wait::Failed(error.to_string()))?;
         self.entries += lines.len() as u64;
         Ok(())
     }
 
-    fn tell_of_odd(&self, odd: Odd) {
+    fn tell_of_odd(&self, path: &Path, odd: Odd) {
+        self.look.count_odd(odd.lines);
         if let Some(reason) = odd.first {
-            self.look.tell(WatchEvent::NoEntries {
+            self.look.tell(WatchEvent::Odd {
                 key: self.key.clone(),
                 lines: odd.lines,
                 reason,
             });
+        }
+        for line in odd.too_long {
+            self.look.not_taken(path, line);
         }
     }
 }

@@ -38,7 +38,7 @@ fn complete_lines_are_stored_byte_for_byte_and_a_torn_one_waits() {
 }
 
 #[test]
-fn what_the_agent_keeps_to_itself_and_what_is_no_entry_stay_in_its_file() {
+fn what_is_no_entry_is_stored_as_it_is_and_what_the_agent_keeps_to_itself_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let machine = Machine::at(dir.path());
     let watcher = machine.watch(&[]);
@@ -46,8 +46,15 @@ fn what_the_agent_keeps_to_itself_and_what_is_no_entry_stay_in_its_file() {
         FILE,
         "{\"n\":1}\n{\"type\":\"api-request-shape\",\"n\":2}\nnot JSON\n[]\n{\"n\":3}\n",
     );
-    machine.wait_stored(S, "{\"n\":1}\n{\"n\":3}\n");
-    watcher.wait_said("lines that are no entries, and are not mirrored: 2");
+    // As an import would do it, in the file's order.
+    machine.wait_stored(S, "{\"n\":1}\nnot JSON\n[]\n{\"n\":3}\n");
+    watcher.wait_said("lines that are no entries, and are stored as they are: 2");
+    machine.add(FILE, "\0\0\0\0{\"n\":4}\n\u{feff}{\"n\":5}\n");
+    machine.wait_stored(
+        S,
+        "{\"n\":1}\nnot JSON\n[]\n{\"n\":3}\n\0\0\0\0{\"n\":4}\n\u{feff}{\"n\":5}\n",
+    );
+    assert_eq!(machine.status()["files"]["odd"], 4);
     assert_eq!(watcher.stop(), Some(0));
 }
 

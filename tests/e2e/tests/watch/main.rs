@@ -12,6 +12,8 @@ mod following;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod watcher;
