@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: what comes from outside (manifests, locks, frames, keys, stored batches), made up by a fuzzer.
+//! `cargo xtask fuzz`: what comes from outside (manifests, grants, locks, frames, keys, stored batches), made up
+//! by a fuzzer.
 //!
 //! `fuzz/corpus/TARGET/` is what is kept; what a run finds beyond it lies in `target/fuzz-found/TARGET/` until `--keep`
 //! takes over what reaches new code.
@@ -17,13 +18,14 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// The targets, in `fuzz/fuzz_targets/`.
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "manifests",
     "frames",
     "keys",
     "stored_batches",
     "batch_files",
     "lock_content",
+    "grants",
 ];
 
 /// So many run side by side: two rounds of a minute for up to eight, on two cores as on more.
