@@ -21,7 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Installs what can be installed. The tests that want the rest say so and are passed over.
 pub(crate) fn ensure(workspace: &Workspace) {
-    for need in [system_packages::REDIS, system_packages::POSTGRES] {
+    for need in [
+        system_packages::REDIS,
+        system_packages::POSTGRES,
+        system_packages::PGBOUNCER,
+    ] {
         if let Err(error) = system_packages::ensure(&[need]) {
             eprintln!("The tests that want it are passed over: {error:#}");
         }

@@ -51,6 +51,13 @@ pub(crate) const POSTGRES: Need = Need {
     packages: &["postgresql"],
 };
 
+/// A pooler that tests put before PostgreSQL.
+pub(crate) const PGBOUNCER: Need = Need {
+    what: "PgBouncer",
+    met: || process::exists("pgbouncer"),
+    packages: &["pgbouncer"],
+};
+
 /// Sees to it that all needs are met: installs what is missing where it may, else says what to install.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.met)()).collect();

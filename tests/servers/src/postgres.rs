@@ -221,7 +221,7 @@ impl Cluster {
 }
 
 /// Who runs the server, if not we.
-fn owner() -> Result<Option<User>, ServerError> {
+pub(crate) fn owner() -> Result<Option<User>, ServerError> {
     if !geteuid().is_root() {
         return Ok(None);
     }

@@ -86,6 +86,8 @@ struct Control {
     counts: Arc<watch::Sender<Counts>>,
     /// How often every open connection was to be reset.
     resets: Arc<watch::Sender<u64>>,
+    /// How often every open connection was to be forgotten.
+    forgotten: Arc<watch::Sender<u64>>,
 }
 
 impl Proxy {
@@ -97,6 +99,7 @@ impl Proxy {
             faults: Arc::new(watch::Sender::new(Faults::default())),
             counts: Arc::new(watch::Sender::new(Counts::default())),
             resets: Arc::new(watch::Sender::new(0)),
+            forgotten: Arc::new(watch::Sender::new(0)),
         };
         let mut listening = JoinSet::new();
         listening.spawn(listener.run(target, control.clone()));
@@ -145,6 +148,12 @@ impl Proxy {
     /// Resets every open connection.
     pub fn reset(&self) {
         self.control.resets.send_modify(|resets| *resets += 1);
+    }
+
+    /// Forgets every open connection, as a firewall does with quiet ones: nothing passes any more, and neither end is
+    /// told. New connections pass.
+    pub fn forget(&self) {
+        self.control.forgotten.send_modify(|forgotten| *forgotten += 1);
     }
 
     /// What went through so far.

@@ -36,6 +36,7 @@ pub(super) async fn forward(mut client: TcpStream, target: SocketAddr, control: 
         return;
     };
     let mut resets = control.resets.subscribe();
+    let mut forgotten = control.forgotten.subscribe();
     let stopped = {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
@@ -46,6 +47,11 @@ pub(super) async fn forward(mut client: TcpStream, target: SocketAddr, control: 
                 tokio::try_join!(requests.forward(from_client, to_server), replies.forward(from_server, to_client))
             } => ended.err(),
             _ = resets.changed() => Some(Stop::Reset),
+            // Both sockets stay open, and nobody reads them.
+            _ = forgotten.changed() => {
+                let _ = control.resets.subscribe().changed().await;
+                Some(Stop::Reset)
+            }
         }
     };
     if stopped.is_some() {

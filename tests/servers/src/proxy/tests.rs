@@ -152,3 +152,15 @@ async fn a_delay_and_a_pace_take_at_least_their_time() {
     // Each way: 30 ms, and 20 bytes at 1 byte a millisecond.
     assert!(start.elapsed() >= Duration::from_millis(100));
 }
+
+#[tokio::test]
+async fn what_was_open_is_forgotten_and_what_is_new_passes() {
+    let (proxy, _serving) = echo().await;
+    let mut old = TcpStream::connect(proxy.address()).await.unwrap();
+    ask(&mut old, b"before").await.unwrap();
+    proxy.forget();
+    let mut new = TcpStream::connect(proxy.address()).await.unwrap();
+    ask(&mut new, b"after").await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_millis(50), ask(&mut old, b"again")).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
