@@ -128,8 +128,8 @@ pub mod export;
 pub mod log;
 mod piece;
 mod settings;
-#[cfg(feature = "tls")]
-pub mod tls;
+#[cfg(feature = "sockets")]
+pub mod sockets;
 mod types;
 
 pub use adapter::{Adapter, Info};

@@ -7,13 +7,17 @@ use tokio_postgres::Client;
 const OLDEST: i32 = 140_000;
 
 const QUESTION: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), \
-     pg_is_in_recovery(), current_setting('fsync'), current_setting('synchronous_commit')";
+     current_setting('default_transaction_read_only'), current_setting('fsync'), current_setting('synchronous_commit')";
+
+/// Why a primary refuses to write, and how it is made to.
+pub(crate) const READ_ONLY: &str = "default_transaction_read_only is on for this database or role; a provider does that where the \
+     disk is nearly full: make room, then ALTER DATABASE … RESET default_transaction_read_only (and ALTER ROLE …)";
 
 /// What a server says of itself.
 pub(crate) struct Facts {
     version: i32,
     encoding: String,
-    standby: bool,
+    read_only: String,
     fsync: String,
     synchronous_commit: String,
 }
@@ -24,7 +28,7 @@ pub(crate) async fn facts(client: &Client) -> Result<Facts, tokio_postgres::Erro
     Ok(Facts {
         version: row.try_get(0)?,
         encoding: row.try_get(1)?,
-        standby: row.try_get(2)?,
+        read_only: row.try_get(2)?,
         fsync: row.try_get(3)?,
         synchronous_commit: row.try_get(4)?,
     })
@@ -45,8 +49,9 @@ impl Facts {
                 self.encoding
             ));
         }
-        if self.standby {
-            return misconfigured("the server of setting `url` is a standby: lead it to the primary".into());
+        if self.read_only == "on" {
+            // What is stored can be read all the same.
+            log::warn("open", format_args!("the database is read-only: {READ_ONLY}"));
         }
         if self.fsync == "off" {
             log::warn(
@@ -71,7 +76,7 @@ mod tests {
         Facts {
             version: 150_000,
             encoding: "UTF8".into(),
-            standby: false,
+            read_only: "off".into(),
             fsync: "on".into(),
             synchronous_commit: "on".into(),
         }
@@ -88,11 +93,7 @@ mod tests {
             encoding: "LATIN1".into(),
             ..facts()
         };
-        let standby = Facts {
-            standby: true,
-            ..facts()
-        };
-        for (facts, word) in [(old, "PostgreSQL 13"), (latin, "LATIN1"), (standby, "standby")] {
+        for (facts, word) in [(old, "PostgreSQL 13"), (latin, "LATIN1")] {
             let error = facts.check().unwrap_err();
             assert!(
                 matches!(&error, Error::Misconfigured(text) if text.contains(word)),

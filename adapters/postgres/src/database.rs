@@ -1,27 +1,27 @@
 //! The database as the adapter sees it: one connection, made again when it breaks; one transaction per question.
 
 use std::fmt;
-use std::io::ErrorKind;
-use std::net::ToSocketAddrs;
 
 use futures_util::future::join3;
 use mirrorbox_adapter::{Error, Result};
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::tls::NoTls;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error as PgError, Row};
 
-use crate::check;
+use crate::check::{self, Facts};
+use crate::connection::{Connection, is_standby};
 use crate::failure::Failure;
 use crate::settings::Options;
-use crate::tls::Tls;
 
 /// How often a transaction is tried that collides with others.
 const TRIES: usize = 4;
 
 /// What one message may hold of one payload; the client keeps a message twice.
 pub(crate) const PIECE_BYTES: usize = 16 << 20;
+
+/// Milliseconds that a transaction may stand open and still, waiting for us: then the server ends it, and with it the
+/// locks of a host that vanished in the middle. Longer than any host waits for a call.
+const STANDING_STILL: u32 = 60_000;
 
 /// A parameter of a statement and its type: named, because a statement that asks the server for its types would have to
 /// outlive its transaction, and behind a pooling proxy the next one may be on another connection.
@@ -31,9 +31,19 @@ pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(crate) struct Database {
     options: Options,
     runtime: Runtime,
-    client: Option<Client>,
-    /// What each transaction begins with.
-    begin: String,
+    connection: Option<Connection>,
+    /// What follows each transaction's beginning.
+    limits: String,
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// Begins as one that writes, which a standby refuses: behind a pooler or a name, a transaction may be led to one at
+    /// any time, and what it says there may be old.
+    Read,
+    /// Begins as the server has it, so that a database that somebody made read-only stays so.
+    Write,
 }
 
 impl fmt::Debug for Database {
@@ -49,34 +59,47 @@ impl Database {
     pub(crate) fn open(options: Options) -> Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_io()
+            .enable_time()
             .build()
             .map_err(|error| Error::Other(format!("sockets cannot be used: {error}")))?;
-        let mut client = connect(&runtime, &options).map_err(|failure| failure.into_error(&options))?;
-        let facts = runtime.block_on(check::facts(&client));
-        let facts = facts.map_err(|error| Failure::from(error).into_error(&options))?;
+        let mut connection = Connection::open(&runtime, &options).map_err(Failure::into_error)?;
+        let address = connection.address.clone();
+        let failed = |error| Failure::Postgres(address.clone(), error).into_error();
+        let facts = runtime.block_on(check::facts(&connection.client)).map_err(failed)?;
         facts.check()?;
-        match runtime.block_on(options.schema.prepare(&mut client)) {
-            Ok(Some(())) => {}
-            Ok(None) => {
-                return Err(Error::Misconfigured(
-                    "the tables in the schema of setting `schema` were made by a later version of this adapter: use that".into(),
-                ));
-            }
-            Err(error) => return Err(Failure::from(error).into_error(&options)),
+        let prepared = runtime.block_on(options.schema.prepare(&mut connection.client));
+        if let Err(error) = prepared {
+            let failure = tell_read_only(&runtime, &connection, error);
+            return Err(failure.into_error());
+        }
+        if let Ok(None) = prepared {
+            return Err(Error::Misconfigured(
+                "the tables in the schema of setting `schema` were made by a later version of this adapter: use that"
+                    .into(),
+            ));
         }
         Ok(Self {
-            begin: begin(options.statement_timeout, facts.acknowledges_early()),
+            limits: limits(options.statement_timeout, &facts),
             options,
             runtime,
-            client: Some(client),
+            connection: Some(connection),
         })
     }
 
-    /// Asks one question in a transaction of its own. `{schema}` in it is replaced. It may be asked again, if the
-    /// connection broke or others were in the way: it must not matter whether it was done before.
-    pub(crate) fn ask(&mut self, question: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
+    /// Asks for what is stored, in a transaction of its own. `{schema}` in the question is replaced. It may be asked
+    /// again, if the connection broke or others were in the way.
+    pub(crate) fn read(&mut self, question: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
+        self.ask(Purpose::Read, question, parameters)
+    }
+
+    /// As [`Database::read`], for what changes something. It must not matter whether it was done before.
+    pub(crate) fn write(&mut self, question: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
+        self.ask(Purpose::Write, question, parameters)
+    }
+
+    fn ask(&mut self, purpose: Purpose, question: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
         let question = self.options.schema.sql(question);
-        self.persist(|runtime, client, begin| {
+        self.persist(purpose, |runtime, client, begin| {
             // All three are sent at once. If the question fails, the server takes the COMMIT for a ROLLBACK.
             let (begun, rows, ended) = runtime.block_on(join3(
                 client.batch_execute(begin),
@@ -90,9 +113,9 @@ impl Database {
         })
     }
 
-    /// As [`Database::ask`], after pieces of a payload were stored in the same transaction, one by one: the client keeps
+    /// As [`Database::write`], after pieces of a payload were stored in the same transaction, one by one: the client keeps
     /// a copy of what it is sending.
-    pub(crate) fn ask_with_pieces(
+    pub(crate) fn write_with_pieces(
         &mut self,
         payload: &[u8],
         question: &str,
@@ -104,7 +127,7 @@ impl Database {
             .sql("INSERT INTO {schema}.pieces (at, bytes) VALUES ($1, $2)");
         let forget = "DELETE FROM {schema}.pieces WHERE upload = pg_current_xact_id()";
         let (question, forget) = (self.options.schema.sql(question), self.options.schema.sql(forget));
-        self.persist(|runtime, client, begin| {
+        self.persist(Purpose::Write, |runtime, client, begin| {
             runtime.block_on(async {
                 client.batch_execute(begin).await?;
                 let asked = async {
@@ -126,75 +149,81 @@ impl Database {
     }
 
     /// Does something until it is done: again on a new connection if a kept one broke, again if others were in the way.
-    fn persist(&mut self, work: impl Fn(&Runtime, &Client, &str) -> Result<Vec<Row>, PgError>) -> Result<Vec<Row>> {
-        let mut fresh = self.client.is_none();
+    fn persist(
+        &mut self,
+        purpose: Purpose,
+        work: impl Fn(&Runtime, &Client, &str) -> Result<Vec<Row>, PgError>,
+    ) -> Result<Vec<Row>> {
+        let begin = purpose.begin(&self.limits);
+        self.connection = self.connection.take().filter(|kept| kept.is_alive(&self.runtime));
+        let mut fresh = self.connection.is_none();
         let mut tries = 1;
         loop {
-            let done = self.connected().and_then(|()| match &self.client {
-                Some(client) => work(&self.runtime, client, &self.begin).map_err(Failure::from),
-                None => Err(Failure::Connect(ErrorKind::NotConnected.into())),
-            });
-            let failure = match done {
+            let failure = match self.attempt(|runtime, client| work(runtime, client, &begin)) {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
             if failure.is_lost() {
-                self.client = None;
+                self.connection = None;
                 if fresh {
-                    return Err(failure.into_error(&self.options));
+                    return Err(failure.into_error());
                 }
                 fresh = true;
             } else if failure.is_collision() && tries < TRIES {
                 tries += 1;
             } else {
-                return Err(failure.into_error(&self.options));
+                return Err(failure.into_error());
             }
         }
     }
 
-    fn connected(&mut self) -> Result<(), Failure> {
-        if self.client.is_none() {
-            self.client = Some(connect(&self.runtime, &self.options)?);
+    fn attempt(&mut self, work: impl Fn(&Runtime, &Client) -> Result<Vec<Row>, PgError>) -> Result<Vec<Row>, Failure> {
+        let connection = match &mut self.connection {
+            Some(kept) => kept,
+            none => none.insert(Connection::open(&self.runtime, &self.options)?),
+        };
+        match work(&self.runtime, &connection.client) {
+            Ok(rows) => {
+                connection.answered();
+                Ok(rows)
+            }
+            Err(error) => Err(tell_read_only(&self.runtime, connection, error)),
         }
-        Ok(())
     }
 }
 
-fn begin(statement_timeout: u32, acknowledges_early: bool) -> String {
-    let durable = if acknowledges_early {
+impl Purpose {
+    fn begin(self, limits: &str) -> String {
+        match self {
+            Self::Read => format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {limits}"),
+            Self::Write => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
+        }
+    }
+}
+
+fn limits(statement_timeout: u32, facts: &Facts) -> String {
+    let durable = if facts.acknowledges_early() {
         "; SET LOCAL synchronous_commit = on"
     } else {
         ""
     };
-    format!("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {statement_timeout}{durable}")
+    format!(
+        "SET LOCAL statement_timeout = {statement_timeout}; \
+         SET LOCAL idle_in_transaction_session_timeout = {STANDING_STILL}{durable}"
+    )
 }
 
-fn connect(runtime: &Runtime, options: &Options) -> Result<Client, Failure> {
-    // tokio would ask for addresses on another thread, and a component has none.
-    let addresses = (options.host.as_str(), options.port).to_socket_addrs();
-    let addresses: Vec<_> = addresses.map_err(Failure::Connect)?.collect();
-    runtime.block_on(async {
-        let socket = TcpStream::connect(addresses.as_slice())
-            .await
-            .map_err(Failure::Connect)?;
-        // Not every host lets a guest choose; then an answer may take a little longer.
-        let _ = socket.set_nodelay(true);
-        match &options.tls {
-            Some(config) => {
-                let tls = Tls {
-                    config: config.clone(),
-                    host: options.host.clone(),
-                };
-                let (client, connection) = options.config.connect_raw(socket, tls).await?;
-                // It ends with its client, and what breaks it is told to the client's next question.
-                tokio::spawn(connection);
-                Ok(client)
-            }
-            None => {
-                let (client, connection) = options.config.connect_raw(socket, NoTls).await?;
-                tokio::spawn(connection);
-                Ok(client)
-            }
-        }
-    })
+/// A server that refuses to write is a standby, or a primary that somebody made read-only: it is asked which.
+fn tell_read_only(runtime: &Runtime, connection: &Connection, error: PgError) -> Failure {
+    let address = connection.address.clone();
+    let failure = Failure::Postgres(address.clone(), error);
+    if !failure.is_read_only() {
+        return failure;
+    }
+    match runtime.block_on(is_standby(&connection.client)) {
+        Ok(true) => Failure::Standby(address),
+        Ok(false) => Failure::ReadOnly(address),
+        // The connection broke meanwhile.
+        Err(error) => Failure::Postgres(address, error),
+    }
 }

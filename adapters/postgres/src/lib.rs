@@ -15,32 +15,37 @@
 //! are. A connection that broke leaves open whether the transaction was committed; asking again settles that.
 //!
 //! **A tombstone** moves the line before which nothing is read, in the same transaction. What lies before it is removed
-//! afterwards, some rows at a time; numbers stay taken, for the transcript's row remembers the tombstone.
+//! afterwards, some rows at a time; numbers stay taken, for the transcript's row remembers the tombstone. What processes
+//! left that died meanwhile is found and removed by later calls.
 //!
 //! **No session state** outlives a transaction: no prepared statement, no setting. So a proxy may give each transaction
-//! another connection.
+//! another connection; even one to a standby, which refuses whatever is asked here.
 
 mod check;
+mod connection;
 mod database;
 mod failure;
 mod key;
 mod listing;
+mod removal;
 mod schema;
 mod settings;
 mod stream;
 mod tls;
 
 use mirrorbox_adapter::{
-    Adapter, Batch, Capabilities, Info, Page, Position, Result, Session, SessionKey, Settings, Summary,
+    Adapter, Batch, Capabilities, Info, Page, Piece, Position, Result, Session, SessionKey, Settings, Summary,
 };
 
 use crate::database::Database;
+use crate::removal::Leftovers;
 use crate::settings::Options;
 
 /// The adapter.
 #[derive(Debug)]
 pub struct Postgres {
     database: Database,
+    leftovers: Leftovers,
 }
 
 impl Adapter for Postgres {
@@ -56,11 +61,16 @@ impl Adapter for Postgres {
 
     fn open(settings: &Settings) -> Result<Self> {
         let database = Database::open(Options::read(settings)?)?;
-        Ok(Self { database })
+        Ok(Self {
+            database,
+            leftovers: Leftovers::default(),
+        })
     }
 
     fn append(&mut self, key: &SessionKey, batch: Batch, summary: Option<Summary>) -> Result<()> {
-        self.append_batch(key, &batch, summary.as_ref())
+        self.append_batch(key, &batch, summary.as_ref())?;
+        self.tidy();
+        Ok(())
     }
 
     fn load(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
@@ -68,7 +78,9 @@ impl Adapter for Postgres {
     }
 
     fn end(&mut self, key: &SessionKey) -> Result<Option<Position>> {
-        self.last_position(key)
+        let end = self.last_position(key)?;
+        self.tidy();
+        Ok(end)
     }
 
     fn list_subkeys(
@@ -96,7 +108,7 @@ impl Adapter for Postgres {
 
     fn delete(&mut self, key: &SessionKey, tombstone: Batch) -> Result<()> {
         self.append_batch(key, &tombstone, None)?;
-        self.remove_before(key, tombstone.number)
+        self.remove_before(key::stream(key), tombstone.number, &Piece::begin())
     }
 }
 

@@ -71,7 +71,7 @@ impl Postgres {
         let count = i64::from(limit) + 1;
         let mut parameters: Vec<Parameter<'_>> = vec![(&after, Type::INT8), (&count, Type::INT8)];
         parameters.extend(more.iter().cloned());
-        let rows = self.database.ask(question, &parameters)?;
+        let rows = self.database.read(question, &parameters)?;
 
         let shown: Vec<_> = rows.iter().take(limit as usize).collect();
         let next = match shown.last() {

@@ -1,40 +1,46 @@
 //! What the manifest's `[config]` says, checked and put together.
 
+mod parameters;
+
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::time::Duration;
 
-use mirrorbox_adapter::{Error, Result, Settings, tls};
-use percent_encoding::percent_decode_str;
+use mirrorbox_adapter::sockets::tls::{Check, TlsClient, TlsSettings};
+use mirrorbox_adapter::sockets::{Address, ServerUrl};
+use mirrorbox_adapter::{Error, Result, Settings};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
-use tokio_rustls::rustls::ClientConfig;
-use url::Url;
 
+use self::parameters::Parameters;
 use crate::schema::Schema;
 
+const FORM: &str = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_SCHEMA: &str = "mirrorbox";
 /// Milliseconds: shorter than a host waits for a call, so that the server's own words arrive.
 const DEFAULT_STATEMENT_TIMEOUT: u32 = 25_000;
+/// For the same reason; shared by all hosts of the URL.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the server is and how to be let in.
 pub(crate) struct Options {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    /// One at least; the primary is whichever of them says so.
+    pub(crate) addresses: Vec<Address>,
     pub(crate) config: Config,
-    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<TlsClient>,
     pub(crate) schema: Schema,
     /// In milliseconds; 0 is none.
     pub(crate) statement_timeout: u32,
+    /// For each of the addresses: until it is connected, and until it has let us in.
+    pub(crate) connect_timeout: Duration,
 }
 
 impl fmt::Debug for Options {
     /// Without what lets one in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
-            .field("host", &self.host)
-            .field("port", &self.port)
+            .field("addresses", &self.addresses)
             .field("schema", &self.schema)
             .field("tls", &self.tls.is_some())
             .finish_non_exhaustive()
@@ -48,26 +54,23 @@ impl Options {
         let schema = Schema::new(&settings.or("schema", DEFAULT_SCHEMA.to_owned())?)?;
         let statement_timeout = settings.or("statement_timeout", DEFAULT_STATEMENT_TIMEOUT)?;
         let sslmode: Option<String> = settings.optional("sslmode")?;
-        let ca: Option<String> = settings.optional("ca")?;
+        let tls = TlsSettings::read(settings)?;
         settings.finish()?;
 
-        let host = url.host_str().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| misconfigured("setting `url` names no host"))?;
-        let host = host.trim_matches(['[', ']']).to_owned();
-        let tls = match is_checked(&host, sslmode.or(query_sslmode(&url)?).as_deref())? {
-            true => Some(tls::client(ca.as_deref())?),
-            false if ca.is_some() => return Err(misconfigured("setting `ca` is of no use: `sslmode` is disable")),
-            false => None,
-        };
-        let mut config = login(&url, password)?;
+        let parameters = Parameters::read(&url)?;
+        let addresses = parameters.addresses(&url)?;
+        let sslmode = sslmode.or_else(|| parameters.sslmode.clone());
+        let tls = client(&addresses, sslmode.as_deref(), &tls)?;
+        let mut config = login(&url, &parameters, password)?;
         config.ssl_mode(if tls.is_some() {
             SslMode::Require
         } else {
             SslMode::Disable
         });
+        let share = DEFAULT_CONNECT_TIMEOUT / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         Ok(Self {
-            host,
-            port: url.port().unwrap_or(DEFAULT_PORT),
+            connect_timeout: parameters.connect_timeout.unwrap_or(share),
+            addresses,
             config,
             tls,
             schema,
@@ -76,67 +79,76 @@ impl Options {
     }
 }
 
-/// Errors of the parser say nothing of the text, which may hold a password.
-fn parse_url(text: &str) -> Result<Url> {
-    const SHAPE: &str = "postgres://USER@HOST:PORT/DATABASE";
-    let url = Url::parse(text).map_err(|error| misconfigured(format!("setting `url` is not {SHAPE}: {error}")))?;
-    match url.scheme() {
+fn parse_url(text: &str) -> Result<ServerUrl> {
+    let url = ServerUrl::parse(text, FORM, DEFAULT_PORT)?;
+    match url.scheme.as_str() {
         "postgres" | "postgresql" => Ok(url),
-        _ => Err(misconfigured(format!("setting `url` is not {SHAPE}"))),
+        _ => Err(misconfigured(format!(
+            "setting `url` does not begin with postgres://: it is {FORM}"
+        ))),
     }
 }
 
-fn login(url: &Url, password: Option<String>) -> Result<Config> {
+fn login(url: &ServerUrl, parameters: &Parameters, password: Option<String>) -> Result<Config> {
     let mut config = Config::new();
-    let user = decoded(url.username())?;
+    let user = url.user.as_ref().or(parameters.user.as_ref());
     let user = user.ok_or_else(|| misconfigured("setting `url` names no user: postgres://USER@HOST/DATABASE"))?;
-    if let Some(password) = password.or(url.password().map_or(Ok(None), decoded)?) {
+    if let Some(password) = password
+        .as_ref()
+        .or(url.password.as_ref())
+        .or(parameters.password.as_ref())
+    {
         config.password(password);
     }
-    if let Some(database) = decoded(url.path().trim_start_matches('/'))? {
+    let path = Some(url.path.join("/")).filter(|path| !path.is_empty());
+    if let Some(database) = path.as_ref().or(parameters.database.as_ref()) {
         config.dbname(database);
     }
-    config.user(user).application_name("mirrorbox");
+    if let Some(options) = &parameters.options {
+        config.options(options);
+    }
+    if let Some(binding) = parameters.channel_binding {
+        config.channel_binding(binding);
+    }
+    let name = parameters.application_name.as_deref().unwrap_or("mirrorbox");
+    config.user(user).application_name(name);
     Ok(config)
 }
 
-fn query_sslmode(url: &Url) -> Result<Option<String>> {
-    let mut sslmode = None;
-    for (name, value) in url.query_pairs() {
-        match name.as_ref() {
-            "sslmode" => sslmode = Some(value.into_owned()),
-            _ => {
-                return Err(misconfigured(
-                    "setting `url` has a parameter that is not `sslmode`: leave it out",
-                ));
-            }
+/// TLS as `sslmode` asks for it; where nothing asks, all but this machine is spoken to with TLS.
+fn client(addresses: &[Address], sslmode: Option<&str>, tls: &TlsSettings) -> Result<Option<TlsClient>> {
+    let check = match sslmode {
+        Some("disable") => None,
+        // More than libpq asks for: a certificate that nobody checks keeps nobody out.
+        Some("require" | "verify-full") => Some(Check::Name),
+        Some("verify-ca") => Some(Check::Authority),
+        None if tls.any().is_none() && addresses.iter().all(is_loopback) => None,
+        None => Some(Check::Name),
+        Some("prefer" | "allow") => {
+            return Err(misconfigured(
+                "setting `sslmode` would go on without encryption where there is none: write `verify-full`, or \
+                 `disable` where the way to the server is trusted",
+            ));
         }
+        Some(_) => {
+            return Err(misconfigured(
+                "setting `sslmode` is none of `verify-full`, `verify-ca`, `require`, `disable`",
+            ));
+        }
+    };
+    match (check, tls.any()) {
+        (Some(check), _) => tls.client(check).map(Some),
+        (None, None) => Ok(None),
+        (None, Some(name)) => Err(misconfigured(format!(
+            "setting `{name}` is of no use: `sslmode` is disable"
+        ))),
     }
-    Ok(sslmode)
 }
 
-/// Whether there is TLS; if there is, certificate and name are checked, whatever less the words ask for.
-fn is_checked(host: &str, sslmode: Option<&str>) -> Result<bool> {
-    match sslmode {
-        Some("disable") => Ok(false),
-        Some("require" | "verify-ca" | "verify-full") => Ok(true),
-        None => Ok(!is_loopback(host)),
-        Some(_) => Err(misconfigured(
-            "setting `sslmode` is neither `verify-full` nor `disable`",
-        )),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
+fn is_loopback(address: &Address) -> bool {
+    let host = address.host.as_str();
+    // A name that is no address may lead anywhere, so that TLS stays.
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// A part of the URL, if it is there.
-fn decoded(part: &str) -> Result<Option<String>> {
-    let part = percent_decode_str(part)
-        .decode_utf8()
-        .map_err(|_| misconfigured("setting `url` has a part that is not UTF-8"))?;
-    Ok(Some(part.into_owned()).filter(|part| !part.is_empty()))
 }
 
 fn misconfigured(text: impl Into<String>) -> Error {
@@ -147,7 +159,7 @@ fn misconfigured(text: impl Into<String>) -> Error {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Options> {
+    pub(super) fn read(pairs: &[(&str, &str)]) -> Result<Options> {
         Options::read(&Settings::from_pairs(pairs.iter().copied()))
     }
 
@@ -158,7 +170,7 @@ mod tests {
             "postgres://me:p%40ss@db.internal:7000/the%20base?sslmode=disable",
         )])
         .unwrap();
-        assert_eq!((options.host.as_str(), options.port), ("db.internal", 7000));
+        assert_eq!(options.addresses[0].to_string(), "db.internal:7000");
         assert_eq!(
             (options.config.get_user(), options.config.get_dbname()),
             (Some("me"), Some("the base"))
@@ -173,7 +185,9 @@ mod tests {
         for url in [
             "postgres://me@db",
             "postgres://me@10.0.0.1",
+            "postgres://me@localhost,db",
             "postgres://me@localhost?sslmode=require",
+            "postgres://me@localhost?sslmode=verify-ca",
         ] {
             assert!(has_tls(url), "{url}");
         }
@@ -188,15 +202,20 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_by_the_name_of_the_setting() {
-        let refused: [(&str, &[(&str, &str)]); 10] = [
+        let refused: [(&str, &[(&str, &str)]); 12] = [
             ("`url`", &[]),
             ("`url`", &[("url", "hunter2")]),
             ("`url`", &[("url", "http://me:hunter2@x")]),
+            ("`url`", &[("url", "host=x user=me password=hunter2")]),
             ("`url`", &[("url", "postgres://x/hunter2")]),
-            ("`url`", &[("url", "postgres://me:hunter2@x?options=a")]),
+            ("names no host", &[("url", "postgres:///hunter2?user=me")]),
             ("`sslmode`", &[("url", "postgres://me:hunter2@x?sslmode=prefer")]),
             ("`schema`", &[("url", "postgres://me:hunter2@x"), ("schema", "a\"b")]),
-            ("`ca`", &[("url", "postgres://me@localhost"), ("ca", "hunter2")]),
+            (
+                "`ca`",
+                &[("url", "postgres://me@localhost?sslmode=disable"), ("ca", "hunter2")],
+            ),
+            ("`key`", &[("url", "postgres://me@localhost"), ("key", "hunter2")]),
             (
                 "`statement_timeout`",
                 &[("url", "postgres://me@x"), ("statement_timeout", "soon")],

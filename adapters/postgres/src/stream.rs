@@ -40,12 +40,6 @@ const PIECE: &str = "SELECT substring(b.payload FROM $3 FOR $4)
 
 const END: &str = "SELECT last::text, digest FROM {schema}.streams WHERE key = $1 AND last > 0";
 
-/// Some at a time: a transaction that removes a whole long session would run into its time limit.
-const REMOVE: &str = "DELETE FROM {schema}.batches b USING {schema}.streams s
-    WHERE s.key = $1 AND b.stream = s.id AND b.number IN (
-        SELECT number FROM {schema}.batches WHERE stream = s.id AND number < $2::numeric ORDER BY number LIMIT 1000
-    ) RETURNING 1";
-
 impl Postgres {
     pub(crate) fn append_batch(&mut self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<()> {
         let (project, main) = (
@@ -73,10 +67,10 @@ impl Postgres {
         ];
         let rows = if batch.payload.len() > PIECE_BYTES {
             self.database
-                .ask_with_pieces(&batch.payload, APPEND_PIECES, &parameters)?
+                .write_with_pieces(&batch.payload, APPEND_PIECES, &parameters)?
         } else {
             parameters.push((&batch.payload, Type::BYTEA));
-            self.database.ask(APPEND, &parameters)?
+            self.database.write(APPEND, &parameters)?
         };
         match rows.first().map(|row| get::<&str>(row, 0)).transpose()? {
             Some("stored") => Ok(()),
@@ -87,7 +81,7 @@ impl Postgres {
 
     pub(crate) fn load_page(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
         let (stream, from, most) = (key::stream(key), after.to_string(), i64::from(max_bytes.max(1)));
-        let rows = self.database.ask(
+        let rows = self.database.read(
             LOAD,
             &[
                 (&stream, Type::BYTEA),
@@ -162,7 +156,7 @@ impl Postgres {
         let mut payload = Vec::with_capacity(bytes);
         while payload.len() < bytes {
             let from = i32::try_from(payload.len() + 1).map_err(unexpected)?;
-            let rows = self.database.ask(
+            let rows = self.database.read(
                 PIECE,
                 &[
                     (stream, Type::BYTEA),
@@ -180,7 +174,7 @@ impl Postgres {
     }
 
     pub(crate) fn last_position(&mut self, key: &SessionKey) -> Result<Option<Position>> {
-        let rows = self.database.ask(END, &[(&key::stream(key), Type::BYTEA)])?;
+        let rows = self.database.read(END, &[(&key::stream(key), Type::BYTEA)])?;
         let position = |row: &Row| {
             Ok(Position {
                 number: number(row, 0)?,
@@ -188,14 +182,6 @@ impl Postgres {
             })
         };
         rows.first().map(position).transpose()
-    }
-
-    /// Removes what a stored tombstone hides. A second call goes on where the first was interrupted.
-    pub(crate) fn remove_before(&mut self, key: &SessionKey, tombstone: u64) -> Result<()> {
-        let (stream, tombstone) = (key::stream(key), tombstone.to_string());
-        let parameters: [Parameter<'_>; 2] = [(&stream, Type::BYTEA), (&tombstone, Type::TEXT)];
-        while !self.database.ask(REMOVE, &parameters)?.is_empty() {}
-        Ok(())
     }
 }
 

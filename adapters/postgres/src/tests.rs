@@ -1,6 +1,9 @@
 //! The adapter as ordinary Rust, on servers of its own.
 
+mod deletes;
+mod failover;
 mod faults;
+mod pooler;
 mod refusals;
 mod schemas;
 mod server;

@@ -3,19 +3,17 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use mirrorbox_adapter::sockets::tls::{TlsClient, end_point_hash, explain};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsConnector, client};
 
 /// Makes a connection a TLS one.
 pub(crate) struct Tls {
-    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) client: TlsClient,
     pub(crate) host: String,
 }
 
@@ -26,9 +24,9 @@ impl TlsConnect<TcpStream> for Tls {
 
     fn connect(self, socket: TcpStream) -> Self::Future {
         Box::pin(async move {
-            let name = ServerName::try_from(self.host).map_err(io::Error::other)?;
-            let stream = TlsConnector::from(self.config).connect(name, socket).await?;
-            Ok(TlsSocket(stream))
+            let name = self.client.server_name(&self.host)?;
+            let connecting = TlsConnector::from(self.client.config).connect(name, socket);
+            connecting.await.map(TlsSocket).map_err(explain)
         })
     }
 }
@@ -37,15 +35,20 @@ impl TlsConnect<TcpStream> for Tls {
 pub(crate) struct TlsSocket(client::TlsStream<TcpStream>);
 
 impl TlsStream for TlsSocket {
-    /// The certificate is checked anyway.
     fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
+        let (_, session) = self.0.get_ref();
+        let certificate = session.peer_certificates().and_then(|chain| chain.first());
+        match certificate.and_then(|certificate| end_point_hash(certificate)) {
+            Some(hash) => ChannelBinding::tls_server_end_point(hash),
+            None => ChannelBinding::none(),
+        }
     }
 }
 
 impl AsyncRead for TlsSocket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
+        // A server that wants a client certificate says so after the handshake, in TLS 1.3.
+        Pin::new(&mut self.0).poll_read(cx, into).map_err(explain)
     }
 }
 

@@ -7,29 +7,40 @@ use redis::{Value, from_redis_value};
 
 use crate::answer::unexpected;
 use crate::server::Server;
-use crate::settings::Options;
+use crate::settings::{Options, Topology};
 
 /// Trimming by number came with this one.
 const OLDEST: (u32, u32) = (6, 2);
 
 /// Asks the server once what it is.
 pub(crate) fn server(server: &mut Server, options: &Options) -> Result<()> {
-    let info = server.call("", &[b"INFO"])?;
+    let info = match server.call("", &[b"INFO"]) {
+        Err(failure) if failure.is_forbidden() => {
+            log::warn(
+                "open",
+                "INFO is not allowed: whether the server is a primary, keeps what it has on disk and evicts nothing is not \
+                 checked",
+            );
+            return Ok(());
+        }
+        answer => answer?,
+    };
     let info: String = from_redis_value(info).map_err(unexpected)?;
     let facts: HashMap<_, _> = info.lines().filter_map(|line| line.split_once(':')).collect();
     let fact = |name| facts.get(name).copied().unwrap_or_default();
 
     version(fact("redis_version"))?;
-    if fact("role") != "master" {
+    if fact("redis_mode") == "sentinel" {
         return Err(Error::Misconfigured(format!(
-            "Redis at {} is a replica: setting `url` must lead to the primary",
-            options.node
+            "at {} listens a Sentinel, which keeps no data: write redis+sentinel://HOST:PORT/MASTER into `url`, and grant \
+             the servers too",
+            nodes(options)
         )));
     }
-    if fact("cluster_enabled") == "1" && !options.cluster {
+    if fact("cluster_enabled") == "1" && options.topology != Topology::Cluster {
         return Err(Error::Misconfigured(format!(
             "Redis at {} is a cluster's node: set `cluster` to true and grant every node",
-            options.node
+            nodes(options)
         )));
     }
     if !matches!(fact("maxmemory_policy"), "noeviction" | "") {
@@ -47,7 +58,33 @@ pub(crate) fn server(server: &mut Server, options: &Options) -> Result<()> {
             "appendonly is off: a crash of the server loses what it has not saved; set it to yes, with appendfsync always",
         );
     }
+    if fact("aof_enabled") == "1"
+        && let Some(said) = answers_early(server)?
+    {
+        log::warn(
+            "open",
+            format_args!(
+                "appendfsync is {said}: a crash of the server loses what it answered just before; set it to always"
+            ),
+        );
+    }
     Ok(())
+}
+
+/// What `appendfsync` is, if with it an answer comes before what it says is on disk.
+pub(crate) fn answers_early(server: &mut Server) -> Result<Option<String>> {
+    let said = match server.call("", &[b"CONFIG", b"GET", b"appendfsync"]) {
+        // Providers keep their settings to themselves; then there is nothing to say about them.
+        Err(failure) if failure.is_forbidden() => return Ok(None),
+        answer => answer?,
+    };
+    let mut said: HashMap<String, String> = from_redis_value(said).map_err(unexpected)?;
+    Ok(said.remove("appendfsync").filter(|said| said != "always"))
+}
+
+fn nodes(options: &Options) -> String {
+    let nodes: Vec<_> = options.nodes.iter().map(ToString::to_string).collect();
+    nodes.join(", ")
 }
 
 fn version(said: &str) -> Result<()> {

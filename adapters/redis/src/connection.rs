@@ -3,14 +3,14 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use mirrorbox_adapter::sockets::{self, tls};
 use redis::{Parser, RedisError, Value};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 
 use crate::failure::Failure;
-use crate::settings::{Node, Options};
+use crate::settings::{Login, Node, Options, Topology};
 
 /// So much is gathered before it is written, which is more than a batch usually has; a longer argument is written from
 /// where it lies.
@@ -20,37 +20,118 @@ use crate::settings::{Node, Options};
 /// once goes out at once.
 const TOGETHER: usize = 2 << 20;
 
-/// How long the other side may keep silent while TLS is agreed upon.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long the other side may keep silent while it lets us in: a busy server takes its time, but the host must be told
+/// before its own patience with a call ends.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+
+/// How old what is known of a connection may be, before anything more is entrusted to it. Firewalls and load balancers
+/// forget quiet connections without telling either end, and a server that became a replica goes on answering: so it is
+/// asked whether it is there and is the primary, which costs a round trip.
+const RESTED: Duration = Duration::from_secs(2);
+
+/// How long the answer may take. A server that is slower gets a new connection, which harms nobody.
+const ANSWER: Duration = Duration::from_millis(1_500);
+
+/// The same for TLS: a port without it waits for the rest of a command that it does not understand.
+const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A connection that is authenticated and has its database selected.
 pub(crate) struct Connection {
     pub(crate) node: Node,
     socket: Socket,
+    /// Whether only a primary will do. A node of a cluster redirects, and a server may keep its role to itself.
+    asks_role: bool,
+    checked: Instant,
     /// What is gathered, for the next command too.
     gathered: Vec<u8>,
     parser: Parser,
 }
 
 impl Connection {
+    /// To a server that keeps data, which must be a primary.
     pub(crate) fn open(node: &Node, options: &Options) -> Result<Self, Failure> {
-        let socket = Socket::connect(node, options.tls.clone()).map_err(|error| Failure::Lost(node.clone(), error))?;
-        let mut connection = Self {
-            node: node.clone(),
-            socket,
-            gathered: Vec::new(),
-            parser: Parser::new(),
-        };
-        if let Some(password) = &options.password {
-            let mut auth = vec![b"AUTH".as_slice()];
-            auth.extend(options.username.as_deref().map(str::as_bytes));
-            auth.push(password.as_bytes());
-            connection.call(&auth)?;
-        }
+        let mut connection = Self::connect(node, options)?;
+        connection.log_in(&options.login)?;
         if options.database != 0 {
             connection.call(&[b"SELECT", options.database.to_string().as_bytes()])?;
         }
+        connection.asks_role = options.topology != Topology::Cluster;
+        connection.check()?;
+        connection.wait_at_most(None)?;
         Ok(connection)
+    }
+
+    /// To a Sentinel, whose answers all come at once.
+    pub(crate) fn to_sentinel(node: &Node, options: &Options, login: &Login) -> Result<Self, Failure> {
+        let mut connection = Self::connect(node, options)?;
+        connection.log_in(login)?;
+        Ok(connection)
+    }
+
+    fn connect(node: &Node, options: &Options) -> Result<Self, Failure> {
+        let socket = Socket::connect(node, options).map_err(|error| Failure::Lost(node.clone(), error))?;
+        let mut connection = Self {
+            node: node.clone(),
+            socket,
+            asks_role: false,
+            checked: Instant::now(),
+            gathered: Vec::new(),
+            parser: Parser::new(),
+        };
+        connection.wait_at_most(Some(HANDSHAKE))?;
+        Ok(connection)
+    }
+
+    fn log_in(&mut self, login: &Login) -> Result<(), Failure> {
+        let mut auth = vec![b"AUTH".as_slice()];
+        auth.extend(login.username.as_deref().map(str::as_bytes));
+        match &login.password {
+            Some(password) => auth.push(password.as_bytes()),
+            // A user without a password (`nopass`) takes any.
+            None if login.username.is_some() => auth.push(b""),
+            None => return Ok(()),
+        }
+        self.call(&auth).map(drop).map_err(|failure| match failure {
+            Failure::Refused(node, said) => Failure::Login(node, said, login.hint),
+            failure => failure,
+        })
+    }
+
+    /// Whether the other side is there, and is the primary if it must be: asked, where that was not known just now.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        if self.checked.elapsed() < RESTED {
+            return true;
+        }
+        let asked = self
+            .wait_at_most(Some(ANSWER))
+            .and_then(|()| self.check())
+            .and_then(|()| self.wait_at_most(None));
+        // Why not does not matter: a new connection tells what is wrong, if anything is.
+        asked.is_ok()
+    }
+
+    fn check(&mut self) -> Result<(), Failure> {
+        if self.asks_role {
+            match self.call(&[b"INFO", b"replication"]) {
+                Ok(info) if is_of_replica(&info) => return Err(Failure::Replica(self.node.clone())),
+                Ok(_) => {}
+                Err(failure) if failure.is_forbidden() => self.asks_role = false,
+                Err(failure) => return Err(failure),
+            }
+        } else {
+            match self.call(&[b"PING"]) {
+                // Whoever refuses is there.
+                Ok(_) | Err(Failure::Refused(..)) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.checked = Instant::now();
+        Ok(())
+    }
+
+    fn wait_at_most(&mut self, time: Option<Duration>) -> Result<(), Failure> {
+        let set = self.socket.tcp().set_read_timeout(time);
+        set.map_err(|error| Failure::Lost(self.node.clone(), error))
     }
 
     /// Sends a command and waits for what it gives.
@@ -78,8 +159,12 @@ impl Connection {
         let value = value.map_err(|error| Failure::Lost(self.node.clone(), broken(&error)))?;
         value
             .extract_error()
-            .map_err(|error| Failure::Refused(self.node.clone(), error))
+            .map_err(|error| Failure::Refused(self.node.clone(), error.into()))
     }
+}
+
+fn is_of_replica(info: &Value) -> bool {
+    matches!(info, Value::BulkString(text) if String::from_utf8_lossy(text).contains("role:slave"))
 }
 
 /// Writes commands, in as few writes as [`TOGETHER`] allows.
@@ -102,14 +187,16 @@ fn write(to: &mut impl Write, gathered: &mut Vec<u8>, commands: &[&[&[u8]]]) -> 
     to.flush()
 }
 
-/// The parser tells an end of the stream as a parse error.
+/// The parser tells an end of the stream as a parse error, and what a socket said within a shared error.
 fn broken(error: &RedisError) -> io::Error {
-    let source = std::error::Error::source(error);
-    match source.and_then(|source| source.downcast_ref::<io::Error>()) {
+    let shared = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Arc<Shared>>());
+    match shared.and_then(|source| source.downcast_ref::<io::Error>()) {
         Some(source) => io::Error::new(source.kind(), source.to_string()),
         None => io::Error::new(ErrorKind::ConnectionAborted, error.to_string()),
     }
 }
+
+type Shared = dyn std::error::Error + Send + Sync;
 
 enum Socket {
     Plain(TcpStream),
@@ -117,23 +204,28 @@ enum Socket {
 }
 
 impl Socket {
-    fn connect(node: &Node, tls: Option<Arc<ClientConfig>>) -> io::Result<Self> {
-        let tcp = TcpStream::connect((node.host.as_str(), node.port))?;
+    fn connect(node: &Node, options: &Options) -> io::Result<Self> {
+        let tcp = sockets::connect(node, options.patience)?;
         // Not every host lets a guest choose; then an answer may take a little longer.
         let _ = tcp.set_nodelay(true);
-        let Some(config) = tls else {
+        let Some(client) = &options.tls else {
             return Ok(Self::Plain(tcp));
         };
-        let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
-        let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        let mut stream = StreamOwned::new(client, tcp);
-        // A port without TLS waits for the rest of a command that it does not understand.
-        stream.sock.set_read_timeout(Some(HANDSHAKE))?;
+        let name = client.server_name(&node.host)?;
+        let connection = ClientConnection::new(client.config.clone(), name).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, tcp);
+        stream.sock.set_read_timeout(Some(TLS_HANDSHAKE))?;
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
+            stream.conn.complete_io(&mut stream.sock).map_err(tls::explain)?;
         }
-        stream.sock.set_read_timeout(None)?;
         Ok(Self::Tls(Box::new(stream)))
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(socket) => &socket.sock,
+        }
     }
 }
 
@@ -141,7 +233,8 @@ impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(into),
-            Self::Tls(socket) => socket.read(into),
+            // A server that wants a client certificate says so after the handshake, in TLS 1.3.
+            Self::Tls(socket) => socket.read(into).map_err(tls::explain),
         }
     }
 }
@@ -150,14 +243,14 @@ impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(socket) => socket.write(bytes),
+            Self::Tls(socket) => socket.write(bytes).map_err(tls::explain),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(),
-            Self::Tls(socket) => socket.flush(),
+            Self::Tls(socket) => socket.flush().map_err(tls::explain),
         }
     }
 }
@@ -195,6 +288,21 @@ mod tests {
         };
         let begin = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$65536\r\nxx";
         assert!(written.starts_with(begin) && written.ends_with(b"xx\r\n*1\r\n$4\r\nPING\r\n"));
+    }
+
+    #[test]
+    fn what_a_socket_said_is_not_lost_in_the_parser() {
+        struct Silent;
+        impl Read for Silent {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::new(ErrorKind::InvalidData, "a certificate"))
+            }
+        }
+        let error = broken(&Parser::new().parse_value(Silent).unwrap_err());
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::InvalidData, "a certificate")
+        );
     }
 
     #[test]

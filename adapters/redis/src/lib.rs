@@ -27,10 +27,12 @@
 
 mod answer;
 mod check;
+mod cluster;
 mod connection;
 mod failure;
 mod listing;
 mod names;
+mod sentinel;
 mod server;
 mod settings;
 mod stream;
@@ -70,6 +72,7 @@ impl Adapter for Redis {
         let names = Names::new(options.prefix.clone());
         let mut server = Server::new(options.clone());
         check::server(&mut server, &options)?;
+        server.learn()?;
         check::scripts(&mut server, &names.index("").projects)?;
         Ok(Self {
             server,

@@ -5,22 +5,22 @@ use std::fmt;
 
 use redis::{Script, Value};
 
+use crate::cluster::{self, Cluster};
 use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::settings::{Node, Options};
+use crate::sentinel;
+use crate::settings::{Node, Options, Topology};
 
 /// A command that is sent from node to node more often than this meets a cluster that is being rearranged.
 const REDIRECTIONS: usize = 8;
-
-/// Remembering is cheap, but not free of limits.
-const REMEMBERED: usize = 4096;
 
 /// A server, or a cluster of them.
 pub(crate) struct Server {
     options: Options,
     connections: HashMap<Node, Connection>,
-    /// Which node has the keys of a hash tag, where it is not the first one.
-    homes: HashMap<String, Node>,
+    /// Outside of a cluster: the node that was the primary when it was last looked for.
+    primary: Option<Node>,
+    cluster: Cluster,
 }
 
 impl fmt::Debug for Server {
@@ -34,9 +34,28 @@ impl fmt::Debug for Server {
 impl Server {
     pub(crate) fn new(options: Options) -> Self {
         Self {
+            cluster: Cluster::new(options.nodes.clone()),
             options,
             connections: HashMap::new(),
-            homes: HashMap::new(),
+            primary: None,
+        }
+    }
+
+    /// Learns the nodes of a cluster, so that any of those that are named may be away later.
+    pub(crate) fn learn(&mut self) -> Result<(), Failure> {
+        if self.options.topology != Topology::Cluster {
+            return Ok(());
+        }
+        match self.routed("", |connection| {
+            Ok((connection.node.clone(), connection.call(&[b"CLUSTER", b"SLOTS"])?))
+        }) {
+            Ok((from, slots)) => {
+                self.cluster.learn(&from, slots);
+                Ok(())
+            }
+            // Redirections tell the nodes, too, one by one.
+            Err(failure) if failure.is_forbidden() => Ok(()),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -55,8 +74,17 @@ impl Server {
             keys.first().copied().unwrap_or_default(),
             |connection| match connection.call(&command) {
                 Err(failure) if failure.code() == "NOSCRIPT" => {
-                    connection.call(&[b"SCRIPT", b"LOAD", source.as_bytes()])?;
-                    connection.call(&command)
+                    match connection.call(&[b"SCRIPT", b"LOAD", source.as_bytes()]) {
+                        Ok(_) => connection.call(&command),
+                        Err(failure) if failure.is_forbidden() => {
+                            let whole = [
+                                &[b"EVAL".as_slice(), source.as_bytes()],
+                                command.get(2..).unwrap_or_default(),
+                            ];
+                            connection.call(&whole.concat())
+                        }
+                        Err(failure) => Err(failure),
+                    }
                 }
                 answer => answer,
             },
@@ -70,7 +98,7 @@ impl Server {
             command.extend(arguments.iter().map(|argument| argument.as_bytes()));
             command
         };
-        if self.options.cluster {
+        if self.options.topology == Topology::Cluster {
             return keys.iter().map(|key| self.call(key, &command(key))).collect();
         }
         let commands: Vec<_> = keys.iter().map(|key| command(key)).collect();
@@ -79,24 +107,95 @@ impl Server {
 
     /// Does something on the node that has a key.
     fn routed<T>(&mut self, key: &str, ask: impl Fn(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
-        let tag = hash_tag(key);
-        let mut node = self.homes.get(tag).unwrap_or(&self.options.node).clone();
+        match self.options.topology {
+            Topology::Cluster => self.in_cluster(cluster::hash_tag(key), ask),
+            Topology::Primary | Topology::Sentinel { .. } => self.on_primary(ask),
+        }
+    }
+
+    fn on_primary<T>(&mut self, ask: impl Fn(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        let first = self.primary.clone();
+        let node = self.locate()?;
+        match self.on_node(&node, false, &ask) {
+            Err(failure) if failure.is_elsewhere() => {
+                self.primary = None;
+                // Looked for just now, or there is no other place to look.
+                let is_only = self.options.nodes.len() == 1 && self.options.topology == Topology::Primary;
+                if first.is_none() || (is_only && failure.code() != "READONLY") {
+                    return Err(failure);
+                }
+            }
+            answer => return answer,
+        }
+        let node = self.locate()?;
+        self.on_node(&node, false, &ask)
+    }
+
+    /// The node that is the primary.
+    fn locate(&mut self) -> Result<Node, Failure> {
+        if let Some(node) = &self.primary {
+            return Ok(node.clone());
+        }
+        let node = match (&self.options.topology, self.options.nodes.as_slice()) {
+            (Topology::Sentinel { master, login }, _) => sentinel::primary(&self.options, master, login)?,
+            // Whether it is one is seen when it is asked.
+            (_, [node]) => node.clone(),
+            _ => self.first_primary()?,
+        };
+        self.primary = Some(node.clone());
+        Ok(node)
+    }
+
+    fn first_primary(&mut self) -> Result<Node, Failure> {
+        let mut failures = Vec::new();
+        for node in &self.options.nodes {
+            match Connection::open(node, &self.options) {
+                Ok(connection) => {
+                    self.connections.insert(node.clone(), connection);
+                    return Ok(node.clone());
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Err(Failure::several(failures))
+    }
+
+    fn in_cluster<T>(&mut self, tag: &str, ask: impl Fn(&mut Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut away = Vec::new();
+        // Why the first node that was away was: what is wrong, if the others do not help.
+        let mut lost = None;
+        let mut node = self.cluster.home(tag)?;
         let mut asking = false;
         for _ in 0..REDIRECTIONS {
             let failure = match self.on_node(&node, asking, &ask) {
-                Err(failure) if self.options.cluster => failure,
+                Err(failure) => failure,
                 answer => return answer,
             };
-            let Some(next) = redirection(&failure, &node) else {
-                // Its keys may have moved to a node that lives.
-                self.homes.remove(tag);
-                return Err(failure);
-            };
             asking = failure.code() == "ASK";
-            if !asking {
-                self.remember(tag, &next);
-            }
-            node = next;
+            node = match cluster::redirection(&failure, &node) {
+                // Its keys have a new home only once the others agree that it is gone.
+                Some(next) if away.contains(&next) => return Err(lost.unwrap_or(failure)),
+                Some(next) => {
+                    if !asking {
+                        self.cluster.remember(tag, &next);
+                    }
+                    next
+                }
+                None => {
+                    // Its keys may have moved to a node that lives.
+                    self.cluster.forget(tag);
+                    if !matches!(failure, Failure::Lost(..)) {
+                        return Err(failure);
+                    }
+                    away.push(node);
+                    let first = lost.take().unwrap_or(failure);
+                    let Some(next) = self.cluster.other(&away) else {
+                        return Err(first);
+                    };
+                    lost = Some(first);
+                    next
+                }
+            };
         }
         self.on_node(&node, asking, &ask)
     }
@@ -108,7 +207,9 @@ impl Server {
         asking: bool,
         ask: &impl Fn(&mut Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if let Some(mut kept) = self.connections.remove(node) {
+        if let Some(mut kept) = self.connections.remove(node)
+            && kept.is_alive()
+        {
             match attempt(&mut kept, asking, ask) {
                 Err(Failure::Lost(..)) => {}
                 answer => return self.keep(kept, answer),
@@ -129,13 +230,6 @@ impl Server {
         }
         answer
     }
-
-    fn remember(&mut self, tag: &str, node: &Node) {
-        if self.homes.len() > REMEMBERED {
-            self.homes.clear();
-        }
-        self.homes.insert(tag.to_owned(), node.clone());
-    }
 }
 
 fn attempt<T>(
@@ -147,23 +241,4 @@ fn attempt<T>(
         connection.call(&[b"ASKING"])?;
     }
     ask(connection)
-}
-
-/// What decides about the node of a key.
-fn hash_tag(key: &str) -> &str {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
-    tag.map_or(key, |(tag, _)| tag)
-}
-
-/// Where `MOVED <slot> <host>:<port>` and `ASK` lead. Without a host it is the node that said it.
-fn redirection(failure: &Failure, from: &Node) -> Option<Node> {
-    if !matches!(failure.code(), "MOVED" | "ASK") {
-        return None;
-    }
-    let (host, port) = failure.detail().split_whitespace().last()?.rsplit_once(':')?;
-    let host = host.trim_matches(['[', ']']);
-    Some(Node {
-        host: if host.is_empty() { &from.host } else { host }.to_owned(),
-        port: port.parse().ok()?,
-    })
 }

@@ -1,42 +1,63 @@
 //! What the manifest's `[config]` says, checked and put together.
 
+mod parameters;
+
 use std::fmt;
-use std::sync::Arc;
+use std::time::Duration;
 
-use mirrorbox_adapter::{Error, Result, Settings, tls};
-use percent_encoding::percent_decode_str;
-use rustls::ClientConfig;
-use url::Url;
+use mirrorbox_adapter::sockets::tls::{Check, TlsClient, TlsSettings};
+use mirrorbox_adapter::sockets::{NO_SOCKETS, ServerUrl};
+use mirrorbox_adapter::{Error, Result, Settings};
 
+pub(crate) use mirrorbox_adapter::sockets::Address as Node;
+
+use self::parameters::Parameters;
+
+const FORM: &str = "redis://USER:PASSWORD@HOST:PORT/DATABASE";
+const SENTINEL_FORM: &str = "redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/MASTER/DATABASE";
 const DEFAULT_PREFIX: &str = "mirrorbox:";
 const DEFAULT_PORT: u16 = 6379;
+const DEFAULT_SENTINEL_PORT: u16 = 26379;
+/// Shorter than a host waits for a call, so that what was wrong is told; shared by all hosts of the URL.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Where the server is and how to be let in.
 #[derive(Clone)]
 pub(crate) struct Options {
-    pub(crate) node: Node,
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<String>,
+    /// One at least: servers, seeds of a cluster, or Sentinels.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) topology: Topology,
+    pub(crate) login: Login,
     pub(crate) database: u32,
     pub(crate) prefix: String,
-    /// Whether a redirection to another node is followed.
-    pub(crate) cluster: bool,
-    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<TlsClient>,
+    /// For each of the nodes.
+    pub(crate) patience: Duration,
 }
 
-/// One server's address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Node {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+/// How the server that has a key is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// Whichever of the nodes is a primary.
+    Primary,
+    /// A redirection to another node is followed.
+    Cluster,
+    /// The nodes are Sentinels, and say where it is.
+    Sentinel { master: String, login: Login },
 }
 
-impl fmt::Display for Node {
+/// What lets one in.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
+    /// What to look at when it does not.
+    pub(crate) hint: &'static str,
+}
+
+impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
+        f.debug_struct("Login").finish_non_exhaustive()
     }
 }
 
@@ -44,103 +65,175 @@ impl fmt::Debug for Options {
     /// Without what lets one in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
-            .field("node", &self.node)
+            .field("nodes", &self.nodes)
+            .field("topology", &self.topology)
             .field("database", &self.database)
             .field("prefix", &self.prefix)
-            .field("cluster", &self.cluster)
             .field("tls", &self.tls.is_some())
             .finish_non_exhaustive()
     }
 }
 
+/// What the scheme says.
+struct Scheme {
+    tls: bool,
+    sentinel: bool,
+}
+
 impl Options {
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
-        let url = parse_url(&settings.required::<String>("url")?)?;
+        let (url, scheme) = parse_url(&settings.required::<String>("url")?)?;
         let username: Option<String> = settings.optional("username")?;
         let password: Option<String> = settings.optional("password")?;
+        let sentinel = Login {
+            username: settings.optional("sentinel_username")?,
+            password: settings.optional("sentinel_password")?,
+            hint: "see the settings `sentinel_username` and `sentinel_password`",
+        };
         let database: Option<u32> = settings.optional("database")?;
         let prefix = settings.or("prefix", DEFAULT_PREFIX.to_owned())?;
         let cluster = settings.or("cluster", false)?;
-        let ca: Option<String> = settings.optional("ca")?;
+        let tls = TlsSettings::read(settings)?;
         settings.finish()?;
+
+        let parameters = Parameters::read(&url)?;
+        let (topology, database_path) = topology(&url, &scheme, &parameters, cluster, sentinel)?;
+        let database = match (database, parameters.database, path_database(database_path)?) {
+            (Some(database), ..) | (None, Some(database), _) => database,
+            (None, None, database) => database,
+        };
+        let share = CONNECT / u32::try_from(url.addresses.len()).unwrap_or(u32::MAX).max(1);
         let options = Self {
-            node: node(&url)?,
-            username: username.or(decoded(url.username())?),
-            password: password.or(url.password().map_or(Ok(None), decoded)?),
-            database: database.map_or_else(|| path_database(&url), Ok)?,
+            login: login(&url, &parameters, username, password),
+            nodes: url.addresses,
+            topology,
+            database,
             prefix,
-            cluster,
-            tls: client(&url, ca.as_deref())?,
+            tls: client(&scheme, &tls)?,
+            patience: share,
         };
         options.check()?;
         Ok(options)
     }
 
     fn check(&self) -> Result<()> {
+        if self.nodes.is_empty() {
+            return Err(misconfigured(format!("setting `url` names no host: {FORM}")));
+        }
         if self.prefix.contains(['{', '}']) {
             return Err(misconfigured(
                 "setting `prefix` holds a brace: in a cluster, braces decide about the node",
             ));
         }
-        if self.cluster && self.database != 0 {
+        if self.topology == Topology::Cluster && self.database != 0 {
             return Err(misconfigured(
                 "setting `database` is not 0, but a cluster has no other: leave it out",
-            ));
-        }
-        if self.username.is_some() && self.password.is_none() {
-            return Err(misconfigured(
-                "setting `password` is missing, although there is a user name",
             ));
         }
         Ok(())
     }
 }
 
-/// Errors of the parser say nothing of the text, which may hold a password.
-fn parse_url(text: &str) -> Result<Url> {
-    let url = Url::parse(text)
-        .map_err(|error| misconfigured(format!("setting `url` is not redis://HOST:PORT/DATABASE: {error}")))?;
-    match url.scheme() {
-        "redis" | "rediss" => Ok(url),
-        _ => Err(misconfigured(
-            "setting `url` begins neither with redis:// nor, for TLS, with rediss://",
-        )),
+fn parse_url(text: &str) -> Result<(ServerUrl, Scheme)> {
+    let word = text.trim().split("://").next().unwrap_or_default().to_ascii_lowercase();
+    let scheme = match word.as_str() {
+        "unix" | "redis+unix" | "redis+socket" | "redis-socket" => {
+            return Err(misconfigured(format!("setting `url` cannot be used: {NO_SOCKETS}")));
+        }
+        word => Scheme {
+            tls: word.starts_with("rediss") || word == "valkeys",
+            sentinel: word.ends_with("sentinel"),
+        },
+    };
+    let form = if scheme.sentinel { SENTINEL_FORM } else { FORM };
+    let port = match scheme.sentinel {
+        true => DEFAULT_SENTINEL_PORT,
+        false => DEFAULT_PORT,
+    };
+    let url = ServerUrl::parse(text, form, port)?;
+    match url.scheme.as_str() {
+        "redis" | "rediss" | "valkey" | "valkeys" => {}
+        "redis+sentinel" | "rediss+sentinel" | "redis-sentinel" | "rediss-sentinel" => {}
+        _ => {
+            return Err(misconfigured(
+                "setting `url` begins neither with redis:// nor, for TLS, with rediss://, nor with redis+sentinel:// or \
+                 rediss+sentinel://",
+            ));
+        }
     }
+    Ok((url, scheme))
 }
 
-fn node(url: &Url) -> Result<Node> {
-    let host = url.host_str().filter(|host| !host.is_empty());
-    let host = host.ok_or_else(|| misconfigured("setting `url` names no host: redis://HOST:PORT/DATABASE"))?;
-    Ok(Node {
-        host: host.trim_matches(['[', ']']).to_owned(),
-        port: url.port().unwrap_or(DEFAULT_PORT),
-    })
+/// How the server is found, and which part of the path is the database.
+fn topology<'a>(
+    url: &'a ServerUrl,
+    scheme: &Scheme,
+    parameters: &Parameters,
+    cluster: bool,
+    login: Login,
+) -> Result<(Topology, &'a [String])> {
+    let path = url.path.as_slice();
+    if scheme.sentinel {
+        if cluster {
+            return Err(misconfigured(
+                "setting `cluster` is true, but `url` names Sentinels, and no cluster has those: leave one out",
+            ));
+        }
+        let (master, database) = match &parameters.master {
+            Some(master) => (master, path),
+            None => path
+                .split_first()
+                .ok_or_else(|| misconfigured(format!("setting `url` names no master: {SENTINEL_FORM}")))?,
+        };
+        let master = master.clone();
+        return Ok((Topology::Sentinel { master, login }, database));
+    }
+    if parameters.master.is_some() || login.username.is_some() || login.password.is_some() {
+        return Err(misconfigured(format!(
+            "there are settings for Sentinels, but `url` names none: write {SENTINEL_FORM}"
+        )));
+    }
+    let topology = if cluster { Topology::Cluster } else { Topology::Primary };
+    Ok((topology, path))
 }
 
-fn path_database(url: &Url) -> Result<u32> {
-    let path = url.path().trim_start_matches('/');
-    if path.is_empty() {
-        return Ok(0);
-    }
-    path.parse()
+fn path_database(path: &[String]) -> Result<u32> {
+    let part = match path {
+        [] => return Ok(0),
+        [part] if part.is_empty() => return Ok(0),
+        [part] => part,
+        _ => "",
+    };
+    part.parse()
         .map_err(|_| misconfigured("setting `url` ends in a path that is not the number of a database"))
 }
 
-/// A part of the URL, if it is there.
-fn decoded(part: &str) -> Result<Option<String>> {
-    let part = percent_decode_str(part)
-        .decode_utf8()
-        .map_err(|_| misconfigured("setting `url` has a user name or password that is not UTF-8"))?;
-    Ok(Some(part.into_owned()).filter(|part| !part.is_empty()))
+fn login(url: &ServerUrl, parameters: &Parameters, username: Option<String>, password: Option<String>) -> Login {
+    let in_url = url.user.clone().or(parameters.username.clone());
+    let password = password.or(url.password.clone()).or(parameters.password.clone());
+    let hint = match (&username, &in_url, &password) {
+        (_, _, None) => "set `password`: there is a user name only (a password alone is redis://:PASSWORD@HOST)",
+        (None, Some(_), _) => {
+            "the user name stands in `url`: where the server has one password for everybody, it has no other user and \
+             the URL is redis://:PASSWORD@HOST; else see `url` and the setting `password`"
+        }
+        (Some(_), ..) => "see the settings `username` and `password`",
+        (None, None, _) => "see the setting `password` and, if the server has users, `username`",
+    };
+    Login {
+        username: username.or(in_url),
+        password,
+        hint,
+    }
 }
 
-fn client(url: &Url, ca: Option<&str>) -> Result<Option<Arc<ClientConfig>>> {
-    match (url.scheme(), ca) {
-        ("rediss", ca) => tls::client(ca).map(Some),
-        (_, None) => Ok(None),
-        (_, Some(_)) => Err(misconfigured(
-            "setting `ca` is of no use without TLS: begin `url` with rediss://",
-        )),
+fn client(scheme: &Scheme, tls: &TlsSettings) -> Result<Option<TlsClient>> {
+    match (scheme.tls, tls.any()) {
+        (true, _) => tls.client(Check::Name).map(Some),
+        (false, None) => Ok(None),
+        (false, Some(name)) => Err(misconfigured(format!(
+            "setting `{name}` is of no use without TLS: begin `url` with rediss://"
+        ))),
     }
 }
 
@@ -152,20 +245,20 @@ fn misconfigured(text: impl Into<String>) -> Error {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Options> {
+    pub(super) fn read(pairs: &[(&str, &str)]) -> Result<Options> {
         Options::read(&Settings::from_pairs(pairs.iter().copied()))
     }
 
     #[test]
     fn everything_can_stand_in_the_url() {
         let options = read(&[("url", "redis://me:p%40ss@db.internal:7000/3")]).unwrap();
-        assert_eq!(options.node.to_string(), "db.internal:7000");
+        assert_eq!(options.nodes[0].to_string(), "db.internal:7000");
         assert_eq!(
-            (options.username.as_deref(), options.password.as_deref()),
+            (options.login.username.as_deref(), options.login.password.as_deref()),
             (Some("me"), Some("p@ss"))
         );
         assert_eq!((options.database, options.prefix.as_str()), (3, "mirrorbox:"));
-        assert!(options.tls.is_none() && !options.cluster);
+        assert!(options.tls.is_none() && options.topology == Topology::Primary);
     }
 
     #[test]
@@ -177,22 +270,46 @@ mod tests {
             ("cluster", "true"),
         ])
         .unwrap();
-        assert_eq!(options.node.to_string(), "[::1]:6379");
-        assert_eq!(options.password.as_deref(), Some("new"));
-        assert!(options.tls.is_some() && options.cluster && options.username.is_none());
+        assert_eq!(options.nodes[0].to_string(), "[::1]:6379");
+        assert_eq!(options.login.password.as_deref(), Some("new"));
+        assert!(options.tls.is_some() && options.topology == Topology::Cluster && options.login.username.is_none());
+    }
+
+    #[test]
+    fn sentinels_name_a_master() {
+        let options = read(&[
+            ("url", "redis+sentinel://:p@s1,s2:5/mymaster/2"),
+            ("sentinel_password", "q"),
+        ])
+        .unwrap();
+        let nodes: Vec<_> = options.nodes.iter().map(Node::to_string).collect();
+        assert_eq!(nodes, ["s1:26379", "s2:5"]);
+        assert_eq!(options.database, 2);
+        let Topology::Sentinel { master, login } = options.topology else {
+            panic!("{options:?}")
+        };
+        assert_eq!((master.as_str(), login.password.as_deref()), ("mymaster", Some("q")));
+        let other = read(&[("url", "rediss+sentinel://s1/1?sentinelMasterId=m")]).unwrap();
+        assert!(other.tls.is_some() && other.database == 1);
     }
 
     #[test]
     fn what_cannot_work_is_refused_by_the_name_of_the_setting() {
-        let refused: [(&str, &[(&str, &str)]); 9] = [
+        let refused: [(&str, &[(&str, &str)]); 15] = [
             ("`url`", &[]),
             ("`url`", &[("url", "hunter2")]),
             ("`url`", &[("url", "http://hunter2@x")]),
             ("`url`", &[("url", "redis://:hunter2@x/first")]),
+            ("names no host", &[("url", "redis://:hunter2@/1")]),
+            ("Unix socket", &[("url", "unix:///var/run/hunter2.sock")]),
+            ("names no master", &[("url", "redis+sentinel://:hunter2@s1")]),
+            ("Sentinels", &[("url", "redis://x"), ("sentinel_password", "hunter2")]),
+            ("`cluster`", &[("url", "redis+sentinel://s/m"), ("cluster", "true")]),
             ("`prefix`", &[("url", "redis://x"), ("prefix", "{a}")]),
             ("`database`", &[("url", "redis://:hunter2@x/1"), ("cluster", "true")]),
-            ("`password`", &[("url", "redis://hunter2@x")]),
+            ("%23", &[("url", "redis://u:hunter2#@x")]),
             ("`ca`", &[("url", "redis://x"), ("ca", "hunter2")]),
+            ("`fingerprint`", &[("url", "redis://x"), ("fingerprint", "sha256:00")]),
             ("`pasword`", &[("url", "redis://x"), ("pasword", "hunter2")]),
         ];
         for (name, pairs) in refused {
@@ -208,8 +325,12 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let options = read(&[("url", "redis://me:hunter2@x")]).unwrap();
+        let options = read(&[
+            ("url", "redis+sentinel://me:hunter2@x/m"),
+            ("sentinel_password", "hunter2"),
+        ])
+        .unwrap();
         let shown = format!("{options:?}");
-        assert!(!shown.contains("hunter2") && shown.contains("6379"), "{shown}");
+        assert!(!shown.contains("hunter2") && shown.contains("26379"), "{shown}");
     }
 }

@@ -1,6 +1,7 @@
 //! The adapter as ordinary Rust, on servers of its own.
 
 mod cluster;
+mod failover;
 mod faults;
 mod refusals;
 mod server;

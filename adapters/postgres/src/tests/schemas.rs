@@ -86,3 +86,26 @@ fn entries_are_readable_with_psql() {
     let raw = server.psql("SELECT string_agg(raw || '\\x0a', '' ORDER BY line) = (SELECT payload FROM readable.batches) FROM readable.entries");
     assert_eq!(raw, "t");
 }
+
+/// What the adapter's documentation has the owner of the tables say, word for word.
+#[test]
+fn the_documented_grants_are_enough_for_a_role_that_owns_nothing() {
+    let page = include_str!("../../../../docs/adapters/postgres.md");
+    let (_, grants) = page.split_once("-- grants").expect("the page has grants");
+    let (grants, _) = grants.split_once("```").unwrap();
+    let server = TestServer::shared();
+    server.open(&[("schema", "owned")]).unwrap();
+    server.psql("CREATE ROLE writer LOGIN PASSWORD 'writer'");
+    server.psql(&grants.replace("mirrorbox", "owned").replace("agent", "writer"));
+    let url = server.url().replace("postgres@", "writer@");
+    let settings = [("url", url.as_str()), ("password", "writer"), ("schema", "owned")];
+    let (mut adapter, key) = (server.open(&settings).unwrap(), fresh_key());
+    append_up_to(&mut adapter, &key, 2);
+    let large = batch(3, Kind::Entries, "us", &vec![b'x'; crate::database::PIECE_BYTES + 1]);
+    adapter.append(&key, large, None).unwrap();
+    adapter
+        .delete(&key, mirrorbox_adapter_rules::streams::tombstone(4))
+        .unwrap();
+    assert_eq!(numbers(&mut adapter, &key), [4]);
+    assert_eq!(adapter.list_projects(None, 9).unwrap().items, [""; 0]);
+}

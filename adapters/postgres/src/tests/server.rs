@@ -131,6 +131,16 @@ impl TestServer {
         child.wait().unwrap();
     }
 
+    /// Makes it follow nobody in particular from its next start on, as a standby that lost its primary; or the primary
+    /// again.
+    pub(super) fn be_standby(&self, standby: bool) {
+        let file = self.dir.path().join("data/standby.signal");
+        match standby {
+            true => std::fs::write(&file, "").unwrap(),
+            false => std::fs::remove_file(&file).unwrap(),
+        }
+    }
+
     /// On the same port, with the same files.
     pub(super) fn restart(&self) {
         // The server refuses to start while a process of the old one lives.
@@ -211,7 +221,8 @@ fn spawn(dir: &Path, port: u16, arguments: &[String]) -> Option<Child> {
     let mut log = BufReader::new(child.stderr.take().unwrap())
         .lines()
         .map_while(|line| line.ok());
-    if log.any(|line| line.contains("ready to accept connections")) {
+    // A standby accepts "read-only connections".
+    if log.any(|line| line.contains("ready to accept")) {
         // Somebody must read the log, or the server waits for that.
         std::thread::spawn(move || log.for_each(drop));
         return Some(child);

@@ -97,3 +97,44 @@ fn a_slot_that_moves_is_followed() {
         assert_eq!(numbers(&mut adapter, key), [1, 2, 3]);
     }
 }
+
+/// The role of a node that is named is no reason to refuse the cluster, nor is one that is away.
+#[test]
+fn after_a_failover_every_node_that_lives_leads_to_the_others() {
+    let nodes = cluster();
+    let replica = TestServer::start(&["--cluster-enabled", "yes"]);
+    let first = nodes[0].port.to_string();
+    let id = nodes[0].cli(&["CLUSTER", "MYID"]);
+    assert_eq!(replica.cli(&["CLUSTER", "MEET", "127.0.0.1", &first]), "OK");
+    until(|| replica.cli(&["CLUSTER", "REPLICATE", &id]) == "OK");
+    until(|| replica.cli(&["INFO", "replication"]).contains("master_link_status:up"));
+
+    let mut adapter = nodes[0].open(&[("cluster", "true")]).unwrap();
+    let key = |at: u32| SessionKey::main("p", format!("s{at}"));
+    append_up_to(&mut adapter, &key(0), 1);
+    until(|| replica.cli(&["CLUSTER", "FAILOVER"]) == "OK" && replica.cli(&["ROLE"]).starts_with("master"));
+    until(|| nodes[0].cli(&["ROLE"]).starts_with("slave"));
+    let mut renewed = nodes[0].open(&[("cluster", "true")]).unwrap();
+    for at in 0..6 {
+        until(|| renewed.append(&key(at), entries(1), None).is_ok());
+    }
+
+    nodes[0].kill();
+    for at in 6..12 {
+        until(|| adapter.append(&key(at), entries(1), None).is_ok());
+    }
+    let seeds = format!("redis://127.0.0.1:{first},127.0.0.1:{}", replica.port);
+    let mut other = replica.open(&[("url", &seeds), ("cluster", "true")]).unwrap();
+    for at in 0..12 {
+        assert_eq!(end(&mut other, &key(at)), Some(1));
+    }
+}
+
+/// Waits for what the nodes agree upon by gossip.
+fn until(mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < DEADLINE, "the nodes did not agree");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

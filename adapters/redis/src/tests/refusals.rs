@@ -20,6 +20,13 @@ fn a_password_is_asked_for() {
         );
         assert!(!error.to_string().contains("hunter"), "{error}");
     }
+    // What older URLs hold: any word in the user's place.
+    let url = server.url().replace("//", "//h:hunter2@");
+    let error = server.open(&[("url", &url)]).unwrap_err();
+    assert!(
+        matches!(&error, Error::Denied(text) if text.contains("user name stands in `url`") && text.contains("redis://:")),
+        "{error}"
+    );
     server.open(&[("password", "hunter2")]).unwrap();
     server
         .open(&[("username", "default"), ("password", "hunter2")])
@@ -99,12 +106,18 @@ fn a_replica_is_refused_and_a_demoted_primary_waited_for() {
     assert_eq!(primary.cli(&["REPLICAOF", "127.0.0.1", "1"]), "OK");
     let error = primary.open(&[]).unwrap_err();
     assert!(
-        matches!(&error, Error::Misconfigured(text) if text.contains("replica")),
+        matches!(&error, Error::Unavailable(text) if text.contains("replica")),
         "{error}"
     );
     let error = adapter.append(&key, entries(2), None).unwrap_err();
     assert!(
-        matches!(&error, Error::Unavailable(text) if text.contains("READONLY")),
+        matches!(&error, Error::Unavailable(text) if text.contains("replica")),
+        "{error}"
+    );
+    // What it says may be old.
+    let error = adapter.end(&key).unwrap_err();
+    assert!(
+        matches!(&error, Error::Unavailable(text) if text.contains("replica")),
         "{error}"
     );
     assert_eq!(primary.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
@@ -195,4 +208,43 @@ fn a_session_is_readable_with_redis_cli() {
     ];
     assert_eq!(lines, wanted);
     assert_eq!(load(&mut adapter, &key), [entries(1)]);
+}
+
+#[test]
+fn a_server_that_keeps_commands_to_itself_is_used_without_them() {
+    let server = TestServer::start(&[]);
+    for (user, without) in [("noinfo", "-info"), ("noconfig", "-config"), ("noscript", "-script")] {
+        server.cli(&["ACL", "SETUSER", user, "on", ">pw", "~*", "+@all", without]);
+        server.cli(&["SCRIPT", "FLUSH"]);
+        let mut adapter = server.open(&[("username", user), ("password", "pw")]).unwrap();
+        append_up_to(&mut adapter, &fresh_key(), 2);
+    }
+    let renamed = TestServer::start(&["--rename-command", "INFO", ""]);
+    append_up_to(&mut renamed.adapter(), &fresh_key(), 2);
+}
+
+#[test]
+fn a_user_without_a_password_is_let_in() {
+    let server = TestServer::start(&[]);
+    server.cli(&["ACL", "SETUSER", "box", "on", "nopass", "~*", "+@all"]);
+    append_up_to(&mut server.open(&[("username", "box")]).unwrap(), &fresh_key(), 1);
+}
+
+#[test]
+fn the_database_of_a_url_s_parameter_is_used() {
+    let server = TestServer::start(&[]);
+    let url = format!("{}?db=3", server.url());
+    append_up_to(&mut server.open(&[("url", &url)]).unwrap(), &fresh_key(), 1);
+    assert_eq!(server.cli(&["-n", "0", "DBSIZE"]), "0");
+    assert_ne!(server.cli(&["-n", "3", "DBSIZE"]), "0");
+}
+
+#[test]
+fn a_server_that_answers_before_its_disk_has_it_is_noticed() {
+    let server = TestServer::start(&["--appendonly", "yes", "--appendfsync", "everysec"]);
+    let mut adapter = server.adapter();
+    let early = crate::check::answers_early(&mut adapter.server).unwrap();
+    assert_eq!(early.as_deref(), Some("everysec"));
+    server.cli(&["CONFIG", "SET", "appendfsync", "always"]);
+    assert_eq!(crate::check::answers_early(&mut adapter.server).unwrap(), None);
 }

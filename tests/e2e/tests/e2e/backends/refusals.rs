@@ -115,7 +115,7 @@ async fn a_postgres_that_ends_connections_and_becomes_read_only_is_waited_for() 
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mirrorbox'";
     let read_only = "ALTER DATABASE postgres SET default_transaction_read_only = on";
     let writable = "BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT";
-    let words = "setting `url` must lead to the primary";
+    let words = "default_transaction_read_only is on";
     of_postgres(words, &[read_only, end], &[writable, end]).await;
 }
 

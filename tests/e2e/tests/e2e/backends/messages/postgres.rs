@@ -58,10 +58,13 @@ fn certificates_of_postgres() {
     let Some(setup) = Setup::before(started, right) else {
         return;
     };
-    setup.refuses(&setup.right.clone().unset("ca"), &["`ca`", "invalid peer certificate"]);
+    setup.refuses(
+        &setup.right.clone().unset("ca"),
+        &["`ca`", "without a check", "openssl s_client"],
+    );
     let stranger = Certificates::new().unwrap();
     setup.refuses_each(&[
-        ("ca", stranger.ca(), &["`ca`", "invalid peer certificate"]),
+        ("ca", stranger.ca(), &["`ca`", "`fingerprint = "]),
         ("ca", "PEM", &["`ca`", ".toml, line"]),
     ]);
     let in_the_clear = of(&setup.backend).url().replace("verify-full", "disable");

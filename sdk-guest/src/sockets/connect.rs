@@ -1,0 +1,93 @@
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use super::Address;
+
+/// How long each address of a name may take, a round after the other. A component has one thread, so it cannot wait for
+/// several addresses at once as RFC 8305 does; it takes that document's quarter of a second for each instead. Whoever is
+/// slower is tried again with more time.
+const ROUNDS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+
+/// Connects to the first address of a name that answers, within about this time.
+///
+/// A name that leads to no address is [`ErrorKind::NotFound`]; [`ErrorKind::TimedOut`] says that nothing answered at all;
+/// other errors are those of the last address that answered.
+pub fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
+    let found = (address.host.as_str(), address.port).to_socket_addrs();
+    let found = found.map_err(|error| {
+        let text = format!(
+            "the name leads to no address that may be reached ({error}); is it right? A name that leads into a private \
+             network needs `private = true` in its grant"
+        );
+        io::Error::new(ErrorKind::NotFound, text)
+    })?;
+    connect_to(found.collect(), patience)
+}
+
+fn connect_to(mut left: Vec<SocketAddr>, patience: Duration) -> io::Result<TcpStream> {
+    let until = Instant::now() + patience;
+    let mut answer = None;
+    let rounds = if left.len() > 1 { &ROUNDS[..] } else { &[] };
+    for round in rounds.iter().copied().chain([patience]) {
+        let mut silent = Vec::new();
+        let count = left.len();
+        for (at, address) in left.into_iter().enumerate() {
+            let rest = until.saturating_duration_since(Instant::now());
+            // In the last round, those that are still to come get their share.
+            let share = rest / u32::try_from(count - at).unwrap_or(u32::MAX);
+            match TcpStream::connect_timeout(&address, round.min(share).max(Duration::from_millis(1))) {
+                Ok(stream) => return Ok(stream),
+                Err(error) if error.kind() == ErrorKind::TimedOut => silent.push(address),
+                Err(error) => answer = Some(error),
+            }
+        }
+        left = silent;
+    }
+    Err(answer.unwrap_or_else(|| {
+        let seconds = patience.as_secs_f32();
+        io::Error::new(
+            ErrorKind::TimedOut,
+            format!("no answer within {seconds} s; does a firewall drop the packets?"),
+        )
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Kept for documentation (RFC 5737): nobody answers there, or the network refuses it.
+    const NOBODY: &str = "192.0.2.1:9";
+
+    #[test]
+    fn an_address_that_answers_is_found_behind_one_that_does_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let dead = [NOBODY, NOBODY].map(|address| address.parse().unwrap());
+        let there = listener.local_addr().unwrap();
+        let addresses = dead.into_iter().chain([there]).collect();
+        let stream = connect_to(addresses, Duration::from_secs(30)).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), there);
+    }
+
+    #[test]
+    fn a_refusal_says_more_than_silence() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let addresses = vec![closed, NOBODY.parse().unwrap()];
+        let error = connect_to(addresses, Duration::from_secs(1)).unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::TimedOut, "{error}");
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_told() {
+        let nowhere = Address {
+            host: "no-such-host.invalid".into(),
+            port: 1,
+        };
+        let error = connect(&nowhere, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().contains("`private = true`"), "{error}");
+    }
+}
