@@ -36,7 +36,7 @@ fn connect_to(mut left: Vec<SocketAddr>, patience: Duration) -> io::Result<TcpSt
             let rest = until.saturating_duration_since(Instant::now());
             // In the last round, those that are still to come get their share.
             let share = rest / u32::try_from(count - at).unwrap_or(u32::MAX);
-            match TcpStream::connect_timeout(&address, round.min(share).max(Duration::from_millis(1))) {
+            match connect_one(&address, round.min(share).max(Duration::from_millis(1))) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if error.kind() == ErrorKind::TimedOut => silent.push(address),
                 Err(error) => answer = Some(error),
@@ -51,6 +51,19 @@ fn connect_to(mut left: Vec<SocketAddr>, patience: Duration) -> io::Result<TcpSt
             format!("no answer within {seconds} s; does a firewall drop the packets?"),
         )
     }))
+}
+
+/// In a component, a connection that was refused looks like one that was made until it is asked for its other end.
+fn connect_one(address: &SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(address, patience)?;
+    let refused = |error| {
+        io::Error::new(
+            ErrorKind::ConnectionRefused,
+            format!("the connection was refused ({error})"),
+        )
+    };
+    stream.peer_addr().map_err(refused)?;
+    Ok(stream)
 }
 
 #[cfg(test)]
