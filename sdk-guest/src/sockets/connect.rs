@@ -17,8 +17,8 @@ pub fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
     let found = (address.host.as_str(), address.port).to_socket_addrs();
     let found = found.map_err(|error| {
         let text = format!(
-            "the name leads to no address that may be reached ({error}); is it right? A name that leads into a private \
-             network needs `private = true` in its grant"
+            "the name leads to no address that may be reached ({error}): is it right, and granted in the manifest \
+             (`network` under [grants])? One that leads into a private network needs `private = true` there"
         );
         io::Error::new(ErrorKind::NotFound, text)
     })?;
