@@ -18,7 +18,7 @@ use crate::tls::Tls;
 /// firewalls and load balancers forget quiet connections without telling either end. A question costs a round trip.
 const RESTED: Duration = Duration::from_secs(2);
 
-/// How long the answer may take. A server that is slower gets a new connection, which harms nobody.
+/// How long the answer may take. A server that is slower gets a new connection, which does no harm.
 const ANSWER: Duration = Duration::from_millis(1_500);
 
 /// A connection that is logged in.

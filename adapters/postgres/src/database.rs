@@ -42,7 +42,7 @@ enum Purpose {
     /// Begins as one that writes, which a standby refuses: behind a pooler or a name, a transaction may be led to one at
     /// any time, and what it says there may be old.
     Read,
-    /// Begins as the server has it, so that a database that somebody made read-only stays so.
+    /// Begins as the server has it, so that a database that was made read-only stays so.
     Write,
 }
 
@@ -213,7 +213,7 @@ fn limits(statement_timeout: u32, facts: &Facts) -> String {
     )
 }
 
-/// A server that refuses to write is a standby, or a primary that somebody made read-only: it is asked which.
+/// A server that refuses to write is a standby, or a primary that was made read-only: it is asked which.
 fn tell_read_only(runtime: &Runtime, connection: &Connection, error: PgError) -> Failure {
     let address = connection.address.clone();
     let failure = Failure::Postgres(address.clone(), error);

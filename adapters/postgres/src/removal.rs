@@ -83,7 +83,7 @@ impl Postgres {
         }
     }
 
-    /// Removes a little of what deletes have left, whoever's they were. What fails is found again by a later look.
+    /// Removes a little of what deletes have left, of this process or of others. What fails is found again by a later look.
     pub(crate) fn tidy(&mut self) {
         if let Err(error) = self.try_to_tidy() {
             log::warn(

@@ -119,7 +119,7 @@ fn login(url: &ServerUrl, parameters: &Parameters, password: Option<String>) -> 
 fn client(addresses: &[Address], sslmode: Option<&str>, tls: &TlsSettings) -> Result<Option<TlsClient>> {
     let check = match sslmode {
         Some("disable") => None,
-        // More than libpq asks for: a certificate that nobody checks keeps nobody out.
+        // More than libpq asks for: a certificate that is not checked protects from no one.
         Some("require" | "verify-full") => Some(Check::Name),
         Some("verify-ca") => Some(Check::Authority),
         None if tls.any().is_none() && addresses.iter().all(is_loopback) => None,

@@ -41,6 +41,14 @@ impl Cluster {
         })
     }
 
+    /// Asks this one last from now on: it did not answer, and each session that was not met before would wait for it.
+    pub(crate) fn put_last(&mut self, node: &Node) {
+        if let Some(at) = self.nodes.iter().position(|known| known == node) {
+            let node = self.nodes.remove(at);
+            self.nodes.push(node);
+        }
+    }
+
     /// A node that has not been tried.
     pub(crate) fn other(&self, tried: &[Node]) -> Option<Node> {
         self.nodes.iter().find(|node| !tried.contains(node)).cloned()

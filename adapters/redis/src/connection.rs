@@ -29,7 +29,7 @@ const HANDSHAKE: Duration = Duration::from_secs(20);
 /// asked whether it is there and is the primary, which costs a round trip.
 const RESTED: Duration = Duration::from_secs(2);
 
-/// How long the answer may take. A server that is slower gets a new connection, which harms nobody.
+/// How long the answer may take. A server that is slower gets a new connection, which does no harm.
 const ANSWER: Duration = Duration::from_millis(1_500);
 
 /// The same for TLS: a port without it waits for the rest of a command that it does not understand.
@@ -120,7 +120,7 @@ impl Connection {
             }
         } else {
             match self.call(&[b"PING"]) {
-                // Whoever refuses is there.
+                // A server that refuses is there.
                 Ok(_) | Err(Failure::Refused(..)) => {}
                 Err(failure) => return Err(failure),
             }

@@ -187,6 +187,7 @@ impl Server {
                     if !matches!(failure, Failure::Lost(..)) {
                         return Err(failure);
                     }
+                    self.cluster.put_last(&node);
                     away.push(node);
                     let first = lost.take().unwrap_or(failure);
                     let Some(next) = self.cluster.other(&away) else {

@@ -18,7 +18,7 @@ const SENTINEL_FORM: &str = "redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/
 const DEFAULT_PREFIX: &str = "mirrorbox:";
 const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
-/// Shorter than a host waits for a call, so that what was wrong is told; shared by all hosts of the URL.
+/// Shorter than a host waits for a call, so that the adapter can say what was wrong; shared by all hosts of the URL.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// Where the server is and how to be let in.

@@ -29,7 +29,7 @@ type Fingerprint = [u8; 32];
 /// | `ca` | the authorities to trust, PEM; without it, those that the web trusts (a component has no system store to ask) |
 /// | `cert`, `key` | the client's certificate with what signed it, and its key, both PEM |
 /// | `server_name` | the name that the certificate is for, where it is not the host's |
-/// | `fingerprint` | `sha256:` and the hex SHA-256 of the very certificate to trust, whoever signed it; several with commas |
+/// | `fingerprint` | `sha256:` and the hex SHA-256 of the very certificate to trust, whichever authority signed it; several with commas |
 pub struct TlsSettings {
     ca: Option<String>,
     cert: Option<String>,
@@ -84,7 +84,7 @@ impl TlsClient {
 }
 
 impl TlsSettings {
-    /// Reads the settings of this table; what is wrong with one is told by [`TlsSettings::client`].
+    /// Reads the settings of this table; [`TlsSettings::client`] says what is wrong with one.
     pub fn read(settings: &Settings) -> Result<Self> {
         Ok(Self {
             ca: settings.optional("ca")?,
@@ -95,7 +95,7 @@ impl TlsSettings {
         })
     }
 
-    /// The first setting that is there, for those who use no TLS; absent where there is none.
+    /// The name of the first setting that is there; `None` if there is none.
     pub fn any(&self) -> Option<&'static str> {
         let settings = [
             ("ca", &self.ca),

@@ -1,4 +1,4 @@
-//! Primaries, standbys, databases that do not write, and connections that nobody told are dead.
+//! Primaries, standbys, databases that do not write, and connections that died in silence.
 
 use std::time::{Duration, Instant};
 

@@ -131,7 +131,7 @@ impl TestServer {
         child.wait().unwrap();
     }
 
-    /// Makes it follow nobody in particular from its next start on, as a standby that lost its primary; or the primary
+    /// Makes it a standby without a primary from its next start on; or the primary
     /// again.
     pub(super) fn be_standby(&self, standby: bool) {
         let file = self.dir.path().join("data/standby.signal");

@@ -93,7 +93,7 @@ fn another_name_is_said_or_not_checked() {
 }
 
 #[test]
-fn a_certificate_is_pinned_whoever_signed_it() {
+fn a_certificate_is_pinned_whichever_authority_signed_it() {
     let (_, server) = elsewhere();
     let pin = told_fingerprint(server.open(&[("sslmode", "require")]));
     server.open(&[("fingerprint", &pin)]).unwrap();

@@ -1,4 +1,4 @@
-//! Primaries that change, and connections that nobody told are dead.
+//! Primaries that change, and connections that died in silence.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::Redis;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Waits for what servers tell nobody when they have done it.
+/// Waits for what servers do without an event that could be awaited.
 fn until(mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {

@@ -98,7 +98,7 @@ fn any_other_certificate_is_refused() {
 }
 
 #[test]
-fn a_certificate_is_pinned_whoever_signed_it() {
+fn a_certificate_is_pinned_whichever_authority_signed_it() {
     let server = Authority::new().server("elsewhere");
     let url = server.tls_url("localhost");
     let told = server.open(&[("url", &url)]).unwrap_err().to_string();

@@ -13,7 +13,7 @@ use super::{Check, Fingerprint, words};
 /// Which certificates are trusted.
 #[derive(Debug)]
 pub(super) enum Trust {
-    /// These very ones, whoever signed them and for how long.
+    /// These very ones; signatures and dates do not matter.
     Fingerprints(Vec<Fingerprint>),
     /// Those that an authority signed.
     Authorities {

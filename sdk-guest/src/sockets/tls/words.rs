@@ -86,7 +86,7 @@ pub(super) fn of_certificate(error: &Error, name: &ServerName<'_>, has_ca: bool,
              certificates in between: give the right authority in `ca`, or {pin}"
         ),
         CertificateError::UnknownIssuer => format!(
-            "the server's certificate was not signed by an authority that the web trusts, and nobody is believed \
+            "the server's certificate was not signed by an authority that the web trusts, and none is believed \
              without a check: give its authority in `ca`, or {pin}"
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -47,7 +47,7 @@ pub(super) async fn forward(mut client: TcpStream, target: SocketAddr, control: 
                 tokio::try_join!(requests.forward(from_client, to_server), replies.forward(from_server, to_client))
             } => ended.err(),
             _ = resets.changed() => Some(Stop::Reset),
-            // Both sockets stay open, and nobody reads them.
+            // Both sockets stay open and are not read.
             _ = forgotten.changed() => {
                 let _ = control.resets.subscribe().changed().await;
                 Some(Stop::Reset)
