@@ -82,8 +82,7 @@ impl Log {
         if suppressed > 0 {
             tracing::warn!(adapter, suppressed, "the adapter logs too much; lines were left out");
         }
-        let context = self.settings.mask(cut(context));
-        let message = self.settings.mask(cut(message));
+        let [context, message] = [context, message].map(|text| self.shown(text));
         match level {
             Level::Trace => tracing::trace!(adapter, %context, "{message}"),
             Level::Debug => tracing::debug!(adapter, %context, "{message}"),
@@ -91,6 +90,24 @@ impl Log {
             Level::Warn => tracing::warn!(adapter, %context, "{message}"),
             Level::Error | Level::Critical => tracing::error!(adapter, %context, "{message}"),
         }
+    }
+
+    /// What is logged of a text: masked, and then cut, for the head of a secret at the edge would not be known as one.
+    fn shown(&self, text: &str) -> String {
+        // No more is looked at than a line and a secret that begins in it, and the byte that tells that there is more.
+        let looked_at = cut(text, self.looked_at());
+        let masked = self.settings.mask(looked_at);
+        // Of what was cut off before, the rest may be the head of a secret.
+        let whole = match looked_at.len() < text.len() || text.len() >= self.looked_at() {
+            true => masked.len().saturating_sub(self.settings.longest_secret()),
+            false => masked.len(),
+        };
+        cut(&masked, whole.min(MAX_LINE)).to_owned()
+    }
+
+    /// How much of a text matters to its line.
+    fn looked_at(&self) -> usize {
+        MAX_LINE + self.settings.longest_secret() + 1
     }
 
     /// Says that a call of the guest was refused, and what would allow it: once, but then whatever else it logs.
@@ -128,8 +145,8 @@ impl Log {
     }
 }
 
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_LINE)).unwrap_or(text)
+fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
 /// Counts lines in windows of a second.
@@ -199,7 +216,7 @@ impl fmt::Debug for LogStream {
 impl LogStream {
     fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let room = MAX_LINE.saturating_sub(self.line.len()).min(piece.len());
+            let room = self.log.looked_at().saturating_sub(self.line.len()).min(piece.len());
             self.line.extend_from_slice(piece.get(..room).unwrap_or(piece));
             if piece.ends_with(b"\n") {
                 self.end_line();
@@ -262,6 +279,7 @@ impl OutputStream for LogStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Setting;
 
     #[test]
     fn a_flood_is_cut_and_counted() {
@@ -290,16 +308,38 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_between_characters() {
-        let text = "é".repeat(MAX_LINE);
-        assert_eq!(cut(&text).len(), MAX_LINE);
-        assert_eq!(cut("short"), "short");
+        let log = Log::new("test", Arc::default(), 100);
+        let text = "aé".repeat(MAX_LINE);
+        assert_eq!(log.shown(&text).len(), MAX_LINE - 1);
+        assert_eq!(log.shown("short"), "short");
+    }
+
+    #[test]
+    fn no_head_of_a_secret_is_left_where_a_line_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let secret = "SECRET".repeat(20);
+        std::fs::write(&path, &secret).unwrap();
+        let settings = [("key".to_owned(), Setting::File(path))].into();
+        let log = Log::new("test", Arc::new(Settings::resolve(&settings).unwrap()), 100);
+        for secrets in [1, 200] {
+            for before in 0..MAX_LINE + 2 * secret.len() {
+                if secrets == 200 && before > 2 * secret.len() {
+                    break;
+                }
+                let text = format!("{}{}", "x".repeat(before), secret.repeat(secrets));
+                let shown = log.shown(&text);
+                assert!(!shown.contains('S') && shown.len() <= MAX_LINE, "{before}: {shown}");
+            }
+        }
+        assert_eq!(log.shown(&format!("{secret} and more")), "*** and more");
     }
 
     #[test]
     fn a_stream_keeps_no_more_than_a_line() {
         let mut stream = Log::new("test", Arc::default(), 100).stream(Level::Info, "stdout");
         stream.push(&vec![b'x'; 3 * MAX_LINE]);
-        assert_eq!(stream.line.len(), MAX_LINE);
+        assert_eq!(stream.line.len(), MAX_LINE + 1);
         stream.push(b"\nrest");
         assert_eq!(stream.line, b"rest");
     }

@@ -82,6 +82,7 @@ impl<'de> Visitor<'de> for SettingVisitor {
 #[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<String, String>,
+    /// The longest first.
     secrets: Vec<String>,
 }
 
@@ -114,6 +115,8 @@ impl Settings {
 
     /// The text with every secret value replaced by `***`: whatever a component says passes through here before
     /// anybody sees it.
+    ///
+    /// The longest goes first, for one secret may stand in another: what is left of it behind a shorter one would be seen.
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
         for secret in &self.secrets {
@@ -124,9 +127,15 @@ impl Settings {
         masked
     }
 
+    /// The bytes of the longest secret.
+    pub fn longest_secret(&self) -> usize {
+        self.secrets.first().map_or(0, String::len)
+    }
+
     fn secret(&mut self, value: String) -> String {
         if !value.is_empty() {
-            self.secrets.push(value.clone());
+            let place = self.secrets.partition_point(|other| other.len() > value.len());
+            self.secrets.insert(place, value.clone());
         }
         value
     }
@@ -165,6 +174,26 @@ mod tests {
         assert_eq!(resolved.mask("login with hunter2 failed"), "login with *** failed");
         assert!(!format!("{settings:?} {resolved:?}").contains("hunter2"));
         assert!(!format!("{settings:?}").contains("transcripts"));
+    }
+
+    #[test]
+    fn a_secret_within_another_leaves_nothing_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = [
+            ("a", "admin"),
+            ("b", "admin-PASSWORD-123"),
+            ("c", "postgres://admin:admin-PASSWORD-123@x"),
+        ];
+        let settings = secrets.map(|(name, value)| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, value).unwrap();
+            (name.to_owned(), Setting::File(path))
+        });
+        let resolved = Settings::resolve(&settings.into()).unwrap();
+        for (_, secret) in secrets {
+            assert_eq!(resolved.mask(secret), "***");
+        }
+        assert_eq!(resolved.mask("admin: admin-PASSWORD-123"), "***: ***");
     }
 
     #[test]
