@@ -17,8 +17,12 @@ const PAGE: u32 = 1000;
 /// So many pages in a row may hold nothing: some backends filter what they list.
 const MOST_EMPTY_PAGES: usize = 10_000;
 
-/// More than anybody has in one listing.
+/// More than anybody has in one listing: so many items, and so many bytes of them, for all is kept in memory.
 const MOST_LISTED: usize = 10_000_000;
+const MOST_BYTES: usize = 1 << 30;
+
+/// No summary that this library makes is larger: it is a few texts of 16 KiB at most, escaped.
+const LARGEST_SUMMARY: usize = 1 << 20;
 
 /// How many summaries are rebuilt side by side, each from one stream, and how much each asks for at a time: what they
 /// hold together stays small beside what a command may use.
@@ -116,7 +120,7 @@ pub async fn find(store: Arc<dyn Store>, id: &str, project: Option<&str>) -> Res
     let mut candidates = with_id(&*store, &projects, id).await?;
     if candidates.is_empty() {
         for project in &projects {
-            let sessions = sessions(&*store, project).await?.into_iter();
+            let sessions = sessions(&*store, project, &mut Listed::default()).await?.into_iter();
             for session in sessions.filter(|session| session.session_id.starts_with(id)) {
                 candidates.push(SessionKey::main(project, session.session_id)?);
             }
@@ -227,9 +231,9 @@ pub(super) async fn all(
         Some(project) => vec![project.to_owned()],
         None => projects(store).await?,
     };
-    let mut found = Vec::new();
+    let (mut found, mut listed) = (Vec::new(), Listed::default());
     for project in projects {
-        let sessions = sessions(store, &project).await?;
+        let sessions = sessions(store, &project, &mut listed).await?;
         found.extend(sessions.into_iter().map(|session| (project.clone(), session)));
     }
     Ok(found)
@@ -237,14 +241,16 @@ pub(super) async fn all(
 
 async fn projects(store: &dyn Store) -> Result<Vec<String>, SessionError> {
     require_listing(store)?;
-    pages(async |token| store.list_projects(token, PAGE).await)
-        .await
-        .map_err(SessionError::store("list the projects"))
+    pages(&mut Listed::default(), async |token| {
+        store.list_projects(token, PAGE).await
+    })
+    .await
+    .map_err(SessionError::store("list the projects"))
 }
 
-async fn sessions(store: &dyn Store, project: &str) -> Result<Vec<StoredSession>, SessionError> {
+async fn sessions(store: &dyn Store, project: &str, listed: &mut Listed) -> Result<Vec<StoredSession>, SessionError> {
     require_listing(store)?;
-    pages(async |token| store.list_sessions(project, token, PAGE).await)
+    pages(listed, async |token| store.list_sessions(project, token, PAGE).await)
         .await
         .map_err(SessionError::store(format!("list the sessions of {project}")))
 }
@@ -257,7 +263,7 @@ pub(super) async fn subkeys(store: &dyn Store, main: &SessionKey) -> Result<Vec<
             .list_subkeys(main.project_key(), main.session_id(), token, PAGE)
             .await
     };
-    let mut subpaths = pages(list)
+    let mut subpaths = pages(&mut Listed::default(), list)
         .await
         .map_err(SessionError::store(format!("list the streams of {main}")))?;
     subpaths.sort();
@@ -278,9 +284,58 @@ fn require_listing(store: &dyn Store) -> Result<(), SessionError> {
     }
 }
 
+/// What was listed so far, of one listing or of several that are kept together.
+#[derive(Debug, Default)]
+struct Listed {
+    items: usize,
+    bytes: usize,
+}
+
+impl Listed {
+    /// Counts an item. Fails where it is, or all are, larger than any can be.
+    fn add(&mut self, item: &impl Item) -> Result<(), StoreError> {
+        let bytes = item.bytes()?;
+        self.items += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        match self.items > MOST_LISTED || self.bytes > MOST_BYTES {
+            true => Err(StoreError::Contract(format!(
+                "a listing does not end: it is longer than any can be ({} items of {} MiB)",
+                self.items,
+                self.bytes >> 20
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What a listing lists.
+trait Item {
+    /// The memory that it takes. Fails where it is larger than it can be.
+    fn bytes(&self) -> Result<usize, StoreError>;
+}
+
+impl Item for String {
+    fn bytes(&self) -> Result<usize, StoreError> {
+        Ok(size_of::<Self>() + self.len())
+    }
+}
+
+impl Item for StoredSession {
+    fn bytes(&self) -> Result<usize, StoreError> {
+        let summary = self.summary.as_ref().map_or(0, |summary| summary.json.len());
+        match summary > LARGEST_SUMMARY {
+            true => Err(StoreError::Contract(format!(
+                "a listing has a summary of {summary} bytes, and none can have more than {LARGEST_SUMMARY}"
+            ))),
+            false => Ok(size_of::<Self>() + self.session_id.len() + summary),
+        }
+    }
+}
+
 /// Walks a paged listing to its end, and gives up on one that has none: it would take all of the memory, or all of the
 /// time.
-async fn pages<T>(
+async fn pages<T: Item>(
+    listed: &mut Listed,
     mut list: impl AsyncFnMut(Option<&str>) -> Result<Page<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let endless = |how: &str| Err(StoreError::Contract(format!("a listing does not end: {how}")));
@@ -290,12 +345,14 @@ async fn pages<T>(
     loop {
         let page = retrying(async || list(token.as_deref()).await).await?;
         empty = if page.items.is_empty() { empty + 1 } else { 0 };
-        items.extend(page.items);
+        for item in page.items {
+            listed.add(&item)?;
+            items.push(item);
+        }
         match page.next {
             None => return Ok(items),
             same if same == token => return endless("a page names itself as the next one"),
             _ if empty > MOST_EMPTY_PAGES => return endless("page after page is empty"),
-            _ if items.len() > MOST_LISTED => return endless("it is longer than any can be"),
             next => token = next,
         }
     }

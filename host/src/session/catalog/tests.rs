@@ -124,11 +124,53 @@ async fn an_imported_session_is_listed_by_its_summary() {
     assert_eq!(summaries(&list(store, None).await.unwrap()), ["imported"]);
 }
 
+/// An item that says how much memory it takes, and takes none.
+#[derive(Clone, Debug)]
+struct Large(usize);
+
+impl Item for Large {
+    fn bytes(&self) -> Result<usize, StoreError> {
+        Ok(self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_fills_the_memory_ends() {
+    let mut page = 0u64;
+    let mut listed = Listed::default();
+    let pages = pages(&mut listed, async |_| {
+        page += 1;
+        Ok(Page {
+            items: vec![Large(100 << 10); 1_000],
+            next: Some(page.to_string()),
+        })
+    });
+    let error = pages.await.unwrap_err();
+    assert!(matches!(error, StoreError::Contract(_)), "{error}");
+    assert!(listed.bytes <= MOST_BYTES + (100 << 10), "{listed:?}");
+}
+
+#[test]
+fn a_summary_that_none_can_be_is_refused() {
+    let session = |json: String| StoredSession {
+        session_id: "id".into(),
+        modified: 0,
+        last: 1,
+        summary: Some(Summary { through: 1, json }),
+    };
+    Listed::default().add(&session("{".repeat(LARGEST_SUMMARY))).unwrap();
+    let error = Listed::default()
+        .add(&session("{".repeat(LARGEST_SUMMARY + 1)))
+        .unwrap_err();
+    assert!(error.to_string().contains("summary"), "{error}");
+}
+
 #[tokio::test]
 async fn a_listing_that_runs_in_a_circle_ends() {
-    let pages = pages(async |_| {
+    let mut listed = Listed::default();
+    let pages = pages(&mut listed, async |_| {
         Ok(Page {
-            items: vec![1],
+            items: vec![Large(0)],
             next: Some("same".into()),
         })
     });
@@ -138,11 +180,11 @@ async fn a_listing_that_runs_in_a_circle_ends() {
 #[tokio::test]
 async fn a_listing_that_always_names_another_page_ends() {
     for items in [0, 100_000] {
-        let mut page = 0;
-        let pages = pages(async |_| {
+        let (mut page, mut listed) = (0u64, Listed::default());
+        let pages = pages(&mut listed, async |_| {
             page += 1;
             Ok(Page {
-                items: vec![(); items],
+                items: vec![Large(0); items],
                 next: Some(page.to_string()),
             })
         });
