@@ -12,9 +12,10 @@ mod removal;
 use async_trait::async_trait;
 
 pub use batch::{
-    BATCH_BYTES, BATCH_ENTRIES, Batch, BatchDraft, Chain, Digest, Kind, MAX_PAYLOAD, Origin, ParseDigestError, Position,
+    BATCH_BYTES, BATCH_ENTRIES, Batch, BatchDraft, Chain, Digest, Kind, MAX_PAYLOAD, Origin, ParseDigestError,
+    Position, time_to_move,
 };
-pub use error::StoreError;
+pub use error::{LONGEST_ASKED, StoreError};
 pub use memory::MemoryStore;
 pub use reader::{LoadError, Reader};
 pub(crate) use removal::Removal;

@@ -12,7 +12,7 @@ use super::roster::Roster;
 use super::worker::Memory;
 use crate::config::MirrorSettings;
 use crate::key::SessionKey;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, time_to_move};
 
 /// How a destination is served.
 #[derive(Clone, Debug)]
@@ -21,7 +21,8 @@ pub struct DestinationOptions {
     pub mirror: MirrorSettings,
     /// How many calls at once.
     pub calls: usize,
-    /// How long a call may take, whatever the store says; the call counts as failed then, and may still land.
+    /// How long a call may take, whatever the store says, and so much more for a payload that goes with it as
+    /// [`time_to_move`] says; the call counts as failed then, and may still land.
     pub timeout: Duration,
 }
 
@@ -263,9 +264,21 @@ fn of_session(lanes: &BTreeMap<SessionKey, Arc<Lane>>, session: &SessionKey) -> 
 impl Entered {
     /// Makes a call under a deadline, and tells the gate how it went.
     pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let answer = match tokio::time::timeout(self.timeout, call).await {
+        self.call_moving(0, call).await
+    }
+
+    /// [`Entered::call`] for a call that so many bytes of payload go with: it has more time for them, as
+    /// [`time_to_move`] says.
+    pub(super) async fn call_moving<T>(
+        &self,
+        payload: usize,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        // The store keeps the same time, and says so itself before this does.
+        let timeout = self.timeout + time_to_move(payload);
+        let answer = match tokio::time::timeout(timeout, call).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(StoreError::Timeout(self.timeout)),
+            Err(_elapsed) => Err(StoreError::Timeout(timeout)),
         };
         match &answer {
             Err(error) if error.can_retry() => self.pass.failed(error),

@@ -1,7 +1,6 @@
 //! Who may call a destination, and when: so many calls at once, in turn, none while it is known to be away.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 use tokio::time::Instant;
@@ -177,10 +176,7 @@ impl Pass {
     pub(super) fn failed(&self, error: &StoreError) {
         let mut breaker = self.gate.breaker();
         let pause = breaker.backoff.fail(&self.gate.chance);
-        let asked = match error {
-            StoreError::Throttled(asked) => *asked,
-            _ => Duration::ZERO,
-        };
+        let asked = error.asked_pause();
         let is_open = breaker.backoff.failures() >= TRIPS;
         if is_open || !asked.is_zero() {
             let pause = if is_open { pause.max(asked) } else { asked };

@@ -63,7 +63,7 @@ impl Trouble {
             false => Remedy::Park,
         };
         match self {
-            Self::Store(StoreError::Throttled(asked)) => Remedy::Retry(*asked),
+            Self::Store(error @ StoreError::Throttled(_)) => Remedy::Retry(error.asked_pause()),
             Self::Store(error) => soon(error.can_retry()),
             Self::Load(LoadError::Store { source, .. }) => Self::Store(source.clone()).remedy(),
             Self::Load(error) => soon(error.can_retry()),

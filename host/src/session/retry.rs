@@ -34,11 +34,7 @@ impl Retry {
         if !error.can_retry() {
             return false;
         }
-        let asked = match error {
-            StoreError::Throttled(asked) => *asked,
-            _ => Duration::ZERO,
-        };
-        self.pause(asked).await
+        self.pause(error.asked_pause()).await
     }
 
     /// Pauses, `at_least` this long, if there is a try left.
@@ -81,6 +77,7 @@ pub(super) async fn retrying<T>(mut call: impl AsyncFnMut() -> Result<T, StoreEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::LONGEST_ASKED;
 
     #[test]
     fn pauses_double_and_end() {
@@ -133,6 +130,15 @@ mod tests {
         })
         .await;
         assert_eq!((done, calls), (Err(StoreError::Denied("no".into())), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_waited_for_longer_than_a_minute_a_try() {
+        let start = tokio::time::Instant::now();
+        let endless = Duration::from_millis(u32::MAX.into());
+        let done: Result<(), _> = retrying(async || Err(StoreError::Throttled(endless))).await;
+        assert_eq!(done, Err(StoreError::Throttled(endless)));
+        assert_eq!(start.elapsed(), LONGEST_ASKED * (TRIES - 1));
     }
 
     #[tokio::test]

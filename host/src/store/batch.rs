@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,15 @@ pub struct Origin {
     pub writer: String,
     /// The first line, from 1.
     pub line: u64,
+}
+
+/// How fast payloads move at least, in bytes a second: 1 Mbit/s. A slower line does not keep up with an agent either.
+const SLOWEST: u64 = 125_000;
+
+/// How much longer than its limit a call may take that moves so many bytes of payload: a second for each Mbit, so that the
+/// largest payload gets through on a slow line and is not begun again and again.
+pub fn time_to_move(payload: usize) -> Duration {
+    Duration::from_micros((payload as u64).saturating_mul(1_000_000 / SLOWEST))
 }
 
 /// Consecutive lines of one stream from one writer: the unit of delivery.

@@ -52,7 +52,18 @@ pub enum StoreError {
     Other(String),
 }
 
+/// No backend is waited for longer than this before the next try, whatever it asks for: a minute.
+pub const LONGEST_ASKED: Duration = Duration::from_secs(60);
+
 impl StoreError {
+    /// How long to wait at least before the next try: as long as the backend asks for, up to [`LONGEST_ASKED`].
+    pub fn asked_pause(&self) -> Duration {
+        match self {
+            Self::Throttled(asked) => (*asked).min(LONGEST_ASKED),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether the same call may succeed later without anybody doing something about it.
     pub fn can_retry(&self) -> bool {
         match self {

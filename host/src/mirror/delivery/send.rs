@@ -118,7 +118,8 @@ impl Delivery {
         let is_wanted = !goes_on || batch.number.is_multiple_of(SUMMARY_EVERY);
         let summary = summaries.as_ref().filter(|_| is_wanted);
         let summary = summary.and_then(|summaries| summaries.to_stored());
-        let stored = at.call(at.store.append(&self.lane.key, &batch, summary.as_ref())).await;
+        let append = at.store.append(&self.lane.key, &batch, summary.as_ref());
+        let stored = at.call_moving(batch.payload.len(), append).await;
         match stored {
             Ok(()) => {
                 self.log.as_mut().into_iter().for_each(|log| log.advance(&batch));
