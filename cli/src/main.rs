@@ -4,6 +4,7 @@ mod adding;
 mod arguments;
 mod built_in;
 mod command;
+mod compiler;
 mod destinations;
 mod error;
 mod output;
@@ -12,18 +13,29 @@ mod paths;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mirrorbox::adapter;
 
 use arguments::Arguments;
+use compiler::Compiler;
 use error::{CliError, Exit};
 
 fn main() -> ExitCode {
+    if let Some(compiler) = Compiler::asked_for() {
+        return compiler.run();
+    }
     let arguments = Arguments::parse();
     output::start_log(arguments.global.verbose, arguments.command.stays());
     if let Err(error) = mirrorbox::host::raise_file_limit() {
         tracing::warn!("the limit of open files stays as it is: {error}");
     }
+    adapter::Runtime::compile_with(compiler::this_program());
     let exit = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(until_interrupted(arguments)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(until_interrupted(arguments));
+            // What was dropped has nothing left to do: a thread that hangs in a file call is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => error::report(&CliError::failed(format!("cannot start: {error}"))),
     };
     ExitCode::from(exit.code())

@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | `engine` | one engine for the process; what a component can import |
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
+//! | `compiler` | who compiles, and what that may cost |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
-//! | `guest`, `preopens`, `limits`, `log` | what an instance may touch, use and say |
+//! | `guest`, `preopens`, `opening`, `limits`, `log` | what an instance may touch, open, use and say |
+//! | `budget` | what all adapters of the process share, and how much of it one may have |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
-//! | `instance`, `pool` | an instance on its thread; the instances of one adapter |
+//! | `instance`, `pool`, `place` | an instance on its thread; the instances of one adapter, and who may use one |
 //! | `crash_loop` | whether one that crashed gets another instance now |
 //! | `wants` | what a component could make use of |
 //! | `ticker` | the clock that stops a guest |
@@ -17,7 +19,9 @@
 //! What a broken or hostile component can cost: one instance at a time, the memory and time that its manifest
 //! allows, and the bytes in the directories that its manifest grants. Never the host, never another adapter.
 
+mod budget;
 mod code_cache;
+mod compiler;
 mod component;
 mod contract;
 mod crash_loop;
@@ -28,6 +32,8 @@ mod instance;
 mod limits;
 mod log;
 mod network;
+mod opening;
+mod place;
 mod pool;
 mod preopens;
 mod refusals;
@@ -41,6 +47,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
+pub use compiler::compile_component;
 pub(crate) use component::sha256;
 pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
@@ -197,7 +204,8 @@ fn prepare(
     let settings = settings(&manifest)?;
     let linked = runtime.linker().instantiate_pre(&compiled.component);
     let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
-    let grants = Grants::new(name, &manifest, Arc::new(settings), runtime.reactor())?;
+    let share = runtime.budget().share(manifest.instances, compiled.parts())?;
+    let grants = Grants::new(name, &manifest, Arc::new(settings), share, runtime.reactor())?;
     let template = Template::new(name, runtime, grants, manifest.timeout, instance)?;
     if let Some(admission) = &admission {
         admission.try_out()?;
@@ -205,10 +213,14 @@ fn prepare(
     Ok((template, admission))
 }
 
-/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread.
+/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread. `moving` so many bytes,
+/// it has more time.
 macro_rules! call {
     ($adapter:expr, $export:ident $(, $argument:expr)*) => {
-        $adapter.pool.call(move |live| {
+        call!($adapter, moving 0, $export $(, $argument)*)
+    };
+    ($adapter:expr, moving $payload:expr, $export:ident $(, $argument:expr)*) => {
+        $adapter.pool.call($payload, move |live| {
             Box::pin(async move {
                 let exports = live.exports.mirrorbox_adapter_session_store();
                 exports.$export(&mut live.store $(, $argument)*).await
@@ -226,8 +238,10 @@ impl Store for Adapter {
     async fn append(&self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<(), StoreError> {
         let (key, batch, summary) = (key.clone(), batch.clone(), summary.cloned());
         let digest = batch.digest.to_string();
+        let payload = batch.payload.len();
         call!(
             self,
+            moving payload,
             call_append,
             bindings::key(&key),
             bindings::batch(&batch, &digest),
@@ -238,7 +252,7 @@ impl Store for Adapter {
 
     async fn load(&self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>, StoreError> {
         let key = key.clone();
-        let batches = call!(self, call_load, bindings::key(&key), after, max_bytes).await?;
+        let batches = call!(self, moving max_bytes as usize, call_load, bindings::key(&key), after, max_bytes).await?;
         batches.into_iter().map(bindings::to_batch).collect()
     }
 

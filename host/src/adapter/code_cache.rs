@@ -36,33 +36,33 @@ impl CodeCache {
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// The compiled form of a component with that digest: from its file, or compiled now and kept in it.
-    ///
-    /// A cache that cannot be written costs the time to compile, never the component.
-    pub(super) fn component(&self, engine: &Engine, sha256: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+    /// What was compiled before. Returns `None` if there is nothing of it, or nothing that this engine can use.
+    pub(super) fn kept(&self, engine: &Engine, sha256: &str) -> Option<Component> {
+        map(engine, &self.path(engine, sha256))
+    }
+
+    /// The component with that digest from its code, which this process or its compiler has just made; kept for the next
+    /// start. A cache that cannot be written costs the next start the time to compile, never the component.
+    pub(super) fn keep(&self, engine: &Engine, sha256: &str, code: &[u8]) -> wasmtime::Result<Component> {
         let path = self.path(engine, sha256);
-        if let Some(component) = map(engine, &path) {
-            return Ok(component);
-        }
-        let code = engine.precompile_component(bytes)?;
-        if let Err(error) = self.keep(&path, &code) {
+        if let Err(error) = self.write(&path, code) {
             tracing::warn!("compiled code cannot be kept in {}: {error}", self.dir.display());
         }
         match map(engine, &path) {
             Some(component) => Ok(component),
-            None => Component::from_binary(engine, bytes),
+            None => load(engine, code),
         }
     }
 
     /// Another engine, or this one with other settings, has files of its own.
-    fn path(&self, engine: &Engine, sha256: &str) -> PathBuf {
+    pub(super) fn path(&self, engine: &Engine, sha256: &str) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         self.dir.join(format!("{sha256}-{:016x}.{SUFFIX}", hasher.finish()))
     }
 
     /// Written whole and synced before it gets its name; replaced by another, never changed.
-    fn keep(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         self.remove_old();
         let temporary = self.dir.join(format!("{}.new", Uuid::new_v4().simple()));
         let written = File::create_new(&temporary)
@@ -93,7 +93,7 @@ fn map(engine: &Engine, path: &Path) -> Option<Component> {
         return None;
     }
     // SAFETY: the file must hold what `Engine::precompile_component` made, and must not change while it is mapped.
-    // Only `CodeCache::keep` gives files such a name: it writes what that function returned under another name, syncs
+    // Only `CodeCache::write` gives files such a name: it writes what that function returned under another name, syncs
     // it, then renames it, so the name never stands for a part of it, and it replaces files but changes none. Nobody
     // else can: the directory was made for its owner alone, or found to be the owner's and closed to all others before
     // anything in it was looked at (`private_dir`), and that owner is who runs this process. What an engine of another
@@ -103,6 +103,19 @@ fn map(engine: &Engine, path: &Path) -> Option<Component> {
     mapped
         .inspect_err(|error| tracing::debug!("{} is compiled again: {error:#}", path.display()))
         .ok()
+}
+
+/// Loads code that was never anywhere but in this process and in the one that compiled it for it.
+pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes must be what `Engine::precompile_component` made. They are from `Compiler::code` alone: made in
+    // this process, or read from the pipe to a process that it started itself, of this very program or of the command
+    // that whoever runs this program named, and that ended saying that it had written all of what that function made.
+    // Whoever can make that command another program could as well make this one another. Code of another version or
+    // configuration carries that in its header, and wasmtime refuses it.
+    #[allow(unsafe_code, reason = "there is no safe way to use what another process compiled")]
+    unsafe {
+        Component::deserialize(engine, code)
+    }
 }
 
 /// Makes a directory that nobody else can write to, and refuses one that somebody else could have written to.
@@ -139,6 +152,10 @@ mod tests {
     /// The smallest component there is.
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
+    fn code(engine: &Engine) -> Vec<u8> {
+        engine.precompile_component(EMPTY).unwrap()
+    }
+
     fn files(dir: &Path) -> Vec<PathBuf> {
         fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
@@ -148,16 +165,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(&dir.path().join("state/cache")).unwrap();
         let engine = Engine::default();
-        cache.component(&engine, "digest", EMPTY).unwrap();
+        assert!(cache.kept(&engine, "digest").is_none());
+        cache.keep(&engine, "digest", &code(&engine)).unwrap();
         let [kept] = &files(&cache.dir)[..] else {
             panic!("{:?}", files(&cache.dir));
         };
-        // What is not WebAssembly cannot be compiled: this came from the file.
-        cache.component(&engine, "digest", b"no component").unwrap();
-        cache.component(&engine, "other", b"no component").unwrap_err();
+        assert!(cache.kept(&engine, "digest").is_some());
+        assert!(cache.kept(&engine, "other").is_none());
         fs::write(kept, "damaged").unwrap();
-        cache.component(&engine, "digest", EMPTY).unwrap();
-        cache.component(&engine, "digest", b"no component").unwrap();
+        assert!(cache.kept(&engine, "digest").is_none());
+        cache.keep(&engine, "digest", &code(&engine)).unwrap();
+        assert!(cache.kept(&engine, "digest").is_some());
+        cache.keep(&engine, "digest", b"no code").unwrap_err();
     }
 
     #[test]
@@ -165,7 +184,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(&dir.path().join("cache")).unwrap();
         fs::remove_dir(&cache.dir).unwrap();
-        cache.component(&Engine::default(), "digest", EMPTY).unwrap();
+        let engine = Engine::default();
+        cache.keep(&engine, "digest", &code(&engine)).unwrap();
     }
 
     #[test]
@@ -176,7 +196,8 @@ mod tests {
         let file = File::create(&old).unwrap();
         let long_ago = std::time::SystemTime::now() - KEPT - Duration::from_secs(1);
         file.set_modified(long_ago).unwrap();
-        cache.component(&Engine::default(), "digest", EMPTY).unwrap();
+        let engine = Engine::default();
+        cache.keep(&engine, "digest", &code(&engine)).unwrap();
         assert!(!old.exists());
         assert_eq!(files(dir.path()).len(), 1);
     }

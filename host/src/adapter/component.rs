@@ -9,6 +9,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+use super::budget::Parts;
+use super::compiler::{CompileError, Look, Stop};
+use super::limits::MAX_PARTS;
 use super::{AdapterError, ContractError, Runtime, contract};
 use crate::config::Manifest;
 use crate::config::lock::{Admission, Approvals};
@@ -39,19 +42,16 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Compiles a component and looks at it. Runs nothing of it; blocks while it compiles.
+    /// Looks at a component, and has it compiled if it keeps the contract. Runs nothing of it; blocks while it compiles.
     pub fn of(runtime: &Runtime, path: &Path) -> Result<Self, AdapterError> {
-        let bytes = read(path)?;
-        let sha256 = sha256(&bytes);
-        let component = compile(runtime, path, &sha256, &bytes)?;
-        Ok(Self {
-            path: path.to_owned(),
-            sha256,
-            size: bytes.len() as u64,
-            exports: contract::exports(&component),
-            imports: contract::imports(&component),
-            contract: contract::check(&component, runtime.linker()),
-        })
+        inspect(runtime, path, &Stop::default())
+    }
+
+    /// [`Inspection::of`] on a thread that may block. Dropped, it ends the process that compiles.
+    pub async fn at(runtime: &Arc<Runtime>, path: &Path) -> Result<Self, AdapterError> {
+        let (runtime, path, stop) = (runtime.clone(), path.to_owned(), Stop::default());
+        let _stop = stop.on_drop();
+        blocking(move || inspect(&runtime, &path, &stop)).await
     }
 
     /// The versions of the contract that this host speaks, the newest first.
@@ -66,16 +66,33 @@ pub struct Compiled {
     pub(super) component: Component,
     sha256: String,
     imports: Vec<String>,
+    core_instances: u32,
 }
 
 impl Compiled {
     /// Reads, checks and compiles the component at `path`. `pinned` is the hex SHA-256 that it must have.
     ///
-    /// Compiles on a blocking thread: seconds for a large component that is not in the code cache.
+    /// What is not in the code cache is compiled by another process, in seconds for a large component
+    /// ([`Runtime::compile_with`]); a few at a time, the others wait. Dropped, this ends that process.
     pub async fn load(runtime: &Arc<Runtime>, path: &Path, pinned: Option<&str>) -> Result<Self, AdapterError> {
-        let (runtime, path, pinned) = (runtime.clone(), path.to_owned(), pinned.map(str::to_owned));
-        let loading = tokio::task::spawn_blocking(move || load(&runtime, &path, pinned.as_deref()));
-        loading.await.map_err(|error| AdapterError::Start(error.to_string()))?
+        let (path, pinned) = (path.to_owned(), pinned.map(str::to_owned));
+        let kept = {
+            let runtime = runtime.clone();
+            blocking(move || kept(&runtime, path, pinned.as_deref())).await?
+        };
+        let fresh = match kept {
+            Kept::Compiled(compiled) => return Ok(compiled),
+            Kept::Fresh(fresh) => fresh,
+        };
+        let place = runtime.compiler().places().clone().acquire_owned().await;
+        let (runtime, stop) = (runtime.clone(), Stop::default());
+        let _stop = stop.on_drop();
+        blocking(move || {
+            let compiled = fresh.compile(&runtime, &stop);
+            drop(place);
+            compiled
+        })
+        .await
     }
 
     /// Holds what the component imports and `manifest` grants against what was approved under `name`. Blocks for the disk.
@@ -94,32 +111,145 @@ impl Compiled {
         &self.sha256
     }
 
+    /// What one instance of it is made of.
+    pub(super) fn parts(&self) -> Parts {
+        // What is not known is instances of modules that are imported, and those no linker has.
+        let required = self.component.resources_required();
+        let (memories, tables) = required.map_or((0, 0), |required| (required.num_memories, required.num_tables));
+        [1, self.core_instances.min(MAX_PARTS as u32), memories, tables]
+    }
+
     /// The names of what it imports, with their versions.
     pub fn imports(&self) -> &[String] {
         &self.imports
     }
 }
 
-fn load(runtime: &Runtime, path: &Path, pinned: Option<&str>) -> Result<Compiled, AdapterError> {
-    let bytes = read(path)?;
-    let sha256 = sha256(&bytes);
-    if let Some(expected) = pinned.filter(|expected| !expected.eq_ignore_ascii_case(&sha256)) {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AdapterError> + Send + 'static,
+) -> Result<T, AdapterError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| AdapterError::Start(error.to_string()))?
+}
+
+/// A component that may have been compiled before.
+enum Kept {
+    Compiled(Compiled),
+    Fresh(Fresh),
+}
+
+fn kept(runtime: &Runtime, path: PathBuf, pinned: Option<&str>) -> Result<Kept, AdapterError> {
+    let fresh = Fresh::read(path)?;
+    if let Some(expected) = pinned.filter(|expected| !expected.eq_ignore_ascii_case(&fresh.sha256)) {
         return Err(AdapterError::Digest {
-            path: path.to_owned(),
+            path: fresh.path,
             expected: expected.to_owned(),
-            found: sha256,
+            found: fresh.sha256,
         });
     }
-    let component = compile(runtime, path, &sha256, &bytes)?;
-    contract::check(&component, runtime.linker()).map_err(|source| AdapterError::Contract {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Compiled {
-        imports: contract::imports(&component),
-        component,
-        sha256,
+    match runtime.compiler().kept(runtime.engine(), &fresh.sha256) {
+        Some(component) => Ok(Kept::Compiled(fresh.into_compiled(runtime, component)?)),
+        None => Ok(Kept::Fresh(fresh)),
+    }
+}
+
+fn inspect(runtime: &Runtime, path: &Path, stop: &Stop) -> Result<Inspection, AdapterError> {
+    let fresh = Fresh::read(path.to_owned())?;
+    let contract = match fresh.component(runtime, stop) {
+        Ok(component) => contract::check(&component, runtime.linker()),
+        Err(AdapterError::Contract { source, .. }) => Err(source),
+        Err(error) => return Err(error),
+    };
+    Ok(Inspection {
+        path: fresh.path,
+        sha256: fresh.sha256,
+        size: fresh.bytes.len() as u64,
+        exports: fresh.look.exports,
+        imports: fresh.look.imports,
+        contract,
     })
+}
+
+/// A component that was read and looked at, and may not have been compiled.
+struct Fresh {
+    path: PathBuf,
+    sha256: String,
+    bytes: Vec<u8>,
+    look: Look,
+}
+
+impl Fresh {
+    fn read(path: PathBuf) -> Result<Self, AdapterError> {
+        let bytes = read(&path)?;
+        let not_a_component = |reason| AdapterError::NotAComponent {
+            path: path.clone(),
+            reason,
+        };
+        check_format(&bytes).map_err(|reason| not_a_component(reason.to_owned()))?;
+        let look = Look::at(&bytes).map_err(|error| not_a_component(incomplete(&error.to_string())))?;
+        Ok(Self {
+            sha256: sha256(&bytes),
+            path,
+            bytes,
+            look,
+        })
+    }
+
+    fn compile(self, runtime: &Runtime, stop: &Stop) -> Result<Compiled, AdapterError> {
+        let component = self.component(runtime, stop)?;
+        self.into_compiled(runtime, component)
+    }
+
+    fn into_compiled(self, runtime: &Runtime, component: Component) -> Result<Compiled, AdapterError> {
+        self.keeps_contract(contract::check(&component, runtime.linker()).map(drop))?;
+        Ok(Compiled {
+            imports: contract::imports(&component),
+            component,
+            sha256: self.sha256,
+            core_instances: self.look.core_instances,
+        })
+    }
+
+    /// Its compiled form. What does not keep the contract is not compiled: its names say so, or its types do, without
+    /// its code.
+    fn component(&self, runtime: &Runtime, stop: &Stop) -> Result<Component, AdapterError> {
+        let (compiler, engine) = (runtime.compiler(), runtime.engine());
+        if let Some(component) = compiler.kept(engine, &self.sha256) {
+            return Ok(component);
+        }
+        self.keeps_contract(contract::check_names(&self.look.exports, &self.look.imports))?;
+        let hollow = compiler.hollow(engine, &self.sha256, &self.bytes, stop);
+        let hollow = hollow.map_err(|error| self.not_compiled(error))?;
+        self.keeps_contract(contract::check(&hollow, runtime.linker()).map(drop))?;
+        let compiled = compiler.compile(engine, &self.sha256, &self.bytes, &self.look, stop);
+        compiled.map_err(|error| self.not_compiled(error))
+    }
+
+    fn keeps_contract(&self, checked: Result<(), ContractError>) -> Result<(), AdapterError> {
+        checked.map_err(|source| AdapterError::Contract {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn not_compiled(&self, error: CompileError) -> AdapterError {
+        let path = self.path.clone();
+        match error {
+            CompileError::NotAComponent(reason) => AdapterError::NotAComponent {
+                path,
+                reason: incomplete(&reason),
+            },
+            CompileError::TooMuch(reason) => AdapterError::TooCostly { path, reason },
+            other => AdapterError::Compiler {
+                path,
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
+fn incomplete(cause: &str) -> String {
+    format!("{cause}; if it was copied here, it may be incomplete: copy it again")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
@@ -151,20 +281,6 @@ fn check_file(path: &Path) -> Result<(), AdapterError> {
     Err(AdapterError::NotAComponent {
         path: path.to_owned(),
         reason,
-    })
-}
-
-fn compile(runtime: &Runtime, path: &Path, sha256: &str, bytes: &[u8]) -> Result<Component, AdapterError> {
-    let not_a_component = |reason: String| AdapterError::NotAComponent {
-        path: path.to_owned(),
-        reason,
-    };
-    check_format(bytes).map_err(|reason| not_a_component(reason.to_owned()))?;
-    runtime.compile(sha256, bytes).map_err(|error| {
-        let cause = error.root_cause();
-        not_a_component(format!(
-            "{cause}; if it was copied here, it may be incomplete: copy it again"
-        ))
     })
 }
 

@@ -116,14 +116,6 @@ fn lines(lines: &[String]) -> String {
     indented.join("\n")
 }
 
-/// The names of what a component exports.
-pub(super) fn exports(component: &Component) -> Vec<String> {
-    let ty = component.component_type();
-    ty.exports(component.engine())
-        .map(|(name, _)| name.to_owned())
-        .collect()
-}
-
 /// The names of what a component imports.
 pub(super) fn imports(component: &Component) -> Vec<String> {
     let ty = component.component_type();
@@ -135,6 +127,21 @@ pub(super) fn imports(component: &Component) -> Vec<String> {
 /// The versions that this host speaks, the newest first.
 pub(super) fn versions() -> Vec<&'static str> {
     VERSIONS.iter().map(|spoken| spoken.version).collect()
+}
+
+/// Checks the names alone, before anything is compiled: whether there is a version that this host speaks among what is
+/// exported, and whether everything that is imported is there.
+pub(super) fn check_names(exports: &[String], imports: &[String]) -> Result<(), ContractError> {
+    let is_spoken =
+        |name: &String| version(name).is_some_and(|found| VERSIONS.iter().any(|spoken| spoken.is_compatible(&found)));
+    if !exports.iter().any(is_spoken) {
+        return Err(other_version(exports.to_owned()));
+    }
+    let imports: Vec<_> = imports.iter().filter(|name| !is_provided(name)).cloned().collect();
+    match imports.is_empty() {
+        true => Ok(()),
+        false => Err(ContractError::Imports { imports }),
+    }
 }
 
 /// Checks exports and imports, without running anything. Returns the version that the component is taken at.

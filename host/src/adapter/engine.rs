@@ -1,22 +1,23 @@
 //! One engine for the whole process: how guests are compiled, where their compiled code is kept, what they can import.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi_config::WasiConfig;
 
 use super::AdapterError;
+use super::budget::{Budget, POOLED, descriptor_limit};
 use super::code_cache::CodeCache;
+use super::compiler::{self, Compiler};
 use super::guest::Guest;
 use super::log;
 use super::network::{self, Reactor};
+use super::opening;
 use super::ticker::Ticker;
-
-/// The most instances that the pooling allocator has room for; it reserves addresses, not memory.
-const POOLED_INSTANCES: u32 = 256;
 
 /// The engine that every adapter of the process runs on, with everything that an adapter may import.
 ///
@@ -26,7 +27,8 @@ pub struct Runtime {
     linker: Linker<Guest>,
     ticker: Ticker,
     reactor: Reactor,
-    cache: Option<CodeCache>,
+    compiler: Compiler,
+    budget: Arc<Budget>,
 }
 
 impl fmt::Debug for Runtime {
@@ -54,41 +56,52 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// Has `command` compile components for this process from now on: the `mirrorbox` command of the same version, or a
+    /// program that does [`super::compile_component`] for the arguments `compile-component --memory BYTES --cpu SECONDS`.
+    ///
+    /// Where none is named, the environment variable `MIRRORBOX_COMMAND` may name it, or it is found as `mirrorbox`
+    /// beside the program that runs. Without any, components are compiled in this process, and refused where their
+    /// bytes say that it would take long.
+    pub fn compile_with(command: impl Into<OsString>) {
+        compiler::compile_with(command.into());
+    }
+
     fn new(cache: Option<&Path>) -> Result<Self, AdapterError> {
-        let cache = cache.map(CodeCache::open).transpose()?;
+        let compiler = Compiler::new(cache.map(CodeCache::open).transpose()?);
         let config = config();
         let failed = |error: wasmtime::Error| AdapterError::Engine(format!("{error:#}"));
         let engine = match pooled(&config) {
             Some(engine) => engine,
             None => Engine::new(&config).map_err(failed)?,
         };
-        Self::with_engine(engine, cache).map_err(failed)
+        Self::with_engine(engine, compiler).map_err(failed)
     }
 
-    fn with_engine(engine: Engine, cache: Option<CodeCache>) -> wasmtime::Result<Self> {
+    fn with_engine(engine: Engine, compiler: Compiler) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&guest.settings))?;
         log::add_to_linker(&mut linker)?;
         network::add_to_linker(&mut linker)?;
+        opening::add_to_linker(&mut linker)?;
         let ticker = Ticker::start(engine.clone())?;
         Ok(Self {
             engine,
             linker,
             ticker,
             reactor: Reactor::start()?,
-            cache,
+            compiler,
+            budget: Budget::new(descriptor_limit()),
         })
     }
 
-    /// Compiles a component with that digest, or maps what was compiled before.
-    pub(super) fn compile(&self, sha256: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        match &self.cache {
-            Some(cache) => cache.component(&self.engine, sha256, bytes),
-            // `from_binary`: text is not WebAssembly to us, whatever features wasmtime was built with.
-            None => Component::from_binary(&self.engine, bytes),
-        }
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    pub(super) fn compiler(&self) -> &Compiler {
+        &self.compiler
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -109,7 +122,7 @@ impl Runtime {
 }
 
 /// Epochs give threads back; nothing is on that a synchronous component does not need.
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -121,11 +134,12 @@ fn config() -> Config {
 /// Memory for instances reserved ahead, where the machine has the addresses for it; none where it has not.
 fn pooled(config: &Config) -> Option<Engine> {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(POOLED_INSTANCES)
-        .total_core_instances(POOLED_INSTANCES * 8)
-        .total_memories(POOLED_INSTANCES * 2)
-        .total_tables(POOLED_INSTANCES * 4)
-        .total_stacks(POOLED_INSTANCES)
+    let [instances, core_instances, memories, tables] = POOLED;
+    pool.total_component_instances(instances)
+        .total_core_instances(core_instances)
+        .total_memories(memories)
+        .total_tables(tables)
+        .total_stacks(instances)
         .max_component_instance_size(16 << 20)
         .max_core_instance_size(16 << 20)
         .table_elements(100_000)

@@ -27,6 +27,22 @@ pub enum AdapterError {
         /// What it is instead, and what to do.
         reason: String,
     },
+    /// Compiling the component would take, or took, more than it may.
+    #[error("{path} is not compiled: {reason}")]
+    TooCostly {
+        /// Which file.
+        path: PathBuf,
+        /// What it takes too much of, and what to do.
+        reason: String,
+    },
+    /// The component was not compiled, through no fault of its own as far as that can be told.
+    #[error("{path} could not be compiled: {reason}")]
+    Compiler {
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// The component is not the one that the manifest pins.
     #[error(
         "{path} is not the component that its manifest pins: expected sha256 {expected}, found {found}; put the pinned \
@@ -80,6 +96,14 @@ pub enum AdapterError {
         /// Why.
         reason: String,
     },
+    /// There is no room in the process for what the adapter may come to need.
+    #[error("there is no room for it in this process: {reason}{}", room(.left))]
+    NoRoom {
+        /// What it may need.
+        reason: String,
+        /// How much other adapters leave of it; `None` if that does not matter, for it is more than one may have.
+        left: Option<u64>,
+    },
     /// The component could not be started.
     #[error("the component cannot be started: {0}")]
     Start(String),
@@ -110,6 +134,8 @@ impl AdapterError {
         match self {
             Self::Open { source, .. } => source.can_retry(),
             Self::Directory { passes, .. } => *passes,
+            Self::Compiler { .. } => true,
+            Self::NoRoom { left, .. } => left.is_some(),
             _ => false,
         }
     }
@@ -121,9 +147,17 @@ impl AdapterError {
         match self {
             Self::Open { source, .. } => source,
             Self::Directory { passes: true, .. } => StoreError::Unavailable(self.to_string()),
+            Self::NoRoom { .. } => StoreError::Unavailable(self.to_string()),
             Self::Directory { .. } | Self::Setting { .. } => StoreError::Misconfigured(self.to_string()),
             other => StoreError::Other(other.to_string()),
         }
+    }
+}
+
+fn room(left: &Option<u64>) -> String {
+    match left {
+        Some(left) => format!("; {left} are left by other adapters: lower `instances` in its manifest or theirs"),
+        None => "; lower `instances` in its manifest, or build it of fewer modules".to_owned(),
     }
 }
 

@@ -11,9 +11,11 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::AdapterError;
+use super::budget::Share;
 use super::limits::{self, Limits};
 use super::log::{Level, Log};
 use super::network::{Lookups, Network, Reactor, Requests};
+use super::opening::Opened;
 use super::preopens::Preopens;
 use crate::config::{DirGrant, Manifest, Settings};
 
@@ -26,6 +28,7 @@ pub(super) struct Grants {
     settings: Arc<Settings>,
     memory: u64,
     returns: u64,
+    share: Arc<Share>,
     log: Log,
 }
 
@@ -36,15 +39,17 @@ impl Grants {
         adapter: &str,
         manifest: &Manifest,
         settings: Arc<Settings>,
+        share: Arc<Share>,
         reactor: &Reactor,
     ) -> Result<Self, AdapterError> {
         let log = Log::new(adapter, settings.clone(), manifest.log_lines);
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
             preopens: Preopens::open(manifest)?,
-            network: Network::new(manifest, reactor, log.clone())?,
+            network: Network::new(manifest, share.clone(), reactor, log.clone())?,
             memory: manifest.memory(),
             returns: manifest.returns(),
+            share,
             log,
             settings,
         })
@@ -86,6 +91,7 @@ impl Grants {
             requests: Requests::new(self.network.clone()),
             lookups,
             table,
+            opened: Opened::new(self.share.clone()),
             settings: WasiConfigVariables::from_iter(self.settings.pairs()),
             limits: Limits::new(self.memory),
             log: self.log.clone(),
@@ -130,6 +136,7 @@ pub(super) struct Guest {
     requests: Requests,
     lookups: Lookups,
     table: ResourceTable,
+    opened: Opened,
     pub(super) settings: WasiConfigVariables,
     pub(super) limits: Limits,
     pub(super) log: Log,
@@ -145,6 +152,11 @@ impl Guest {
             table: &mut self.table,
         };
         (sockets, &mut self.lookups)
+    }
+
+    /// The count of what the guest has opened, and the table where that stands.
+    pub(super) fn opened(&mut self) -> (&mut Opened, &mut ResourceTable) {
+        (&mut self.opened, &mut self.table)
     }
 }
 

@@ -12,14 +12,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::component::InstancePre;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
 use super::bindings::{self, Exports, ExportsPre, wit};
 use super::crash_loop::{CrashLoop, End};
 use super::guest::{Grants, Guest};
 use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
+use super::network::LOOKUPS;
+use super::place::Place;
 use super::pool::{Alive, Idle};
 use super::usage::Counters;
 use super::{AdapterError, Runtime};
@@ -120,7 +122,7 @@ impl Live {
             info: StoreInfo::default(),
             calls: 0,
         };
-        let opened = live.call(template, |live| {
+        let opened = live.call(template, Duration::ZERO, |live| {
             Box::pin(
                 live.exports
                     .mirrorbox_adapter_session_store()
@@ -128,7 +130,7 @@ impl Live {
             )
         });
         match opened.await {
-            Ok(info) => live.info = bindings::to_info(info),
+            Ok(info) => live.info = bindings::to_info(info, |text| template.grants.translate(&text)),
             Err(Failure::Said(source)) => return Err(AdapterError::Open { place: None, source }),
             Err(Failure::Broken(end, source)) => {
                 template.broke(end, &source);
@@ -138,14 +140,17 @@ impl Live {
         Ok(live)
     }
 
-    /// Runs one call of the guest, until its deadline at most.
-    async fn call<R>(&mut self, template: &Template, call: impl Call<R>) -> Result<R, Failure> {
+    /// Runs one call of the guest, until its deadline at most: so much `longer` than others may take.
+    async fn call<R>(&mut self, template: &Template, longer: Duration, call: impl Call<R>) -> Result<R, Failure> {
         self.calls += 1;
-        let deadline = Instant::now() + template.timeout;
+        let patience = template.timeout + longer;
+        let deadline = Instant::now() + patience;
         self.store.data_mut().deadline = deadline;
         let _ticking = template.runtime.ticker().during_call();
         // Epochs never fire while the guest waits for the host: the timer does.
         let ended = tokio::time::timeout_at(deadline.into(), call(self)).await;
+        let (opened, table) = self.store.data_mut().opened();
+        opened.recount(table);
         let memory = self.store.data().limits.used() as u64;
         template.counters.memory_peak.fetch_max(memory, Relaxed);
         match ended {
@@ -154,14 +159,24 @@ impl Live {
                 let translate = |text: String| template.grants.translate(&text);
                 Err(Failure::Said(bindings::to_error(error, translate)))
             }
-            Ok(Err(error)) => Err(Failure::Broken(End::Crashed, self.broken(template, &error))),
-            Err(_elapsed) => Err(Failure::Broken(End::Waited, StoreError::Timeout(template.timeout))),
+            Ok(Err(error)) => {
+                let error = self.broken(template, patience, &error);
+                let end = match error {
+                    StoreError::Unavailable(_) => End::Waited,
+                    _ => End::Crashed,
+                };
+                Err(Failure::Broken(end, error))
+            }
+            Err(_elapsed) => Err(Failure::Broken(End::Waited, StoreError::Timeout(patience))),
         }
     }
 
-    fn broken(&mut self, template: &Template, error: &wasmtime::Error) -> StoreError {
+    fn broken(&mut self, template: &Template, patience: Duration, error: &wasmtime::Error) -> StoreError {
         if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-            return StoreError::Timeout(template.timeout);
+            return StoreError::Timeout(patience);
+        }
+        if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+            return StoreError::Unavailable(format!("the process has no room for its call now: {full}"));
         }
         tracing::debug!(adapter = template.name, "trap: {error:?}");
         let cause = error.root_cause().to_string();
@@ -195,6 +210,13 @@ async fn instantiate(template: &Template, store: &mut Store<Guest>) -> Result<Ex
     let started = tokio::time::timeout(template.timeout, template.exports.instantiate_async(store)).await;
     let cause = match started {
         Ok(Ok(exports)) => return Ok(exports),
+        // Nobody's fault: what was set aside for the adapter is not what it took.
+        Ok(Err(error)) if error.is::<PoolConcurrencyLimitError>() => {
+            return Err(AdapterError::NoRoom {
+                reason: error.to_string(),
+                left: Some(0),
+            });
+        }
         Ok(Err(error)) => error.root_cause().to_string(),
         Err(_elapsed) => format!("it did not start within {:?}", template.timeout),
     };
@@ -219,10 +241,30 @@ pub(super) trait Call<R>: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Ret
 impl<R, F> Call<R> for F where F: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
 
 /// What an instance's thread is asked to do.
-pub(super) type Job = Box<dyn for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, Finished> + Send>;
+pub(super) struct Job {
+    work: Work,
+    longer: Duration,
+}
+
+type Work = Box<dyn for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, Finished> + Send>;
+
+impl Job {
+    /// How much more time than others it has.
+    pub(super) fn longer(&self) -> Duration {
+        self.longer
+    }
+}
 
 /// What instances are made from, and the instance for a job, or why there is none.
 pub(super) type Started<'a> = (&'a Template, Result<&'a mut Live, AdapterError>);
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("longer", &self.longer)
+            .finish_non_exhaustive()
+    }
+}
 
 /// A job that is done: what becomes of the instance, and the answer that is then given.
 pub(super) struct Finished {
@@ -238,13 +280,13 @@ pub(super) enum Fate {
 }
 
 /// Wraps work up as a job, and gives the place where its answer will be.
-fn job<T, F>(work: F) -> (Job, oneshot::Receiver<T>)
+fn job<T, F>(longer: Duration, work: F) -> (Job, oneshot::Receiver<T>)
 where
     T: Send + 'static,
     F: for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, (Fate, T)> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    let job: Job = Box::new(move |started| {
+    let work: Work = Box::new(move |started| {
         Box::pin(async move {
             let (fate, answer) = work(started).await;
             // Nobody waits for it any more where the caller was dropped.
@@ -252,12 +294,12 @@ where
             Finished { fate, answer }
         })
     });
-    (job, receiver)
+    (Job { work, longer }, receiver)
 }
 
 /// Starts an instance and asks what it is.
 pub(super) fn start() -> (Job, oneshot::Receiver<Result<StoreInfo, AdapterError>>) {
-    job(|started| {
+    job(Duration::ZERO, |started| {
         Box::pin(async move {
             match started.1 {
                 Ok(live) => (Fate::Keep, Ok(live.info.clone())),
@@ -267,18 +309,18 @@ pub(super) fn start() -> (Job, oneshot::Receiver<Result<StoreInfo, AdapterError>
     })
 }
 
-/// Calls an export of an instance.
-pub(super) fn call<R, F>(call: F) -> (Job, oneshot::Receiver<Result<R, StoreError>>)
+/// Calls an export of an instance, which may take so much `longer` than the manifest says.
+pub(super) fn call<R, F>(longer: Duration, call: F) -> (Job, oneshot::Receiver<Result<R, StoreError>>)
 where
     R: Send + 'static,
     F: Call<R> + Send + 'static,
 {
-    job(|started| {
+    job(longer, move |started| {
         Box::pin(async move {
             let (template, live) = started;
             template.counters.calls.fetch_add(1, Relaxed);
             let (fate, answer) = match live {
-                Ok(live) => answer(template, live, call).await,
+                Ok(live) => answer(template, live, longer, call).await,
                 Err(error) => (Fate::Retire, Err(error.into_store_error())),
             };
             template.counters.ended(&answer);
@@ -288,8 +330,13 @@ where
 }
 
 /// Makes a call; whether the instance is to be used again, and what the caller is told.
-async fn answer<R>(template: &Template, live: &mut Live, call: impl Call<R>) -> (Fate, Result<R, StoreError>) {
-    let answer = match live.call(template, call).await {
+async fn answer<R>(
+    template: &Template,
+    live: &mut Live,
+    longer: Duration,
+    call: impl Call<R>,
+) -> (Fate, Result<R, StoreError>) {
+    let answer = match live.call(template, longer, call).await {
         Ok(result) => Ok(result),
         Err(Failure::Said(error)) => Err(error),
         Err(Failure::Broken(end, error)) => {
@@ -313,26 +360,33 @@ struct Order {
     /// Lets this thread, and nobody else, give the instance back.
     instance: Instance,
     /// One of the pool's places; free again when this is dropped.
-    place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Instance {
     /// A thread that makes its instance with the first job. `alive` is dropped when it ends.
     pub(super) fn spawn(template: Arc<Template>, idle: Arc<Idle>, alive: Alive) -> io::Result<Self> {
         let (jobs, orders) = mpsc::channel();
-        let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let reactor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            // Nothing else waits on a thread of its own: file calls block this one.
+            .max_blocking_threads(LOOKUPS)
+            .build()?;
         thread::Builder::new()
             .name(format!("adapter-{}", template.name))
             .spawn(move || {
                 reactor.block_on(serve(&template, &idle, &orders));
-                // In this order: whoever waits for the end finds nothing of it left.
-                drop((orders, reactor, template, idle, alive));
+                // In this order: whoever waits for the end finds nothing of it left. What still waits for the system on
+                // a thread of its own, a name that is looked up, say, is not waited for.
+                drop(orders);
+                reactor.shutdown_background();
+                drop((template, idle, alive));
             })?;
         Ok(Self { jobs })
     }
 
     /// Hands a job over. The answer says whether it was done; a thread that is gone answers nothing.
-    pub(super) fn order(self, job: Job, place: OwnedSemaphorePermit) {
+    pub(super) fn order(self, job: Job, place: Place) {
         let jobs = self.jobs.clone();
         let order = Order {
             job,
@@ -350,8 +404,9 @@ async fn serve(template: &Template, idle: &Idle, orders: &mpsc::Receiver<Order>)
     let mut live = None;
     // Nothing else runs on this thread: waiting here blocks nobody.
     while let Ok(Order { job, instance, place }) = orders.recv() {
-        let Finished { fate, answer } = job(started(template, &mut live).await).await;
-        if fate == Fate::Retire {
+        let Finished { fate, answer } = (job.work)(started(template, &mut live).await).await;
+        // It hung for so long that another has its place.
+        if fate == Fate::Retire || place.is_lost() {
             drop((live, instance, place));
             answer();
             return;

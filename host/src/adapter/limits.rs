@@ -15,7 +15,7 @@ pub(super) const MAX_HEADERS: usize = 128 << 10;
 /// The most elements that one table may have.
 const MAX_TABLE: usize = 100_000;
 /// The most core instances, tables and memories of one component: what the largest language runtimes need, and more.
-const MAX_PARTS: usize = 256;
+pub(super) const MAX_PARTS: usize = 256;
 
 /// Counts the memory of one instance over all its linear memories.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | `resolver` | names looked up for HTTP, a few at a time |
 //! | `names` | the addresses that an instance was told for a name |
 //! | `lookup` | `wasi:sockets/ip-name-lookup` under the policy |
 //! | `reactor` | the thread that kept connections live on |
@@ -13,6 +14,7 @@ mod http;
 mod lookup;
 mod names;
 mod reactor;
+mod resolver;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +26,10 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 pub(super) use http::Requests;
 pub(super) use lookup::Lookups;
 pub(super) use reactor::Reactor;
+pub(super) use resolver::SIDE_BY_SIDE as LOOKUPS;
 
 use super::AdapterError;
+use super::budget::Share;
 use super::guest::Guest;
 use super::log::Log;
 use crate::config::Manifest;
@@ -52,10 +56,15 @@ pub(super) struct Network {
 
 impl Network {
     /// Fails where a granted file of certificates cannot be used.
-    pub(super) fn new(manifest: &Manifest, reactor: &Reactor, log: Log) -> Result<Arc<Self>, AdapterError> {
+    pub(super) fn new(
+        manifest: &Manifest,
+        share: Arc<Share>,
+        reactor: &Reactor,
+        log: Log,
+    ) -> Result<Arc<Self>, AdapterError> {
         let policy = Arc::new(manifest.policy());
         let idle = manifest.idle_connections.into();
-        let client = Client::new(policy.clone(), idle, reactor.handle().clone(), log.clone())?;
+        let client = Client::new(policy.clone(), idle, share, reactor.handle().clone(), log.clone())?;
         Ok(Arc::new(Self { policy, client, log }))
     }
 

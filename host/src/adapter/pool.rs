@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::AdapterError;
 use super::instance::{self, Call, Instance, Job, Template};
 use super::log::Log;
+use super::place::{Places, closed};
 use super::usage::Usage;
-use crate::store::{StoreError, StoreInfo};
+use crate::store::{StoreError, StoreInfo, time_to_move};
 
 /// How much longer than its deadline a call is waited for: long enough for its thread to say that it timed out itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -62,7 +63,7 @@ impl Idle {
 #[derive(Debug)]
 pub(super) struct Pool {
     template: Arc<Template>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     idle: Arc<Idle>,
     threads: watch::Sender<()>,
 }
@@ -71,7 +72,7 @@ impl Pool {
     pub(super) fn new(template: Template, instances: u16) -> Self {
         Self {
             template: Arc::new(template),
-            places: Arc::new(Semaphore::new(instances.into())),
+            places: Places::new(instances),
             idle: Arc::default(),
             threads: watch::Sender::new(()),
         }
@@ -84,27 +85,32 @@ impl Pool {
         told.map_err(|source| AdapterError::Open { place: None, source })?
     }
 
-    /// Calls an export of whichever instance is free, or waits for one.
-    pub(super) async fn call<R, F>(&self, call: F) -> Result<R, StoreError>
+    /// Calls an export of whichever instance is free, or waits for one. `payload` bytes go with the call, or may come of
+    /// it: it has more time for them.
+    pub(super) async fn call<R, F>(&self, payload: usize, call: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
         F: Call<R> + Send + 'static,
     {
-        let (job, answer) = instance::call(call);
+        let (job, answer) = instance::call(time_to_move(payload), call);
         self.answer(job, answer).await?
     }
 
     async fn answer<T>(&self, job: Job, answer: oneshot::Receiver<T>) -> Result<T, StoreError> {
-        let place = self.places.clone().acquire_owned().await.map_err(|_| closed())?;
+        let patience = self.patience() + job.longer();
+        let place = self.places.take(patience).await?;
         self.instance()?.order(job, place);
-        // A new instance opens itself first. The thread keeps the time; this is for a thread that is itself stuck in
-        // a call of the operating system.
-        let patience = self.template.timeout * 2 + GRACE;
         match tokio::time::timeout(patience, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_gone)) => Err(StoreError::Trapped("its thread ended unexpectedly".to_owned())),
             Err(_elapsed) => Err(StoreError::Timeout(patience)),
         }
+    }
+
+    /// How long a call is waited for. A new instance opens itself first. The thread keeps the time; this is for a thread
+    /// that is itself stuck in a call of the operating system.
+    fn patience(&self) -> Duration {
+        self.template.timeout * 2 + GRACE
     }
 
     /// An instance that waits, or a new one, unless instances crash one after the other.
@@ -141,20 +147,26 @@ impl Pool {
         self.template.grants.log()
     }
 
-    /// Lets calls under way finish, then ends every instance.
+    /// Lets calls under way finish, then ends every instance. A thread that hangs is left behind.
     pub(super) async fn close(&self) {
         self.end();
-        self.threads.closed().await;
+        if tokio::time::timeout(self.patience(), self.threads.closed())
+            .await
+            .is_err()
+        {
+            let (adapter, left) = (&self.template.name, self.threads.receiver_count());
+            tracing::warn!(
+                adapter,
+                left,
+                "closed without the instances that hang in a call of the system"
+            );
+        }
     }
 
     fn end(&self) {
         self.places.close();
         self.idle.close();
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the adapter is closed".to_owned())
 }
 
 impl Drop for Pool {

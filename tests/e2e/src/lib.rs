@@ -55,6 +55,11 @@ pub fn adapter(name: &str) -> PathBuf {
     built(target_dir().join("adapters").join(format!("{name}.wasm")))
 }
 
+/// The command, which also compiles components for tests that use the library.
+pub fn command() -> PathBuf {
+    built(target_dir().join("debug/mirrorbox"))
+}
+
 /// A component that exists for tests (`faulty`).
 pub fn test_guest(name: &str) -> PathBuf {
     built(target_dir().join("test-guests").join(format!("{name}.wasm")))
@@ -71,6 +76,7 @@ fn built(path: PathBuf) -> PathBuf {
 
 /// The engine. What it compiles is kept for other tests: for the larger components, that takes longer than most tests.
 pub fn runtime() -> Arc<Runtime> {
+    Runtime::compile_with(command());
     Runtime::shared(Some(&target_dir().join("compiled-for-tests"))).unwrap()
 }
 
@@ -179,7 +185,7 @@ impl Installation {
 
     /// The command with these arguments, not started yet.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(built(target_dir().join("debug/mirrorbox")));
+        let mut command = Command::new(command());
         command
             .arg("--config")
             .arg(&self.config)

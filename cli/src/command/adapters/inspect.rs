@@ -39,7 +39,7 @@ struct Document {
 
 impl Inspect {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        let document = Document::from(inspect(self.file).await?);
+        let document = Document::from(inspect(&self.file).await?);
         if context.output.is_json() {
             context.output.json(&document)?;
         } else {
@@ -55,15 +55,11 @@ impl Inspect {
     }
 }
 
-/// Compiles it, on a thread that may block. Nothing is kept in a cache: it may be a file that nobody trusts yet.
-pub(super) async fn inspect(file: PathBuf) -> Result<Inspection, CliError> {
-    let inspected = tokio::task::spawn_blocking(move || look(&file)).await;
-    let inspected = inspected.map_err(|error| CliError::failed(format!("the inspection was stopped: {error}")))?;
-    inspected.map_err(|error| CliError::failed(error.to_string()))
-}
-
-fn look(file: &Path) -> Result<Inspection, AdapterError> {
-    Inspection::of(&*Runtime::shared(None)?, file)
+/// Nothing is kept in a cache: it may be a file that nobody trusts yet.
+pub(super) async fn inspect(file: &Path) -> Result<Inspection, CliError> {
+    let failed = |error: AdapterError| CliError::failed(error.to_string());
+    let runtime = Runtime::shared(None).map_err(failed)?;
+    Inspection::at(&runtime, file).await.map_err(failed)
 }
 
 impl From<Inspection> for Document {

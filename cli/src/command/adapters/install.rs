@@ -138,7 +138,7 @@ async fn approve(context: &Context, name: &str, has_manifest: bool) -> Result<()
 }
 
 async fn keeps_contract(file: &Path) -> Result<(), CliError> {
-    let kept = inspect(file.to_owned()).await?.contract;
+    let kept = inspect(file).await?.contract;
     kept.map(drop)
         .map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
 }

@@ -24,7 +24,9 @@ use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::Network;
+use super::resolver::Resolver;
 use crate::adapter::AdapterError;
+use crate::adapter::budget::Share;
 use crate::adapter::log::Log;
 use crate::config::network::{Host, NetworkPolicy, Refusal, Transport};
 use attempt::{Attempt, Tried};
@@ -37,6 +39,10 @@ use idle::Idle;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a request may wait for an answer, where the guest does not say: the deadline of its call comes first.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How many connections wait for a request, to all servers of an adapter together, where its manifest does not say that
+/// more of them wait at one.
+const MOST_IDLE: usize = 64;
 
 /// One end of a connection.
 type Sender = SendRequest<Outgoing>;
@@ -119,6 +125,9 @@ struct Shared {
     /// How TLS is spoken, by the file of certificates that a grant names.
     tls: HashMap<Option<PathBuf>, Arc<rustls::ClientConfig>>,
     idle: Idle,
+    /// What counts a connection's descriptor.
+    share: Arc<Share>,
+    resolver: Resolver,
     reactor: Handle,
     log: Log,
 }
@@ -136,6 +145,7 @@ impl Client {
     pub(super) fn new(
         policy: Arc<NetworkPolicy>,
         idle: usize,
+        share: Arc<Share>,
         reactor: Handle,
         log: Log,
     ) -> Result<Self, AdapterError> {
@@ -151,7 +161,14 @@ impl Client {
         Ok(Self(Arc::new(Shared {
             policy,
             tls: configs,
-            idle: Idle::new(idle, reactor.clone()),
+            // Half of the descriptors at most, so that there is always one for a server that none leads to.
+            idle: Idle::new(
+                idle,
+                MOST_IDLE.max(idle).min(share.most_descriptors() / 2),
+                reactor.clone(),
+            ),
+            share,
+            resolver: Resolver::default(),
             reactor,
             log,
         })))

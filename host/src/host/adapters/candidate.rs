@@ -150,6 +150,7 @@ impl From<AdapterError> for Problem {
             AdapterError::Overlap(_) => Self::elsewhere(error, true),
             AdapterError::Read { .. }
             | AdapterError::NotAComponent { .. }
+            | AdapterError::TooCostly { .. }
             | AdapterError::Digest { .. }
             | AdapterError::Contract { .. }
             | AdapterError::Approval(_) => Self::of_file(error),

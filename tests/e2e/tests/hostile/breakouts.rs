@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -91,6 +92,21 @@ async fn nothing_moves_between_a_read_only_and_a_writable_folder() {
     let adapter = load("hostile", &grants(dir.path())).await.unwrap();
     all_refused(&told(&adapter, "across").await, 5);
     is_untouched(dir.path());
+}
+
+/// What stands there waits for somebody at its other end, and would keep a thread for ever.
+#[tokio::test]
+async fn what_is_neither_a_file_nor_a_directory_is_not_opened() {
+    let dir = folders();
+    let made = Command::new("mkfifo").arg(dir.path().join("rw/fifo")).status().unwrap();
+    assert!(made.success());
+    let adapter = load("hostile", &grants(dir.path())).await.unwrap();
+    all_refused(&beside_another(told(&adapter, "fifo")).await, 3);
+    let refusals = adapter.refusals();
+    assert!(
+        refusals[0].refusal.what.contains("neither a file nor a directory"),
+        "{refusals:?}"
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod breakouts;
 #[cfg(test)]
+mod compiling;
+#[cfg(test)]
 mod crash_loops;
 #[cfg(test)]
 mod fixture;

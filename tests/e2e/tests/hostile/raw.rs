@@ -1,6 +1,6 @@
 //! Adapters as core modules written by hand: what no compiler would make of the contract.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mirrorbox::adapter::{Adapter, AdapterError};
 use mirrorbox_e2e::runtime;
@@ -135,6 +135,11 @@ impl Raw {
     /// Opens it under this manifest.
     pub(crate) async fn open(&self, text: &str) -> Result<Adapter, AdapterError> {
         let (_dir, path) = self.write();
-        Adapter::load(&runtime(), "raw", &path, &manifest(text)).await
+        Self::open_at(&path, text).await
+    }
+
+    /// Opens a component that was written.
+    pub(crate) async fn open_at(path: &Path, text: &str) -> Result<Adapter, AdapterError> {
+        Adapter::load(&runtime(), "raw", path, &manifest(text)).await
     }
 }

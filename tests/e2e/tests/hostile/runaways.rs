@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use mirrorbox::adapter::{Adapter, AdapterError};
 use mirrorbox::key::SessionKey;
-use mirrorbox::store::{Store, StoreError};
+use mirrorbox::store::{Chain, Store, StoreError};
+use mirrorbox_e2e::draft;
 
 use crate::fixture::{ONE, ONE_IN_A_HURRY, answers, commit, load, told};
 use crate::witness::beside_another;
@@ -67,6 +68,17 @@ async fn whoever_breaks_down_is_named_and_the_others_go_on() {
         assert!(error.to_string().contains(cause), "{deed}: {error}");
         assert!(answers(&adapter).await, "{deed}: a fresh instance works");
     }
+}
+
+/// On a slow line, a large payload takes longer than other calls may.
+#[tokio::test]
+async fn a_call_has_more_time_for_a_large_payload() {
+    let adapter = load("hostile", ONE_IN_A_HURRY).await.unwrap();
+    let key = SessionKey::main("project", "slow").unwrap();
+    let of_bytes = |bytes: usize| Chain::start(&key).next(draft(1, format!("{}\n", "x".repeat(bytes))));
+    let late = adapter.append(&key, &of_bytes(1), None).await.unwrap_err();
+    assert!(matches!(late, StoreError::Timeout(_)), "{late}");
+    adapter.append(&key, &of_bytes(1 << 20), None).await.unwrap();
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ deeds! {
     SymlinksOut "symlinks-out"
     /// Does what the file `/a/script` says.
     Script "script"
+    /// Opens `/rw/fifo`, which nobody else has open.
+    Fifo "fifo"
     /// Connects to this machine, to metadata servers and to its own network.
     Connections "connections"
     /// Makes requests to the same.
@@ -83,6 +85,7 @@ impl Deed {
             Self::Across => files::across(),
             Self::SymlinksOut => files::symlinks_out(),
             Self::Script => script::perform(),
+            Self::Fifo => files::fifo(),
             Self::Connections => ways_out::connections(),
             Self::Requests => ways_out::requests(),
             Self::Headers => hoard::headers(),

@@ -144,6 +144,15 @@ pub(crate) fn symlinks_out() -> String {
     report
 }
 
+pub(crate) fn fifo() -> String {
+    let mut report = String::new();
+    tell(&mut report, "read", fs::read("/rw/fifo").map(drop));
+    tell(&mut report, "write", fs::write("/rw/fifo", "hostile"));
+    let both = OpenOptions::new().read(true).write(true).open("/rw/fifo");
+    tell(&mut report, "read and write", both.map(drop));
+    report
+}
+
 fn folder(path: &str) -> Option<Descriptor> {
     let folders = preopens::get_directories();
     folders

@@ -10,6 +10,9 @@ mod noise;
 mod script;
 mod ways_out;
 
+use std::thread;
+use std::time::Duration;
+
 use mirrorbox_adapter::{
     Adapter, Batch, Capabilities, Error, Info, Kind, Page, Position, Result, Session, SessionKey, Settings, Summary,
 };
@@ -51,7 +54,11 @@ impl Adapter for Hostile {
         }
     }
 
-    fn append(&mut self, _: &SessionKey, _: Batch, _: Option<Summary>) -> Result<()> {
+    /// To the session `slow`, at leisure.
+    fn append(&mut self, key: &SessionKey, _: Batch, _: Option<Summary>) -> Result<()> {
+        if key.session_id == "slow" {
+            thread::sleep(Duration::from_secs(2));
+        }
         Ok(())
     }
 

@@ -87,11 +87,11 @@ fn digest(number: u64, text: &str) -> Result<store::Digest, StoreError> {
     })
 }
 
-/// What an adapter says of itself.
-pub(in crate::adapter) fn to_info(info: wit::Info) -> StoreInfo {
+/// What an adapter says of itself; its texts go through `translate`.
+pub(in crate::adapter) fn to_info(info: wit::Info, translate: impl Fn(String) -> String) -> StoreInfo {
     StoreInfo {
-        name: info.name,
-        version: info.version,
+        name: translate(info.name),
+        version: translate(info.version),
         capabilities: store::Capabilities {
             listing: info.capabilities.contains(wit::Capabilities::LISTING),
             deletion: info.capabilities.contains(wit::Capabilities::DELETION),

@@ -1,12 +1,12 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
 use hyper::rt;
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
@@ -14,15 +14,21 @@ use wasmtime_wasi_http::io::TokioIo;
 
 use super::prompt::Prompt;
 use super::{Sender, Shared, Target, error};
+use crate::adapter::budget::Held;
 use crate::adapter::limits::MAX_HEADERS;
 use crate::adapter::log::Level;
 use crate::config::network::Host;
 
 /// A new connection, over TCP or TLS, to an address that the policy allows.
 pub(super) async fn connect(client: &Shared, target: &Target, patience: Duration) -> Result<Sender, Error> {
+    let Some(held) = client.share.hold() else {
+        // One that nobody uses makes place for the next try.
+        client.idle.let_one_go();
+        return Err(Error::ConnectionLimitReached);
+    };
     let stream = dial(client, target, patience).await?;
     if !target.tls {
-        return speak(client, stream).await;
+        return speak(client, stream, held).await;
     }
     let refused = |error: io::Error| {
         let message = format!("no TLS with {target}: {error}");
@@ -31,7 +37,8 @@ pub(super) async fn connect(client: &Shared, target: &Target, patience: Duration
     };
     let connector = tls(client, target)?;
     let name = server_name(&target.host)?;
-    speak(client, connector.connect(name, stream).await.map_err(refused)?).await
+    let stream = connector.connect(name, stream).await.map_err(refused)?;
+    speak(client, stream, held).await
 }
 
 /// The first address that answers, each within its share of the time.
@@ -61,17 +68,15 @@ async fn addresses(client: &Shared, target: &Target) -> Result<Vec<IpAddr>, Erro
         Host::Address(address) => return Ok(vec![*address]),
         Host::Name(name) => name,
     };
-    let found = lookup_host((name.as_str(), target.port))
-        .await
-        .map_err(|_| Error::DnsError {
-            rcode: None,
-            info_code: None,
-        })?;
+    let found = client.resolver.addresses(name).await.ok_or(Error::DnsError {
+        rcode: None,
+        info_code: None,
+    })?;
     let allowed = |address: &IpAddr| {
         let decision = client.policy.dial(target.tls, &target.host, target.port, *address);
         decision.inspect_err(|refusal| client.log.refused(refusal)).is_ok()
     };
-    Ok(found.map(|address: SocketAddr| address.ip()).filter(allowed).collect())
+    Ok(found.into_iter().filter(allowed).collect())
 }
 
 fn tls(client: &Shared, target: &Target) -> Result<TlsConnector, Error> {
@@ -87,8 +92,9 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     }
 }
 
-/// Speaks HTTP/1.1 on a stream; a task of the network thread drives it until either side ends it.
-async fn speak<S>(client: &Shared, stream: S) -> Result<Sender, Error>
+/// Speaks HTTP/1.1 on a stream; a task of the network thread drives it until either side ends it. Its descriptor is held
+/// until then.
+async fn speak<S>(client: &Shared, stream: S, held: Held) -> Result<Sender, Error>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     TokioIo<S>: rt::Read + rt::Write,
@@ -103,6 +109,7 @@ where
         if let Err(error) = connection.await {
             tracing::debug!("a connection ended: {error}");
         }
+        drop(held);
     });
     Ok(sender)
 }

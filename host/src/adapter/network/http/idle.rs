@@ -12,8 +12,9 @@ const KEPT: Duration = Duration::from_secs(50);
 /// Connections that wait for a request.
 #[derive(Debug)]
 pub(super) struct Idle {
-    /// To one server, at most.
+    /// To one server, at most, and to all of them.
     most: usize,
+    most_in_all: usize,
     waiting: Arc<Mutex<Waiting>>,
     reactor: Handle,
 }
@@ -39,9 +40,10 @@ impl Connection {
 }
 
 impl Idle {
-    pub(super) fn new(most: usize, reactor: Handle) -> Self {
+    pub(super) fn new(most: usize, most_in_all: usize, reactor: Handle) -> Self {
         Self {
             most,
+            most_in_all,
             waiting: Arc::default(),
             reactor,
         }
@@ -55,6 +57,11 @@ impl Idle {
         found.map(|connection| connection.sender)
     }
 
+    /// Closes the connection that has waited for the longest.
+    pub(super) fn let_one_go(&self) {
+        lock(&self.waiting).let_oldest_go();
+    }
+
     /// Keeps a connection. The one that has waited for the longest goes where there are too many.
     pub(super) fn put(&self, target: Target, sender: Sender) {
         let mut waiting = lock(&self.waiting);
@@ -66,8 +73,36 @@ impl Idle {
         if connections.len() > self.most {
             connections.remove(0);
         }
+        if waiting.count() > self.most_in_all {
+            waiting.let_oldest_go();
+        }
         if !std::mem::replace(&mut waiting.is_swept, true) {
             self.reactor.spawn(sweep(Arc::downgrade(&self.waiting)));
+        }
+    }
+}
+
+impl Waiting {
+    fn count(&self) -> usize {
+        self.by_target.values().map(Vec::len).sum()
+    }
+
+    /// Closes the connection that has waited for the longest, to whichever server.
+    fn let_oldest_go(&mut self) {
+        let since = |connections: &Vec<Connection>| connections.first().map(|connection| connection.since);
+        let waiting = self
+            .by_target
+            .iter()
+            .filter_map(|(target, its)| Some((since(its)?, target)));
+        let oldest = waiting
+            .min_by_key(|(since, _)| *since)
+            .map(|(_, target)| target.clone());
+        let Some(target) = oldest else { return };
+        if let Some(connections) = self.by_target.get_mut(&target) {
+            connections.remove(0);
+            if connections.is_empty() {
+                self.by_target.remove(&target);
+            }
         }
     }
 }

@@ -1,0 +1,172 @@
+//! What a guest opens: files and sockets, each counted, and no file that blocks.
+//!
+//! These functions stand before those that wasmtime links.
+
+use std::sync::Arc;
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime_wasi::filesystem::WasiFilesystemView;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorType, ErrorCode as FileError, Host as Files, HostDescriptor, OpenFlags,
+    PathFlags,
+};
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as SocketError, Host as Sockets, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, TcpSocket, UdpSocket};
+
+use super::budget::{Held, Share};
+use super::guest::Guest;
+use crate::config::network::Refusal;
+
+/// The interfaces in the version that wasmtime links; guests of other versions within 0.2 get these.
+const FILES: &str = "wasi:filesystem/types@0.2.12";
+const TCP: &str = "wasi:sockets/tcp-create-socket@0.2.12";
+const UDP: &str = "wasi:sockets/udp-create-socket@0.2.12";
+
+/// Links what is opened under the budget.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut files = linker.instance(FILES)?;
+    files.func_wrap_async("[method]descriptor.open-at", |store, arguments| {
+        Box::new(open_at(store, arguments))
+    })?;
+    linker
+        .instance(TCP)?
+        .func_wrap("create-tcp-socket", create_tcp_socket)?;
+    let mut sockets = linker.instance(UDP)?;
+    sockets.func_wrap_async("create-udp-socket", |store, arguments| {
+        Box::new(create_udp_socket(store, arguments))
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// The descriptors that one instance holds.
+#[derive(Debug)]
+pub(super) struct Opened {
+    share: Arc<Share>,
+    held: Held,
+}
+
+impl Opened {
+    pub(super) fn new(share: Arc<Share>) -> Self {
+        let held = share.none_yet();
+        Self { share, held }
+    }
+
+    /// Counts what is in the instance's table anew.
+    pub(super) fn recount(&mut self, table: &mut ResourceTable) {
+        if self.held.count() > 0 {
+            // It can only be fewer than were counted when the last was opened.
+            self.held.set(count(table));
+        }
+    }
+
+    /// Whether there may be one more than there are in the table now.
+    fn one_more(&mut self, table: &mut ResourceTable) -> Result<(), Refusal> {
+        match self.held.set(count(table) + 1) {
+            true => Ok(()),
+            false => Err(Refusal {
+                what: format!(
+                    "more than {} open files, sockets and connections of all its instances",
+                    self.share.most_descriptors()
+                ),
+                remedy: "where this process may open more (LimitNOFILE of its unit, or `ulimit -n`), so may an adapter"
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
+/// What in a table has a descriptor, or may have.
+fn count(table: &mut ResourceTable) -> usize {
+    let has_one = |entry: &&mut (dyn std::any::Any + Send)| {
+        entry.is::<Descriptor>()
+            || entry.is::<DynInputStream>()
+            || entry.is::<DynOutputStream>()
+            || entry.is::<TcpSocket>()
+            || entry.is::<UdpSocket>()
+    };
+    table.iter_mut().filter(has_one).count()
+}
+
+/// Whether the guest may open one more; if not, it is told.
+fn may_open(guest: &mut Guest) -> bool {
+    let (opened, table) = guest.opened();
+    match opened.one_more(table) {
+        Ok(()) => true,
+        Err(refusal) => {
+            guest.log.refused(&refusal);
+            false
+        }
+    }
+}
+
+type OpenAt = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
+
+/// Opens what is a file or a directory, or not there yet. Anything else, a fifo say, would hold the thread until somebody
+/// else does something.
+async fn open_at(
+    mut store: StoreContextMut<'_, Guest>,
+    (folder, follow, path, how, flags): OpenAt,
+) -> wasmtime::Result<(Result<Resource<Descriptor>, FileError>,)> {
+    let guest = store.data_mut();
+    if !may_open(guest) {
+        return Ok((Err(FileError::Quota),));
+    }
+    let mut files = guest.filesystem();
+    let there = files
+        .stat_at(Resource::new_borrow(folder.rep()), follow, path.clone())
+        .await;
+    // What cannot be looked at may be created, or opening it says what is wrong.
+    if there.is_ok_and(|there| blocks(there.type_)) {
+        let refusal = Refusal {
+            what: format!("opening {path}, which is neither a file nor a directory"),
+            remedy: "take it out of the granted directory".to_owned(),
+        };
+        guest.log.refused(&refusal);
+        return Ok((Err(FileError::NotPermitted),));
+    }
+    match files.open_at(folder, follow, path, how, flags).await {
+        Ok(opened) => Ok((Ok(opened),)),
+        Err(error) => Ok((Err(Files::convert_error_code(&mut files, error)?),)),
+    }
+}
+
+fn blocks(kind: DescriptorType) -> bool {
+    !matches!(
+        kind,
+        DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink
+    )
+}
+
+fn create_tcp_socket(
+    mut store: StoreContextMut<'_, Guest>,
+    (family,): (IpAddressFamily,),
+) -> wasmtime::Result<(Result<Resource<TcpSocket>, SocketError>,)> {
+    let guest = store.data_mut();
+    if !may_open(guest) {
+        return Ok((Err(SocketError::NewSocketLimit),));
+    }
+    let (mut sockets, _) = guest.lookups();
+    match tcp_create_socket::Host::create_tcp_socket(&mut sockets, family) {
+        Ok(socket) => Ok((Ok(socket),)),
+        Err(error) => Ok((Err(Sockets::convert_error_code(&mut sockets, error)?),)),
+    }
+}
+
+async fn create_udp_socket(
+    mut store: StoreContextMut<'_, Guest>,
+    (family,): (IpAddressFamily,),
+) -> wasmtime::Result<(Result<Resource<UdpSocket>, SocketError>,)> {
+    let guest = store.data_mut();
+    if !may_open(guest) {
+        return Ok((Err(SocketError::NewSocketLimit),));
+    }
+    let (mut sockets, _) = guest.lookups();
+    match udp_create_socket::Host::create_udp_socket(&mut sockets, family).await {
+        Ok(socket) => Ok((Ok(socket),)),
+        Err(error) => Ok((Err(Sockets::convert_error_code(&mut sockets, error)?),)),
+    }
+}
