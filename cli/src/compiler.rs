@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use mirrorbox::adapter::compile_component;
 
-/// Not among the commands that people are offered, and looked for before anything is started: no thread may take a share
-/// of its memory.
+/// Not among the commands that people are offered, and looked for before anything is started: no thread may take a
+/// share of its memory.
 const NAME: &str = "compile-component";
 
 /// Compile the component on standard input to standard output

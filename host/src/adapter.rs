@@ -213,8 +213,8 @@ fn prepare(
     Ok((template, admission))
 }
 
-/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread. `moving` so many bytes,
-/// it has more time.
+/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread. `moving` so many
+/// bytes, it has more time.
 macro_rules! call {
     ($adapter:expr, $export:ident $(, $argument:expr)*) => {
         call!($adapter, moving 0, $export $(, $argument)*)

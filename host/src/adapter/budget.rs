@@ -8,21 +8,21 @@ use super::AdapterError;
 use super::place::REPLACED;
 
 /// What an instance of a component is made of: itself, core instances, memories and tables.
-pub(super) type Parts = [u32; 4];
+pub(super) type PoolParts = [u32; 4];
 
 const NAMES: [&str; 4] = ["instances", "core instances", "memories", "tables"];
 
-/// What the pool has room for: it reserves addresses, not memory. A component that a compiler for systems languages makes
-/// has one memory and up to three tables and four core instances.
-pub(super) const POOLED: Parts = [512, 4_096, 1_024, 2_048];
+/// What the pool has room for: it reserves addresses, not memory. A component that a compiler for systems languages
+/// makes has one memory and up to three tables and four core instances.
+pub(super) const POOLED: PoolParts = [512, 4_096, 1_024, 2_048];
 /// One adapter may have a part of it: a quarter.
 const SHARE: u32 = 4;
 
 /// Of the descriptors that the process may open, guests may have so many in all: half. The rest is the spool's and the
 /// agent's.
 const GUESTS_PART: u64 = 2;
-/// What one adapter's guests may hold: an eighth of what is left, within these. With fewer no adapter works, for each of
-/// its instances opens a few files or connections.
+/// What one adapter's guests may hold: an eighth of what is left, within these. With fewer no adapter works, for each
+/// of its instances opens a few files or connections.
 const DESCRIPTORS_PART: usize = 8;
 const FEWEST_DESCRIPTORS: usize = 16;
 const MOST_DESCRIPTORS: usize = 1_000;
@@ -31,26 +31,26 @@ const OF_AN_INSTANCE: usize = 5;
 
 /// What is left for adapters that open.
 #[derive(Debug)]
-pub(super) struct Budget(Mutex<Left>);
+pub(super) struct Budget(Mutex<Unclaimed>);
 
 #[derive(Debug)]
-struct Left {
-    parts: Parts,
+struct Unclaimed {
+    parts: PoolParts,
     descriptors: usize,
 }
 
 impl Budget {
     /// For a process that may open so many descriptors.
     pub(super) fn new(descriptors: u64) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Left {
+        Arc::new(Self(Mutex::new(Unclaimed {
             parts: POOLED,
             descriptors: usize::try_from(descriptors / GUESTS_PART).unwrap_or(usize::MAX),
         })))
     }
 
-    /// Sets aside what an adapter of so many instances may come to need, each made of these parts. Some more stand in for
-    /// those that hang.
-    pub(super) fn share(self: &Arc<Self>, instances: u16, each: Parts) -> Result<Arc<Share>, AdapterError> {
+    /// Sets aside what an adapter of so many instances may come to need, each made of these parts. Some more stand in
+    /// for those that hang.
+    pub(super) fn share(self: &Arc<Self>, instances: u16, each: PoolParts) -> Result<Arc<AdapterShare>, AdapterError> {
         let own = usize::from(instances) * OF_AN_INSTANCE;
         let instances = u32::from(instances) + u32::from(REPLACED);
         let parts = each.map(|part| part.saturating_mul(instances));
@@ -76,7 +76,7 @@ impl Budget {
             *left -= part;
         }
         left.descriptors -= own + descriptors;
-        Ok(Arc::new(Share {
+        Ok(Arc::new(AdapterShare {
             budget: self.clone(),
             parts,
             set_aside: own + descriptors,
@@ -85,31 +85,31 @@ impl Budget {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Left> {
+    fn lock(&self) -> MutexGuard<'_, Unclaimed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What was set aside for one adapter, until it is gone.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct AdapterShare {
     budget: Arc<Budget>,
-    parts: Parts,
+    parts: PoolParts,
     set_aside: usize,
     /// Descriptors that its guests may hold, and do.
     most: usize,
     held: AtomicUsize,
 }
 
-impl Share {
+impl AdapterShare {
     /// How many descriptors the adapter's guests may hold together.
     pub(super) fn most_descriptors(&self) -> usize {
         self.most
     }
 
     /// One more descriptor. Returns `None` if the adapter holds all that it may.
-    pub(super) fn hold(self: &Arc<Self>) -> Option<Held> {
-        let mut held = Held {
+    pub(super) fn hold(self: &Arc<Self>) -> Option<HeldDescriptors> {
+        let mut held = HeldDescriptors {
             share: self.clone(),
             count: 0,
         };
@@ -117,15 +117,15 @@ impl Share {
     }
 
     /// A count of descriptors that begins with none.
-    pub(super) fn none_yet(self: &Arc<Self>) -> Held {
-        Held {
+    pub(super) fn none_yet(self: &Arc<Self>) -> HeldDescriptors {
+        HeldDescriptors {
             share: self.clone(),
             count: 0,
         }
     }
 }
 
-impl Drop for Share {
+impl Drop for AdapterShare {
     fn drop(&mut self) {
         let mut left = self.budget.lock();
         for (left, part) in left.parts.iter_mut().zip(self.parts) {
@@ -137,12 +137,12 @@ impl Drop for Share {
 
 /// Descriptors that are counted for an adapter until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
-    share: Arc<Share>,
+pub(super) struct HeldDescriptors {
+    share: Arc<AdapterShare>,
     count: usize,
 }
 
-impl Held {
+impl HeldDescriptors {
     pub(super) fn count(&self) -> usize {
         self.count
     }
@@ -160,7 +160,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldDescriptors {
     fn drop(&mut self) {
         self.share.held.fetch_sub(self.count, Relaxed);
     }
@@ -183,9 +183,9 @@ pub(super) fn descriptor_limit() -> u64 {
 mod tests {
     use super::*;
 
-    const ORDINARY: Parts = [1, 4, 1, 3];
+    const ORDINARY: PoolParts = [1, 4, 1, 3];
 
-    fn reason(refused: Result<Arc<Share>, AdapterError>) -> (String, bool) {
+    fn reason(refused: Result<Arc<AdapterShare>, AdapterError>) -> (String, bool) {
         let error = refused.unwrap_err();
         (error.to_string(), error.can_retry())
     }

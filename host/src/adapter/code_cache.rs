@@ -41,8 +41,8 @@ impl CodeCache {
         map(engine, &self.path(engine, sha256))
     }
 
-    /// The component with that digest from its code, which this process or its compiler has just made; kept for the next
-    /// start. A cache that cannot be written costs the next start the time to compile, never the component.
+    /// The component with that digest from its code, which this process or its compiler has just made; kept for the
+    /// next start. A cache that cannot be written costs the next start the time to compile, never the component.
     pub(super) fn keep(&self, engine: &Engine, sha256: &str, code: &[u8]) -> wasmtime::Result<Component> {
         let path = self.path(engine, sha256);
         if let Err(error) = self.write(&path, code) {
@@ -109,8 +109,8 @@ fn map(engine: &Engine, path: &Path) -> Option<Component> {
 pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes must be what `Engine::precompile_component` made. They are from `Compiler::code` alone: made in
     // this process, or read from the pipe to a process that it started itself, of this very program or of the command
-    // that whoever runs this program named, and that ended saying that it had written all of what that function made.
-    // Whoever can make that command another program could as well make this one another. Code of another version or
+    // that the user of this program named, and that ended saying that it had written all of what that function made.
+    // An attacker who can replace that command could as well replace this program. Code of another version or
     // configuration carries that in its header, and wasmtime refuses it.
     #[allow(unsafe_code, reason = "there is no safe way to use what another process compiled")]
     unsafe {

@@ -29,9 +29,9 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-pub(super) use child::Stop;
-pub(super) use look::Look;
-use refused::Refused;
+pub(super) use child::StopCompiling;
+pub(super) use look::Outline;
+use refused::RememberedRefusal;
 pub use worker::compile_component;
 
 use super::code_cache::{self, CodeCache};
@@ -45,8 +45,8 @@ const BESIDE: &str = if cfg!(windows) { "mirrorbox.exe" } else { "mirrorbox" };
 /// adapter that comes with the command takes a third of it without optimisation of the compiler itself.
 const MEMORY: (u64, u64, u64) = (1 << 30, 64 << 20, 3 << 30);
 const CPU_SECONDS: (u64, u64, u64) = (5, 10, 180);
-/// The time by the clock is longer, for the machine may be busy: so many times the processor's, and a while. It ends what
-/// hangs; what computes for too long is ended by the processor's time before.
+/// The time by the clock is longer, for the machine may be busy: so many times the processor's, and a while. It ends
+/// what hangs; what computes for too long is ended by the processor's time before.
 const WALL: (u32, Duration) = (10, Duration::from_secs(30));
 /// Threads of one compiler: each takes addresses of its own from the memory.
 const THREADS: usize = 4;
@@ -79,7 +79,7 @@ pub(super) enum CompileError {
 
 /// What compiling may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Limits {
+struct Allowance {
     /// Bytes.
     memory: u64,
     /// Of a processor, in whole seconds.
@@ -89,8 +89,8 @@ struct Limits {
     threads: usize,
 }
 
-impl Limits {
-    fn of(look: &Look) -> Self {
+impl Allowance {
+    fn of(look: &Outline) -> Self {
         let scaled =
             |(base, each, most): (u64, u64, u64)| (base + each.saturating_mul(look.code) / (1 << 20)).min(most);
         let cpu = Duration::from_secs(scaled(CPU_SECONDS));
@@ -135,11 +135,11 @@ impl Compiler {
         engine: &Engine,
         sha256: &str,
         bytes: &[u8],
-        stop: &Stop,
+        stop: &StopCompiling,
     ) -> Result<Component, CompileError> {
         let hollow = hollow::hollow(bytes).map_err(|error| CompileError::NotAComponent(error.to_string()))?;
         // It has no functions to speak of.
-        let limits = Limits::of(&Look::default());
+        let limits = Allowance::of(&Outline::default());
         let code = self.code(engine, sha256, &hollow, &limits, stop)?;
         loaded(code_cache::load(engine, &code))
     }
@@ -150,10 +150,10 @@ impl Compiler {
         engine: &Engine,
         sha256: &str,
         bytes: &[u8],
-        look: &Look,
-        stop: &Stop,
+        look: &Outline,
+        stop: &StopCompiling,
     ) -> Result<Component, CompileError> {
-        let limits = Limits::of(look);
+        let limits = Allowance::of(look);
         let code = self.code(engine, sha256, bytes, &limits, stop)?;
         loaded(match &self.cache {
             Some(cache) => cache.keep(engine, sha256, &code),
@@ -166,11 +166,11 @@ impl Compiler {
         engine: &Engine,
         sha256: &str,
         bytes: &[u8],
-        limits: &Limits,
-        stop: &Stop,
+        limits: &Allowance,
+        stop: &StopCompiling,
     ) -> Result<Vec<u8>, CompileError> {
         let cache = self.cache.as_ref();
-        let refused = cache.map(|cache| Refused::beside(&cache.path(engine, sha256)));
+        let refused = cache.map(|cache| RememberedRefusal::beside(&cache.path(engine, sha256)));
         if let Some(reason) = refused.as_ref().and_then(|refused| refused.reason(limits)) {
             return Err(CompileError::TooMuch(reason));
         }
@@ -214,9 +214,9 @@ mod tests {
     #[test]
     fn what_compiling_may_take_grows_with_the_code_up_to_a_bound() {
         let limits = |code| {
-            Limits::of(&Look {
+            Allowance::of(&Outline {
                 code,
-                ..Look::default()
+                ..Outline::default()
             })
         };
         assert_eq!((limits(0).memory, limits(0).cpu.as_secs()), (1 << 30, 5));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-use super::budget::Parts;
-use super::compiler::{CompileError, Look, Stop};
+use super::budget::PoolParts;
+use super::compiler::{CompileError, Outline, StopCompiling};
 use super::limits::MAX_PARTS;
 use super::{AdapterError, ContractError, Runtime, contract};
 use crate::config::Manifest;
@@ -42,14 +42,15 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Looks at a component, and has it compiled if it keeps the contract. Runs nothing of it; blocks while it compiles.
+    /// Looks at a component, and has it compiled if it keeps the contract. Runs nothing of it; blocks while it
+    /// compiles.
     pub fn of(runtime: &Runtime, path: &Path) -> Result<Self, AdapterError> {
-        inspect(runtime, path, &Stop::default())
+        inspect(runtime, path, &StopCompiling::default())
     }
 
     /// [`Inspection::of`] on a thread that may block. Dropped, it ends the process that compiles.
     pub async fn at(runtime: &Arc<Runtime>, path: &Path) -> Result<Self, AdapterError> {
-        let (runtime, path, stop) = (runtime.clone(), path.to_owned(), Stop::default());
+        let (runtime, path, stop) = (runtime.clone(), path.to_owned(), StopCompiling::default());
         let _stop = stop.on_drop();
         blocking(move || inspect(&runtime, &path, &stop)).await
     }
@@ -81,11 +82,11 @@ impl Compiled {
             blocking(move || kept(&runtime, path, pinned.as_deref())).await?
         };
         let fresh = match kept {
-            Kept::Compiled(compiled) => return Ok(compiled),
-            Kept::Fresh(fresh) => fresh,
+            MaybeCompiled::Compiled(compiled) => return Ok(compiled),
+            MaybeCompiled::Uncompiled(fresh) => fresh,
         };
         let place = runtime.compiler().places().clone().acquire_owned().await;
-        let (runtime, stop) = (runtime.clone(), Stop::default());
+        let (runtime, stop) = (runtime.clone(), StopCompiling::default());
         let _stop = stop.on_drop();
         blocking(move || {
             let compiled = fresh.compile(&runtime, &stop);
@@ -112,7 +113,7 @@ impl Compiled {
     }
 
     /// What one instance of it is made of.
-    pub(super) fn parts(&self) -> Parts {
+    pub(super) fn parts(&self) -> PoolParts {
         // What is not known is instances of modules that are imported, and those no linker has.
         let required = self.component.resources_required();
         let (memories, tables) = required.map_or((0, 0), |required| (required.num_memories, required.num_tables));
@@ -133,13 +134,13 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// A component that may have been compiled before.
-enum Kept {
+enum MaybeCompiled {
     Compiled(Compiled),
-    Fresh(Fresh),
+    Uncompiled(Uncompiled),
 }
 
-fn kept(runtime: &Runtime, path: PathBuf, pinned: Option<&str>) -> Result<Kept, AdapterError> {
-    let fresh = Fresh::read(path)?;
+fn kept(runtime: &Runtime, path: PathBuf, pinned: Option<&str>) -> Result<MaybeCompiled, AdapterError> {
+    let fresh = Uncompiled::read(path)?;
     if let Some(expected) = pinned.filter(|expected| !expected.eq_ignore_ascii_case(&fresh.sha256)) {
         return Err(AdapterError::Digest {
             path: fresh.path,
@@ -148,13 +149,13 @@ fn kept(runtime: &Runtime, path: PathBuf, pinned: Option<&str>) -> Result<Kept, 
         });
     }
     match runtime.compiler().kept(runtime.engine(), &fresh.sha256) {
-        Some(component) => Ok(Kept::Compiled(fresh.into_compiled(runtime, component)?)),
-        None => Ok(Kept::Fresh(fresh)),
+        Some(component) => Ok(MaybeCompiled::Compiled(fresh.into_compiled(runtime, component)?)),
+        None => Ok(MaybeCompiled::Uncompiled(fresh)),
     }
 }
 
-fn inspect(runtime: &Runtime, path: &Path, stop: &Stop) -> Result<Inspection, AdapterError> {
-    let fresh = Fresh::read(path.to_owned())?;
+fn inspect(runtime: &Runtime, path: &Path, stop: &StopCompiling) -> Result<Inspection, AdapterError> {
+    let fresh = Uncompiled::read(path.to_owned())?;
     let contract = match fresh.component(runtime, stop) {
         Ok(component) => contract::check(&component, runtime.linker()),
         Err(AdapterError::Contract { source, .. }) => Err(source),
@@ -171,14 +172,14 @@ fn inspect(runtime: &Runtime, path: &Path, stop: &Stop) -> Result<Inspection, Ad
 }
 
 /// A component that was read and looked at, and may not have been compiled.
-struct Fresh {
+struct Uncompiled {
     path: PathBuf,
     sha256: String,
     bytes: Vec<u8>,
-    look: Look,
+    look: Outline,
 }
 
-impl Fresh {
+impl Uncompiled {
     fn read(path: PathBuf) -> Result<Self, AdapterError> {
         let bytes = read(&path)?;
         let not_a_component = |reason| AdapterError::NotAComponent {
@@ -186,7 +187,7 @@ impl Fresh {
             reason,
         };
         check_format(&bytes).map_err(|reason| not_a_component(reason.to_owned()))?;
-        let look = Look::at(&bytes).map_err(|error| not_a_component(incomplete(&error.to_string())))?;
+        let look = Outline::at(&bytes).map_err(|error| not_a_component(incomplete(&error.to_string())))?;
         Ok(Self {
             sha256: sha256(&bytes),
             path,
@@ -195,7 +196,7 @@ impl Fresh {
         })
     }
 
-    fn compile(self, runtime: &Runtime, stop: &Stop) -> Result<Compiled, AdapterError> {
+    fn compile(self, runtime: &Runtime, stop: &StopCompiling) -> Result<Compiled, AdapterError> {
         let component = self.component(runtime, stop)?;
         self.into_compiled(runtime, component)
     }
@@ -212,7 +213,7 @@ impl Fresh {
 
     /// Its compiled form. What does not keep the contract is not compiled: its names say so, or its types do, without
     /// its code.
-    fn component(&self, runtime: &Runtime, stop: &Stop) -> Result<Component, AdapterError> {
+    fn component(&self, runtime: &Runtime, stop: &StopCompiling) -> Result<Component, AdapterError> {
         let (compiler, engine) = (runtime.compiler(), runtime.engine());
         if let Some(component) = compiler.kept(engine, &self.sha256) {
             return Ok(component);

@@ -57,7 +57,8 @@ impl Runtime {
     }
 
     /// Has `command` compile components for this process from now on: the `mirrorbox` command of the same version, or a
-    /// program that does [`super::compile_component`] for the arguments `compile-component --memory BYTES --cpu SECONDS`.
+    /// program that does [`super::compile_component`] for the arguments `compile-component --memory BYTES --cpu
+    /// SECONDS`.
     ///
     /// Where none is named, the environment variable `MIRRORBOX_COMMAND` may name it, or it is found as `mirrorbox`
     /// beside the program that runs. Without any, components are compiled in this process, and refused where their

@@ -11,11 +11,11 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::AdapterError;
-use super::budget::Share;
+use super::budget::AdapterShare;
 use super::limits::{self, Limits};
 use super::log::{Level, Log};
 use super::network::{Lookups, Network, Reactor, Requests};
-use super::opening::Opened;
+use super::opening::OpenCount;
 use super::preopens::Preopens;
 use crate::config::{DirGrant, Manifest, Settings};
 
@@ -28,7 +28,7 @@ pub(super) struct Grants {
     settings: Arc<Settings>,
     memory: u64,
     returns: u64,
-    share: Arc<Share>,
+    share: Arc<AdapterShare>,
     log: Log,
 }
 
@@ -39,7 +39,7 @@ impl Grants {
         adapter: &str,
         manifest: &Manifest,
         settings: Arc<Settings>,
-        share: Arc<Share>,
+        share: Arc<AdapterShare>,
         reactor: &Reactor,
     ) -> Result<Self, AdapterError> {
         let log = Log::new(adapter, settings.clone(), manifest.log_lines);
@@ -91,7 +91,7 @@ impl Grants {
             requests: Requests::new(self.network.clone()),
             lookups,
             table,
-            opened: Opened::new(self.share.clone()),
+            opened: OpenCount::new(self.share.clone()),
             settings: WasiConfigVariables::from_iter(self.settings.pairs()),
             limits: Limits::new(self.memory),
             log: self.log.clone(),
@@ -136,7 +136,7 @@ pub(super) struct Guest {
     requests: Requests,
     lookups: Lookups,
     table: ResourceTable,
-    opened: Opened,
+    opened: OpenCount,
     pub(super) settings: WasiConfigVariables,
     pub(super) limits: Limits,
     pub(super) log: Log,
@@ -155,7 +155,7 @@ impl Guest {
     }
 
     /// The count of what the guest has opened, and the table where that stands.
-    pub(super) fn opened(&mut self) -> (&mut Opened, &mut ResourceTable) {
+    pub(super) fn opened(&mut self) -> (&mut OpenCount, &mut ResourceTable) {
         (&mut self.opened, &mut self.table)
     }
 }

@@ -21,7 +21,7 @@ use super::crash_loop::{CrashLoop, End};
 use super::guest::{Grants, Guest};
 use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
 use super::network::LOOKUPS;
-use super::place::Place;
+use super::place::JobPlace;
 use super::pool::{Alive, Idle};
 use super::usage::Counters;
 use super::{AdapterError, Runtime};
@@ -242,11 +242,11 @@ impl<R, F> Call<R> for F where F: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture
 
 /// What an instance's thread is asked to do.
 pub(super) struct Job {
-    work: Work,
+    work: JobWork,
     longer: Duration,
 }
 
-type Work = Box<dyn for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, Finished> + Send>;
+type JobWork = Box<dyn for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, Finished> + Send>;
 
 impl Job {
     /// How much more time than others it has.
@@ -286,7 +286,7 @@ where
     F: for<'a> FnOnce(Started<'a>) -> LocalBoxFuture<'a, (Fate, T)> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    let work: Work = Box::new(move |started| {
+    let work: JobWork = Box::new(move |started| {
         Box::pin(async move {
             let (fate, answer) = work(started).await;
             // Nobody waits for it any more where the caller was dropped.
@@ -360,7 +360,7 @@ struct Order {
     /// Lets this thread, and nobody else, give the instance back.
     instance: Instance,
     /// One of the pool's places; free again when this is dropped.
-    place: Place,
+    place: JobPlace,
 }
 
 impl Instance {
@@ -376,8 +376,8 @@ impl Instance {
             .name(format!("adapter-{}", template.name))
             .spawn(move || {
                 reactor.block_on(serve(&template, &idle, &orders));
-                // In this order: whoever waits for the end finds nothing of it left. What still waits for the system on
-                // a thread of its own, a name that is looked up, say, is not waited for.
+                // In this order: a caller that waits for the end finds nothing of it left. What still waits for the
+                // system on a thread of its own, a name that is looked up, say, is not waited for.
                 drop(orders);
                 reactor.shutdown_background();
                 drop((template, idle, alive));
@@ -386,7 +386,7 @@ impl Instance {
     }
 
     /// Hands a job over. The answer says whether it was done; a thread that is gone answers nothing.
-    pub(super) fn order(self, job: Job, place: Place) {
+    pub(super) fn order(self, job: Job, place: JobPlace) {
         let jobs = self.jobs.clone();
         let order = Order {
             job,

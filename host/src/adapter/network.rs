@@ -29,7 +29,7 @@ pub(super) use reactor::Reactor;
 pub(super) use resolver::SIDE_BY_SIDE as LOOKUPS;
 
 use super::AdapterError;
-use super::budget::Share;
+use super::budget::AdapterShare;
 use super::guest::Guest;
 use super::log::Log;
 use crate::config::Manifest;
@@ -58,7 +58,7 @@ impl Network {
     /// Fails where a granted file of certificates cannot be used.
     pub(super) fn new(
         manifest: &Manifest,
-        share: Arc<Share>,
+        share: Arc<AdapterShare>,
         reactor: &Reactor,
         log: Log,
     ) -> Result<Arc<Self>, AdapterError> {

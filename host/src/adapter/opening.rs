@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as SocketError, Ho
 use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, TcpSocket, UdpSocket};
 
-use super::budget::{Held, Share};
+use super::budget::{AdapterShare, HeldDescriptors};
 use super::guest::Guest;
 use crate::config::network::Refusal;
 
@@ -44,13 +44,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 
 /// The descriptors that one instance holds.
 #[derive(Debug)]
-pub(super) struct Opened {
-    share: Arc<Share>,
-    held: Held,
+pub(super) struct OpenCount {
+    share: Arc<AdapterShare>,
+    held: HeldDescriptors,
 }
 
-impl Opened {
-    pub(super) fn new(share: Arc<Share>) -> Self {
+impl OpenCount {
+    pub(super) fn new(share: Arc<AdapterShare>) -> Self {
         let held = share.none_yet();
         Self { share, held }
     }
@@ -91,7 +91,7 @@ fn count(table: &mut ResourceTable) -> usize {
     table.iter_mut().filter(has_one).count()
 }
 
-/// Whether the guest may open one more; if not, it is told.
+/// Whether the guest may open one more; a refusal is logged.
 fn may_open(guest: &mut Guest) -> bool {
     let (opened, table) = guest.opened();
     match opened.one_more(table) {
@@ -105,8 +105,8 @@ fn may_open(guest: &mut Guest) -> bool {
 
 type OpenAt = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags);
 
-/// Opens what is a file or a directory, or not there yet. Anything else, a fifo say, would hold the thread until somebody
-/// else does something.
+/// Opens what is a file or a directory, or not there yet. Anything else, a fifo say, would hold the thread until
+/// another process opens its other end.
 async fn open_at(
     mut store: StoreContextMut<'_, Guest>,
     (folder, follow, path, how, flags): OpenAt,

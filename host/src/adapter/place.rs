@@ -35,7 +35,7 @@ struct Jobs {
 
 /// A place that a job holds until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct JobPlace {
     places: Arc<Places>,
     job: u64,
     permit: Option<OwnedSemaphorePermit>,
@@ -51,7 +51,7 @@ impl Places {
 
     /// Waits for a place, for a job that is late after `patience`; but not while no job ends for as long as that: then
     /// every thread hangs, and so do those that took their places.
-    pub(super) async fn take(self: &Arc<Self>, patience: Duration) -> Result<Place, StoreError> {
+    pub(super) async fn take(self: &Arc<Self>, patience: Duration) -> Result<JobPlace, StoreError> {
         let free = self.free.clone().acquire_owned();
         tokio::pin!(free);
         let (mut since, mut ended) = (Instant::now(), self.jobs().ended);
@@ -70,7 +70,7 @@ impl Places {
         jobs.started += 1;
         let job = jobs.started;
         jobs.held.push((job, Instant::now() + patience));
-        Ok(Place {
+        Ok(JobPlace {
             places: self.clone(),
             job,
             permit: Some(permit),
@@ -114,14 +114,14 @@ impl Places {
     }
 }
 
-impl Place {
+impl JobPlace {
     /// Whether another has it now.
     pub(super) fn is_lost(&self) -> bool {
         !self.places.jobs().held.iter().any(|(job, _)| *job == self.job)
     }
 }
 
-impl Drop for Place {
+impl Drop for JobPlace {
     fn drop(&mut self) {
         let mut jobs = self.places.jobs();
         jobs.ended += 1;
@@ -146,7 +146,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// Whoever waited for the job need not be there any more.
+    /// The caller that waited for the job need not be there any more.
     #[tokio::test(start_paused = true)]
     async fn the_place_of_a_thread_that_hangs_is_given_to_another_and_comes_back_once() {
         let places = Places::new(1);

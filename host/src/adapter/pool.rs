@@ -85,8 +85,8 @@ impl Pool {
         told.map_err(|source| AdapterError::Open { place: None, source })?
     }
 
-    /// Calls an export of whichever instance is free, or waits for one. `payload` bytes go with the call, or may come of
-    /// it: it has more time for them.
+    /// Calls an export of whichever instance is free, or waits for one. `payload` bytes go with the call, or may come
+    /// of it: it has more time for them.
     pub(super) async fn call<R, F>(&self, payload: usize, call: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
@@ -107,8 +107,8 @@ impl Pool {
         }
     }
 
-    /// How long a call is waited for. A new instance opens itself first. The thread keeps the time; this is for a thread
-    /// that is itself stuck in a call of the operating system.
+    /// How long a call is waited for. A new instance opens itself first. The thread keeps the time; this is for a
+    /// thread that is itself stuck in a call of the operating system.
     fn patience(&self) -> Duration {
         self.template.timeout * 2 + GRACE
     }

@@ -120,7 +120,9 @@ pub async fn find(store: Arc<dyn Store>, id: &str, project: Option<&str>) -> Res
     let mut candidates = with_id(&*store, &projects, id).await?;
     if candidates.is_empty() {
         for project in &projects {
-            let sessions = sessions(&*store, project, &mut Listed::default()).await?.into_iter();
+            let sessions = sessions(&*store, project, &mut ListedSoFar::default())
+                .await?
+                .into_iter();
             for session in sessions.filter(|session| session.session_id.starts_with(id)) {
                 candidates.push(SessionKey::main(project, session.session_id)?);
             }
@@ -231,7 +233,7 @@ pub(super) async fn all(
         Some(project) => vec![project.to_owned()],
         None => projects(store).await?,
     };
-    let (mut found, mut listed) = (Vec::new(), Listed::default());
+    let (mut found, mut listed) = (Vec::new(), ListedSoFar::default());
     for project in projects {
         let sessions = sessions(store, &project, &mut listed).await?;
         found.extend(sessions.into_iter().map(|session| (project.clone(), session)));
@@ -241,14 +243,18 @@ pub(super) async fn all(
 
 async fn projects(store: &dyn Store) -> Result<Vec<String>, SessionError> {
     require_listing(store)?;
-    pages(&mut Listed::default(), async |token| {
+    pages(&mut ListedSoFar::default(), async |token| {
         store.list_projects(token, PAGE).await
     })
     .await
     .map_err(SessionError::store("list the projects"))
 }
 
-async fn sessions(store: &dyn Store, project: &str, listed: &mut Listed) -> Result<Vec<StoredSession>, SessionError> {
+async fn sessions(
+    store: &dyn Store,
+    project: &str,
+    listed: &mut ListedSoFar,
+) -> Result<Vec<StoredSession>, SessionError> {
     require_listing(store)?;
     pages(listed, async |token| store.list_sessions(project, token, PAGE).await)
         .await
@@ -263,7 +269,7 @@ pub(super) async fn subkeys(store: &dyn Store, main: &SessionKey) -> Result<Vec<
             .list_subkeys(main.project_key(), main.session_id(), token, PAGE)
             .await
     };
-    let mut subpaths = pages(&mut Listed::default(), list)
+    let mut subpaths = pages(&mut ListedSoFar::default(), list)
         .await
         .map_err(SessionError::store(format!("list the streams of {main}")))?;
     subpaths.sort();
@@ -286,14 +292,14 @@ fn require_listing(store: &dyn Store) -> Result<(), SessionError> {
 
 /// What was listed so far, of one listing or of several that are kept together.
 #[derive(Debug, Default)]
-struct Listed {
+struct ListedSoFar {
     items: usize,
     bytes: usize,
 }
 
-impl Listed {
+impl ListedSoFar {
     /// Counts an item. Fails where it is, or all are, larger than any can be.
-    fn add(&mut self, item: &impl Item) -> Result<(), StoreError> {
+    fn add(&mut self, item: &impl ListedItem) -> Result<(), StoreError> {
         let bytes = item.bytes()?;
         self.items += 1;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -309,18 +315,18 @@ impl Listed {
 }
 
 /// What a listing lists.
-trait Item {
+trait ListedItem {
     /// The memory that it takes. Fails where it is larger than it can be.
     fn bytes(&self) -> Result<usize, StoreError>;
 }
 
-impl Item for String {
+impl ListedItem for String {
     fn bytes(&self) -> Result<usize, StoreError> {
         Ok(size_of::<Self>() + self.len())
     }
 }
 
-impl Item for StoredSession {
+impl ListedItem for StoredSession {
     fn bytes(&self) -> Result<usize, StoreError> {
         let summary = self.summary.as_ref().map_or(0, |summary| summary.json.len());
         match summary > LARGEST_SUMMARY {
@@ -334,8 +340,8 @@ impl Item for StoredSession {
 
 /// Walks a paged listing to its end, and gives up on one that has none: it would take all of the memory, or all of the
 /// time.
-async fn pages<T: Item>(
-    listed: &mut Listed,
+async fn pages<T: ListedItem>(
+    listed: &mut ListedSoFar,
     mut list: impl AsyncFnMut(Option<&str>) -> Result<Page<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let endless = |how: &str| Err(StoreError::Contract(format!("a listing does not end: {how}")));

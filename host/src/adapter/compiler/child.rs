@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::worker::REFUSES;
-use super::{CompileError, Limits};
+use super::{Allowance, CompileError};
 
 /// The most code that is taken: 512 MiB. The largest language runtimes compile to less than a quarter of it.
 const MOST_CODE: u64 = 512 << 20;
@@ -22,10 +22,10 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// Ends a compiler that nobody waits for any more.
 #[derive(Clone, Debug, Default)]
-pub(in crate::adapter) struct Stop(Arc<Mutex<Stopping>>);
+pub(in crate::adapter) struct StopCompiling(Arc<Mutex<CompilerState>>);
 
 #[derive(Debug, Default)]
-struct Stopping {
+struct CompilerState {
     is_asked: bool,
     is_late: bool,
     child: Option<Child>,
@@ -33,14 +33,14 @@ struct Stopping {
 
 /// Ends the compiler when it is dropped, if it still runs.
 #[derive(Debug)]
-pub(in crate::adapter) struct StopOnDrop(Stop);
+pub(in crate::adapter) struct StopOnDrop(StopCompiling);
 
-impl Stop {
+impl StopCompiling {
     pub(in crate::adapter) fn on_drop(&self) -> StopOnDrop {
         StopOnDrop(self.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Stopping> {
+    fn lock(&self) -> MutexGuard<'_, CompilerState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,7 +70,7 @@ impl Stop {
     }
 }
 
-impl Stopping {
+impl CompilerState {
     fn kill(&mut self) {
         if let Some(child) = &mut self.child
             && let Err(error) = child.kill()
@@ -92,8 +92,8 @@ impl Drop for StopOnDrop {
 pub(super) fn compile(
     program: &OsStr,
     component: &[u8],
-    limits: &Limits,
-    stop: &Stop,
+    limits: &Allowance,
+    stop: &StopCompiling,
 ) -> Result<Vec<u8>, CompileError> {
     let failed = |error: io::Error| CompileError::Compiler(format!("{}: {error}", program.to_string_lossy()));
     let mut child = command(program, limits).spawn().map_err(failed)?;
@@ -116,7 +116,7 @@ pub(super) fn compile(
     });
     let Said { code, complaint } = said.map_err(failed)?;
     let status = status.map_err(failed)?;
-    let Stopping { is_asked, is_late, .. } = *stop.lock();
+    let CompilerState { is_asked, is_late, .. } = *stop.lock();
     match status.code() {
         Some(0) if code.len() as u64 <= MOST_CODE => Ok(code),
         Some(0) => Err(CompileError::TooMuch(format!(
@@ -131,7 +131,7 @@ pub(super) fn compile(
 }
 
 /// Nothing of this process's environment, credentials among it, and few threads: each has a share of the memory.
-fn command(program: &OsStr, limits: &Limits) -> Command {
+fn command(program: &OsStr, limits: &Allowance) -> Command {
     let mut command = Command::new(program);
     command
         .arg("compile-component")
@@ -152,7 +152,8 @@ struct Said {
     complaint: String,
 }
 
-/// The process reads all before it writes anything, and complains of little: no pipe fills up while another is waited for.
+/// The process reads all before it writes anything, and complains of little: no pipe fills up while another is waited
+/// for.
 fn talk(
     (stdin, stdout, stderr): (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>),
     component: &[u8],
@@ -175,9 +176,10 @@ fn talk(
     Ok(Said { code, complaint })
 }
 
-/// Whose fault an unusual end is: what a component takes beyond its limits, or does to the compiler, it does every time.
+/// Whose fault an unusual end is: what a component takes beyond its limits, or does to the compiler, it does every
+/// time.
 #[cfg(unix)]
-fn broke_down(status: ExitStatus, complaint: &str, limits: &Limits) -> CompileError {
+fn broke_down(status: ExitStatus, complaint: &str, limits: &Allowance) -> CompileError {
     use std::os::unix::process::ExitStatusExt;
 
     use rustix::process::Signal;
@@ -194,13 +196,13 @@ fn broke_down(status: ExitStatus, complaint: &str, limits: &Limits) -> CompileEr
     let reason = format!("it ended with {status}: {complaint}");
     match is_broken {
         true => CompileError::TooMuch(format!("the compiler breaks down on it: {reason}")),
-        // Another program, or one that somebody else ended: the system, where its memory runs short.
+        // Another program, or one that another process ended: the system, where its memory runs short.
         false => CompileError::Compiler(reason),
     }
 }
 
 #[cfg(not(unix))]
-fn broke_down(status: ExitStatus, complaint: &str, _limits: &Limits) -> CompileError {
+fn broke_down(status: ExitStatus, complaint: &str, _limits: &Allowance) -> CompileError {
     let reason = format!("it ended with {status}: {complaint}");
     match status.code() == Some(PANICKED) {
         true => CompileError::TooMuch(format!("the compiler breaks down on it: {reason}")),

@@ -4,7 +4,7 @@ use wasmparser::{ComponentInstance, Instance, Parser, Payload};
 
 /// The names of a component, and how much there is of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::adapter) struct Look {
+pub(in crate::adapter) struct Outline {
     /// The names of what it exports.
     pub(in crate::adapter) exports: Vec<String>,
     /// The names of what it imports.
@@ -21,22 +21,22 @@ pub(in crate::adapter) struct Look {
 
 /// A module or a component that stands within another, while it is looked at.
 #[derive(Debug, Default)]
-struct Level {
+struct Nesting {
     core_instances: u32,
     /// How often it makes an instance of another component.
     inner: u32,
 }
 
-impl Look {
+impl Outline {
     /// Fails with what is wrong where the bytes are no component. Its functions are passed over.
     pub(in crate::adapter) fn at(bytes: &[u8]) -> wasmparser::Result<Self> {
         let mut look = Self::default();
-        let mut levels = vec![Level::default()];
+        let mut levels = vec![Nesting::default()];
         // Of all components that have ended: an inner one may be any of them.
         let mut heaviest = 0;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => levels.push(Level::default()),
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => levels.push(Nesting::default()),
                 Payload::End(_) => {
                     if let Some(level) = levels.pop() {
                         let inner = level.inner.saturating_mul(heaviest);
@@ -50,7 +50,7 @@ impl Look {
         Ok(look)
     }
 
-    fn note(&mut self, payload: Payload<'_>, levels: &mut [Level]) -> wasmparser::Result<()> {
+    fn note(&mut self, payload: Payload<'_>, levels: &mut [Nesting]) -> wasmparser::Result<()> {
         let is_outermost = levels.len() == 1;
         let Some(level) = levels.last_mut() else {
             return Ok(());
@@ -94,8 +94,8 @@ impl Look {
 mod tests {
     use super::*;
 
-    fn look(text: &str) -> Look {
-        Look::at(&wat::parse_str(text).unwrap()).unwrap()
+    fn look(text: &str) -> Outline {
+        Outline::at(&wat::parse_str(text).unwrap()).unwrap()
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn what_is_cut_short_is_no_component() {
         let whole = wat::parse_str("(component (core module (func)))").unwrap();
-        assert!(Look::at(&whole).is_ok());
-        assert!(Look::at(&whole[..whole.len() - 2]).is_err());
+        assert!(Outline::at(&whole).is_ok());
+        assert!(Outline::at(&whole[..whole.len() - 2]).is_err());
     }
 }

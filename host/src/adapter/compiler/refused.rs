@@ -4,17 +4,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Limits;
+use super::Allowance;
 
 const SUFFIX: &str = "refused";
 
 /// Where it is remembered that a component is refused.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct RememberedRefusal {
     path: PathBuf,
 }
 
-impl Refused {
+impl RememberedRefusal {
     /// Beside the place of a component's code.
     pub(super) fn beside(code: &Path) -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Refused {
     }
 
     /// Why it was refused under these limits. Returns `None` if it was not, or if there were others then.
-    pub(super) fn reason(&self, limits: &Limits) -> Option<String> {
+    pub(super) fn reason(&self, limits: &Allowance) -> Option<String> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -39,7 +39,7 @@ impl Refused {
     }
 
     /// A memory that cannot be written costs the next start the same time, nothing else.
-    pub(super) fn remember(&self, limits: &Limits, reason: &str) {
+    pub(super) fn remember(&self, limits: &Allowance, reason: &str) {
         let text = format!("{}\n{reason}\n", header(limits));
         if let Err(error) = fs::write(&self.path, text) {
             tracing::warn!(
@@ -50,20 +50,20 @@ impl Refused {
     }
 }
 
-fn header(limits: &Limits) -> String {
+fn header(limits: &Allowance) -> String {
     format!("memory {} cpu {}", limits.memory, limits.cpu.as_secs())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::look::Look;
+    use super::super::look::Outline;
     use super::*;
 
     #[test]
     fn what_was_refused_is_told_again_until_the_limits_change() {
         let dir = tempfile::tempdir().unwrap();
-        let refused = Refused::beside(&dir.path().join("digest.cwasm"));
-        let limits = Limits::of(&Look::default());
+        let refused = RememberedRefusal::beside(&dir.path().join("digest.cwasm"));
+        let limits = Allowance::of(&Outline::default());
         assert_eq!(refused.reason(&limits), None);
         refused.remember(&limits, "compiling it takes a year");
         let told = refused.reason(&limits).unwrap();
@@ -71,7 +71,7 @@ mod tests {
             told.starts_with("compiling it takes a year; remove ") && told.contains("digest.refused"),
             "{told}"
         );
-        let higher = Limits {
+        let higher = Allowance {
             memory: limits.memory + 1,
             ..limits
         };

@@ -9,8 +9,8 @@ const MOST_CODE: u64 = 32 << 20;
 /// The most bytes that one function may have: 512 KiB. The main loops of interpreters take half of it.
 const LARGEST: u64 = 512 << 10;
 /// What the heaviest function may weigh, and all of them. The compiler follows each local variable through each branch,
-/// so a function weighs its locals times its branches; eight million can take more than a gigabyte. The heaviest function
-/// of the adapters that come with the command weighs less than three million, and all of theirs 14.
+/// so a function weighs its locals times its branches; eight million can take more than a gigabyte. The heaviest
+/// function of the adapters that come with the command weighs less than three million, and all of theirs 14.
 const HEAVIEST: u64 = 4_000_000;
 const MOST_WEIGHT: u64 = 40_000_000;
 

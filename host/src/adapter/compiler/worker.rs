@@ -12,8 +12,8 @@ pub(super) const REFUSES: u8 = 65;
 /// The exit code where this process itself is at fault.
 const FAILS: u8 = 70;
 
-/// Compiles the component on standard input, and writes its code to standard output. What it takes beyond `memory` bytes
-/// of addresses or `cpu` seconds of a processor ends this process.
+/// Compiles the component on standard input, and writes its code to standard output. What it takes beyond `memory`
+/// bytes of addresses or `cpu` seconds of a processor ends this process.
 ///
 /// For programs that offer the host what the command does with `mirrorbox compile-component`
 /// ([`Runtime::compile_with`](crate::adapter::Runtime::compile_with)): call it first of all, before there are

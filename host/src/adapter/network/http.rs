@@ -26,7 +26,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::Network;
 use super::resolver::Resolver;
 use crate::adapter::AdapterError;
-use crate::adapter::budget::Share;
+use crate::adapter::budget::AdapterShare;
 use crate::adapter::log::Log;
 use crate::config::network::{Host, NetworkPolicy, Refusal, Transport};
 use attempt::{Attempt, Tried};
@@ -126,7 +126,7 @@ struct Shared {
     tls: HashMap<Option<PathBuf>, Arc<rustls::ClientConfig>>,
     idle: Idle,
     /// What counts a connection's descriptor.
-    share: Arc<Share>,
+    share: Arc<AdapterShare>,
     resolver: Resolver,
     reactor: Handle,
     log: Log,
@@ -145,7 +145,7 @@ impl Client {
     pub(super) fn new(
         policy: Arc<NetworkPolicy>,
         idle: usize,
-        share: Arc<Share>,
+        share: Arc<AdapterShare>,
         reactor: Handle,
         log: Log,
     ) -> Result<Self, AdapterError> {

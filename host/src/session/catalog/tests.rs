@@ -128,7 +128,7 @@ async fn an_imported_session_is_listed_by_its_summary() {
 #[derive(Clone, Debug)]
 struct Large(usize);
 
-impl Item for Large {
+impl ListedItem for Large {
     fn bytes(&self) -> Result<usize, StoreError> {
         Ok(self.0)
     }
@@ -137,7 +137,7 @@ impl Item for Large {
 #[tokio::test]
 async fn a_listing_that_fills_the_memory_ends() {
     let mut page = 0u64;
-    let mut listed = Listed::default();
+    let mut listed = ListedSoFar::default();
     let pages = pages(&mut listed, async |_| {
         page += 1;
         Ok(Page {
@@ -158,8 +158,10 @@ fn a_summary_that_none_can_be_is_refused() {
         last: 1,
         summary: Some(Summary { through: 1, json }),
     };
-    Listed::default().add(&session("{".repeat(LARGEST_SUMMARY))).unwrap();
-    let error = Listed::default()
+    ListedSoFar::default()
+        .add(&session("{".repeat(LARGEST_SUMMARY)))
+        .unwrap();
+    let error = ListedSoFar::default()
         .add(&session("{".repeat(LARGEST_SUMMARY + 1)))
         .unwrap_err();
     assert!(error.to_string().contains("summary"), "{error}");
@@ -167,7 +169,7 @@ fn a_summary_that_none_can_be_is_refused() {
 
 #[tokio::test]
 async fn a_listing_that_runs_in_a_circle_ends() {
-    let mut listed = Listed::default();
+    let mut listed = ListedSoFar::default();
     let pages = pages(&mut listed, async |_| {
         Ok(Page {
             items: vec![Large(0)],
@@ -180,7 +182,7 @@ async fn a_listing_that_runs_in_a_circle_ends() {
 #[tokio::test]
 async fn a_listing_that_always_names_another_page_ends() {
     for items in [0, 100_000] {
-        let (mut page, mut listed) = (0u64, Listed::default());
+        let (mut page, mut listed) = (0u64, ListedSoFar::default());
         let pages = pages(&mut listed, async |_| {
             page += 1;
             Ok(Page {

@@ -94,7 +94,7 @@ async fn nothing_moves_between_a_read_only_and_a_writable_folder() {
     is_untouched(dir.path());
 }
 
-/// What stands there waits for somebody at its other end, and would keep a thread for ever.
+/// A fifo waits for a process at its other end, and would keep a thread for ever.
 #[tokio::test]
 async fn what_is_neither_a_file_nor_a_directory_is_not_opened() {
     let dir = folders();

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::io::TokioIo;
 
 use super::prompt::Prompt;
 use super::{Sender, Shared, Target, error};
-use crate::adapter::budget::Held;
+use crate::adapter::budget::HeldDescriptors;
 use crate::adapter::limits::MAX_HEADERS;
 use crate::adapter::log::Level;
 use crate::config::network::Host;
@@ -92,9 +92,9 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     }
 }
 
-/// Speaks HTTP/1.1 on a stream; a task of the network thread drives it until either side ends it. Its descriptor is held
-/// until then.
-async fn speak<S>(client: &Shared, stream: S, held: Held) -> Result<Sender, Error>
+/// Speaks HTTP/1.1 on a stream; a task of the network thread drives it until either side ends it. Its descriptor is
+/// held until then.
+async fn speak<S>(client: &Shared, stream: S, held: HeldDescriptors) -> Result<Sender, Error>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     TokioIo<S>: rt::Read + rt::Write,
