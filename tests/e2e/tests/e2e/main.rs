@@ -21,6 +21,7 @@ mod mirror;
 mod network;
 #[cfg(test)]
 mod sandbox;
+mod scale;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
