@@ -16,7 +16,7 @@ pub mod network;
 mod secret;
 mod text;
 
-use std::collections::btree_map;
+use std::collections::{BTreeMap, btree_map};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ use lock::Approvals;
 pub use audit::Audit;
 pub use directory::Refusal;
 #[cfg(feature = "wasm")]
-pub(crate) use gate::check_component;
+pub(crate) use gate::check_file;
 pub use gate::read_file;
 pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
@@ -61,6 +61,9 @@ pub struct Config {
     pub approvals: Option<Approvals>,
     /// The destinations, by name.
     pub destinations: Vec<DestinationConfig>,
+    /// The names in the adapter directory that [`Config::load_lenient`] left out, and what is wrong with each. They are
+    /// destinations all the same: a host keeps what waits for them.
+    pub refused: BTreeMap<String, String>,
 }
 
 /// A component in the adapter directory, with its manifest.
@@ -143,14 +146,19 @@ impl Config {
     }
 
     /// As [`Config::load`], for a host that goes on running: a name in the adapter directory with which something is
-    /// wrong is left out. The host looks there itself and reports it. What is wrong with the configuration directory or
+    /// wrong is left out, and told in [`Config::refused`]. The host looks there itself and reports it. What is wrong with the configuration directory or
     /// `mirrorbox.toml` is an error all the same.
     pub fn load_lenient(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
-        let usable = |(name, found)| {
-            // The host that looks there reports why.
-            destination(name, &found).ok()
+        let mut refused = BTreeMap::new();
+        let mut usable = |(name, found): (String, Found)| match destination(name.clone(), &found) {
+            Ok(destination) => Some(destination),
+            Err(error) => {
+                refused.insert(name, error.to_string());
+                None
+            }
         };
-        Self::read(dir, state, |found| Ok(found.filter_map(usable).collect()))
+        let config = Self::read(dir, state, |found| Ok(found.filter_map(&mut usable).collect()))?;
+        Ok(Self { refused, ..config })
     }
 
     /// Where components and their manifests are dropped.
@@ -186,6 +194,7 @@ impl Config {
             keep: main.keep,
             approvals: Some(Approvals::of(dir, main.auto_approve)),
             destinations,
+            refused: BTreeMap::new(),
         })
     }
 }

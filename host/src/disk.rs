@@ -84,6 +84,14 @@ pub(crate) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a directory that may not be there, and everything in it.
+pub(crate) fn remove_tree_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.remove_tree(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Makes an empty file, whatever was there.
 pub(crate) fn create_anew(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
     remove_if_there(disk, path)?;

@@ -46,7 +46,7 @@ use std::time::Duration;
 
 pub use adapters::{AdapterChange, AdapterEvent};
 #[cfg(feature = "wasm")]
-pub use adapters::{AdapterState, AdapterStatus, Good, LastGood, Watching};
+pub use adapters::{AdapterState, AdapterStatus, Good, LastGood, Named, Watching};
 pub use builder::HostBuilder;
 #[cfg(feature = "wasm")]
 pub use destinations::{Destination, Destinations};
@@ -85,6 +85,15 @@ pub enum HostError {
     #[cfg(feature = "wasm")]
     #[error("cannot look at the adapter directory {path}: {source}")]
     AdapterDirectory {
+        /// Which directory.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It could not be read or written which adapters are destinations: what waits for them would be lost.
+    #[cfg(feature = "wasm")]
+    #[error("cannot use {path}, where the names of destinations are kept: {source}")]
+    Names {
         /// Which directory.
         path: std::path::PathBuf,
         /// Why.

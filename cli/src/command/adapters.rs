@@ -4,6 +4,7 @@ mod fresh;
 mod inspect;
 mod install;
 mod list;
+mod remove;
 mod rollback;
 mod suggest;
 
@@ -13,6 +14,7 @@ use self::approve::Approve;
 use self::check::Check;
 use self::inspect::Inspect;
 use self::install::Install;
+use self::remove::Remove;
 use self::rollback::Rollback;
 use super::Context;
 use crate::error::{CliError, Exit};
@@ -31,6 +33,7 @@ enum What {
     Check(Check),
     Inspect(Inspect),
     Install(Install),
+    Remove(Remove),
     Rollback(Rollback),
 }
 
@@ -41,6 +44,7 @@ impl Adapters {
             Some(What::Check(check)) => check.run(context).await,
             Some(What::Inspect(inspect)) => inspect.run(context).await,
             Some(What::Install(install)) => install.run(context).await,
+            Some(What::Remove(remove)) => remove.run(context),
             Some(What::Rollback(rollback)) => rollback.run(context),
             None => list::list(context).await,
         }

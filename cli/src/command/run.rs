@@ -14,6 +14,7 @@ use mirrorbox::host::Host;
 use self::choose::Choice;
 use super::Context;
 use super::signals::Signals;
+use crate::destinations::warn;
 use crate::error::{CliError, Exit};
 use crate::output::{safe_line, say};
 
@@ -56,10 +57,14 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let config = context.config()?;
-        if config.destinations.is_empty() {
+        // What is wrong with an adapter hurts neither the agent nor the others: what waits for it stays on this disk.
+        let config = context.lenient_config()?;
+        if config.destinations.is_empty() && config.refused.is_empty() {
             return Err(CliError::usage("there are no adapters to deliver to")
                 .advise(format!("put one into {}", config.dir.join("adapters").display())));
+        }
+        for (name, refusal) in &config.refused {
+            warn(name, safe_line(refusal));
         }
         let signals = Signals::start(self.limit, "the agent may finish")?;
         let done = tokio::select! {

@@ -1,8 +1,11 @@
 mod live;
 
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use mirrorbox::config::{Config, DestinationConfig, Manifest};
+use mirrorbox::host::Named;
 use mirrorbox::mirror::{self, DestinationLook, Look, StreamWaiting, WriterLook};
 
 use serde::Serialize;
@@ -36,7 +39,7 @@ impl Status {
             return Ok(live.exit());
         }
         let config = context.config()?;
-        let look = mirror::look(&config.state, &config.destinations)?;
+        let look = mirror::look(&config.state, &with_those_named_before(&config)?)?;
         if context.output.is_json() {
             let document = Document {
                 source: "disk",
@@ -51,6 +54,23 @@ impl Status {
             false => Exit::Undelivered,
         })
     }
+}
+
+/// With those that were destinations before and do not stand in the configuration any more: what waits for them is kept.
+fn with_those_named_before(config: &Config) -> Result<Vec<DestinationConfig>, CliError> {
+    let mut destinations = config.destinations.clone();
+    let cannot_read =
+        |error: io::Error| CliError::failed(format!("cannot read which destinations there were: {error}"));
+    for name in Named::of(&config.state).each().map_err(cannot_read)? {
+        if !destinations.iter().any(|destination| destination.name == name) {
+            destinations.push(DestinationConfig {
+                component: config.adapter_dir().join(format!("{name}.wasm")),
+                name,
+                manifest: Manifest::default(),
+            });
+        }
+    }
+    Ok(destinations)
 }
 
 fn print(output: &mut Output, look: &Look) -> Result<(), CliError> {

@@ -14,6 +14,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::AdapterError;
+use crate::config::check_file;
 
 const SUFFIX: &str = "cwasm";
 
@@ -90,6 +91,11 @@ impl CodeCache {
 /// Maps a kept component. None where there is none, or one that another version of the engine made.
 fn map(engine: &Engine, path: &Path) -> Option<Component> {
     if !path.is_file() {
+        return None;
+    }
+    // Neither the file nor anything on the way to it may be another's to change.
+    if let Err(error) = check_file(path) {
+        tracing::warn!("compiled code that is kept is not used: {error}");
         return None;
     }
     // SAFETY: the file must hold what `Engine::precompile_component` made, and must not change while it is mapped.

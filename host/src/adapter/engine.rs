@@ -68,7 +68,15 @@ impl Runtime {
     }
 
     fn new(cache: Option<&Path>) -> Result<Self, AdapterError> {
-        let compiler = Compiler::new(cache.map(CodeCache::open).transpose()?);
+        let cache = cache.and_then(|dir| match CodeCache::open(dir) {
+            Ok(cache) => Some(cache),
+            // Somebody else's, or on a file system that is mounted read-only: that costs time alone.
+            Err(error) => {
+                tracing::warn!("every start compiles: {error}");
+                None
+            }
+        });
+        let compiler = Compiler::new(cache);
         let config = config();
         let failed = |error: wasmtime::Error| AdapterError::Engine(format!("{error:#}"));
         let engine = match pooled(&config) {

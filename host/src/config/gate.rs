@@ -133,11 +133,10 @@ impl From<Fault> for ConfigError {
     }
 }
 
-/// Looks at a component that a host kept: nobody else may have put it there. Opens nothing.
+/// Looks at a file that a host kept for itself: nobody else may have put it there. Opens nothing.
 #[cfg(feature = "wasm")]
-pub(crate) fn check_component(path: &Path) -> Result<(), ConfigError> {
-    let dir = path.parent().unwrap_or(path);
-    Gate::of(dir).file(path, super::directory::MAX_COMPONENT)?;
+pub(crate) fn check_file(path: &Path) -> Result<(), ConfigError> {
+    Gate::of(path.parent().unwrap_or(path)).file(path, u64::MAX)?;
     Ok(())
 }
 

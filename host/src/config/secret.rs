@@ -148,8 +148,13 @@ fn from_env(name: &str, variable: &str) -> Result<String, String> {
 }
 
 fn from_file(name: &str, path: &PathBuf) -> Result<String, String> {
-    let content = std::fs::read_to_string(path)
-        .map_err(|error| format!("the setting `{name}` wants the file {}: {error}", path.display()))?;
+    let failed = |error: &dyn fmt::Display| format!("the setting `{name}` wants the file {}: {error}", path.display());
+    // A fifo or a device would hold us up for as long as it likes.
+    match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Err(failed(&"it is not a file")),
+        _ => {}
+    }
+    let content = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     Ok(content.trim_end_matches(['\r', '\n']).to_owned())
 }
 

@@ -13,6 +13,7 @@
 //! | `watch`, `settle` | when to look; which names have stopped changing |
 //! | `slot`, `candidate` | one name: what is open there, what becomes of a change; a component with its manifest, on its way |
 //! | `last_good` | the components that were opened before, on disk |
+//! | `named` | the names that were ever destinations, on disk |
 //! | `board`, `event`, `status` | what a host is told of all this |
 
 #[cfg(feature = "wasm")]
@@ -22,6 +23,8 @@ mod candidate;
 mod event;
 #[cfg(feature = "wasm")]
 mod last_good;
+#[cfg(feature = "wasm")]
+mod named;
 #[cfg(feature = "wasm")]
 mod settle;
 #[cfg(feature = "wasm")]
@@ -36,6 +39,8 @@ pub(super) use board::Board;
 pub use event::{AdapterChange, AdapterEvent};
 #[cfg(feature = "wasm")]
 pub use last_good::{Good, LastGood};
+#[cfg(feature = "wasm")]
+pub use named::Named;
 #[cfg(feature = "wasm")]
 pub use status::{AdapterState, AdapterStatus};
 #[cfg(feature = "wasm")]

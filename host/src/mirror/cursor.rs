@@ -107,6 +107,11 @@ impl Cursors {
         }
     }
 
+    /// Forgets a destination that is none any more.
+    pub(super) fn forget_destination(&self, destination: &str) -> io::Result<()> {
+        disk::remove_tree_if_there(&*self.disk, Path::new(destination))
+    }
+
     fn make_dirs(&self, dir: &Path) -> io::Result<()> {
         if self.made().contains(dir) {
             return Ok(());

@@ -246,6 +246,12 @@ impl Ledger {
         }
     }
 
+    /// Forgets a destination that is none any more.
+    pub(super) fn forget_destination(&self, destination: &str) -> io::Result<()> {
+        disk::remove_tree_if_there(&*self.disk, Path::new(destination))?;
+        self.disk.sync_dir(Path::new(""))
+    }
+
     /// An entry of nobody's is none.
     fn save(&self, destination: &str, entry: &Entry) -> io::Result<()> {
         let path = name(destination, &entry.key);

@@ -190,6 +190,22 @@ impl Records {
         })
     }
 
+    /// Forgets a destination: how far it had got, and what was still to be deleted there. Blocks for the disk.
+    pub fn forget(&self, destination: &str) -> Result<(), SpoolError> {
+        let cursors = self
+            .cursors
+            .as_ref()
+            .map_or(Ok(()), |cursors| cursors.forget_destination(destination));
+        let ledger = self
+            .ledger
+            .as_ref()
+            .map_or(Ok(()), |ledger| ledger.forget_destination(destination));
+        cursors.and(ledger).map_err(|source| SpoolError::Io {
+            path: destination.into(),
+            source,
+        })
+    }
+
     fn destination(&self, config: &DestinationConfig, spools: &[SpoolLook]) -> DestinationLook {
         let name = &config.name;
         let mut look = DestinationLook {

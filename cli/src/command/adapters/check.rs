@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,7 @@ fn of_file(file: &Path, name: &str, state: PathBuf) -> Result<Config, CliError> 
         keep: Keep::default(),
         approvals: None,
         destinations: vec![destination],
+        refused: BTreeMap::new(),
     })
 }
 

@@ -40,14 +40,15 @@ impl Special {
         }
     }
 
-    /// Whether a grant that says `private = true` for a name covers it.
+    /// Whether a grant that says `private = true` for a name covers it. The own link is not among it: it is where clouds put
+    /// what hands out credentials, at addresses that no list has all of.
     pub(super) fn is_private(self) -> bool {
-        matches!(self, Self::Loopback | Self::Private | Self::Shared | Self::LinkLocal)
+        matches!(self, Self::Loopback | Self::Private | Self::Shared)
     }
 
     /// Whether anybody can be meant by it at all.
     pub(super) fn is_host(self) -> bool {
-        self.is_private() || self == Self::Metadata || self == Self::Reserved
+        self.is_private() || matches!(self, Self::LinkLocal | Self::Metadata | Self::Reserved)
     }
 }
 
@@ -69,8 +70,10 @@ impl fmt::Display for Special {
 fn of_v4(address: Ipv4Addr) -> Option<Special> {
     let [a, b, c, d] = address.octets();
     Some(match (a, b, c, d) {
-        // Amazon and others; Azure's wire server; Alibaba. The last lies in the shared network.
+        // Amazon and others; Azure's wire server; Alibaba, in the shared network.
         (169, 254, 169, 254) | (168, 63, 129, 16) | (100, 100, 100, 200) => Special::Metadata,
+        // Tencent; Scaleway; Amazon's tasks and pods.
+        (169, 254, 0, 23) | (169, 254, 42, 42) | (169, 254, 170, 2 | 23) => Special::Metadata,
         (0, ..) => Special::Unspecified,
         (127, ..) => Special::Loopback,
         (10, ..) | (172, 16..=31, ..) | (192, 168, ..) => Special::Private,
@@ -91,8 +94,11 @@ fn of_v6(address: Ipv6Addr) -> Option<Special> {
     Some(match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Special::Unspecified,
         [0, 0, 0, 0, 0, 0, 0, 1] => Special::Loopback,
-        // Amazon; Google. Both lie in the unique local addresses.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Special::Metadata,
+        // Amazon, its pods; Google; Scaleway; Oracle. All lie in the unique local addresses.
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254 | 0x23] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Special::Metadata,
+        [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42] | [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe] => Special::Metadata,
+        // OpenStack, on the own link.
+        [0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe] => Special::Metadata,
         [0xff00..=0xffff, ..] => Special::Multicast,
         [0xfe80..=0xfebf, ..] => Special::LinkLocal,
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] | [0x64, 0xff9b, 1, ..] => Special::Private,

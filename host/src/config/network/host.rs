@@ -122,6 +122,15 @@ impl HostPattern {
         }
     }
 
+    /// The higher, the fewer hosts are meant; to be compared between patterns that both match a host.
+    pub(super) fn specificity(&self) -> usize {
+        match self {
+            Self::Host(_) => usize::MAX,
+            Self::Below(name) => name.len(),
+            Self::Range(range) => range.prefix_len().into(),
+        }
+    }
+
     /// Whether the pattern says by its form that it means an address that is special in this way.
     pub(super) fn means(&self, special: Special) -> bool {
         match self {

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -87,9 +88,16 @@ impl NetworkPolicy {
         })
     }
 
-    /// The file with certificates that the grant of HTTPS requests to this host names.
+    /// The file with certificates for HTTPS requests to this host: what the most specific grant of it names, whatever
+    /// stands in a wider one. Of two that are alike, one that names a file counts, and of two files the one whose path
+    /// sorts first; the order of the grants is nothing.
     pub fn certificates(&self, host: &Host, port: u16) -> Option<PathBuf> {
-        self.covering(Transport::Https, host, port)?.ca.clone()
+        let covering = self
+            .grants
+            .iter()
+            .filter(|grant| grant.covers(Transport::Https, host, port));
+        let most_specific = covering.max_by_key(|grant| (grant.host.specificity(), grant.ca.as_ref().map(Reverse)));
+        most_specific?.ca.clone()
     }
 
     /// May a request to this host, which leads to `address`, be sent there?
@@ -197,7 +205,7 @@ impl NetworkPolicy {
             },
             remedy: match (covering, special) {
                 (Some(grant), Some(special)) if special.is_private() => allow_private(grant),
-                (grant, Some(Special::Metadata)) => {
+                (grant, Some(Special::Metadata | Special::LinkLocal)) => {
                     let port = grant.map_or(80, |grant| grant.port);
                     add(transport, &address.into(), port)
                 }

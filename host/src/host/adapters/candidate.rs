@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
 use crate::config::directory::{Found, Stamp};
 use crate::config::lock::Approvals;
-use crate::config::{ConfigError, Manifest, check_component};
+use crate::config::{ConfigError, Manifest, check_file};
 use crate::mirror::{DestinationOptions, Trouble};
 
 use super::Good;
@@ -51,7 +51,7 @@ impl Candidate {
         found: &Found,
         (good, component): (&Good, PathBuf),
     ) -> Result<Self, Problem> {
-        check_component(&component)?;
+        check_file(&component)?;
         let (manifest, text) = match (found.manifest(), &good.manifest) {
             (Ok(read), _) => read,
             (Err(_), Some(text)) => {

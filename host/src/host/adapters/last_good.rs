@@ -72,6 +72,14 @@ impl LastGood {
         })
     }
 
+    /// Forgets what was opened. Blocks for the disk.
+    pub(super) fn forget(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps the component at `path`, which has just been opened, as the newest; does nothing where it is another one
     /// by now. Blocks for the disk.
     pub(super) fn keep(&self, path: &Path, good: &Good) -> io::Result<()> {

@@ -7,12 +7,13 @@ use tokio::time::Instant;
 
 use super::candidate::{Candidate, Files, Problem, stamps};
 use super::watch::Directory;
-use super::{AdapterChange, Good, LastGood};
+use super::{AdapterChange, Good, LastGood, Named};
 use crate::adapter::Compiled;
-use crate::config::directory::Found;
+use crate::config::directory::{Found, is_destination_name};
 use crate::config::lock::Approvals;
 use crate::config::network::Refusal;
 use crate::host::HostError;
+use crate::mirror::DestinationOptions;
 
 /// The first pause after a failure that may pass by itself; then twice as long each time.
 const FIRST: Duration = Duration::from_millis(200);
@@ -68,8 +69,9 @@ impl Slot {
         }
     }
 
-    /// What stands in the directory when a host starts is a destination from the first moment, if its manifest says what
-    /// comes there: its streams wait while it is opened. Whether it is one. Blocks for the disk.
+    /// What stands in the directory when a host starts is a destination from the first moment, whatever is wrong with it:
+    /// its streams wait until it is mended. Everything does where no manifest, this one or the last good one, says which
+    /// do. Whether there is something to open. Blocks for the disk.
     pub(super) fn take_part_at_start(&mut self) -> Result<bool, HostError> {
         self.at_start = true;
         let found = self.found.borrow().clone();
@@ -77,18 +79,25 @@ impl Slot {
             Ok(candidate) => Ok(Some(candidate)),
             Err(_) => kept(&self.directory, &self.name, &found).map(|kept| kept.map(|(_, candidate)| candidate)),
         };
-        let Ok(Some(candidate)) = candidate else {
-            return Ok(false);
-        };
-        if self.directory.taken.contains(&self.name) {
+        if self.directory.taken.contains(&self.name) || !is_destination_name(&self.name) {
             return Ok(false);
         }
+        // What is wrong is told when it is to be opened.
+        let candidate = candidate.ok().flatten();
+        let options = candidate
+            .as_ref()
+            .map_or_else(DestinationOptions::default, Candidate::options);
         let mirror = &self.directory.mirror;
-        mirror
-            .add_destination(&self.name, candidate.options())
-            .map_err(HostError::Mirror)?;
+        mirror.add_destination(&self.name, options).map_err(HostError::Mirror)?;
+        let state = &self.directory.state;
+        Named::of(state)
+            .remember(&self.name)
+            .map_err(|source| HostError::Names {
+                path: state.clone(),
+                source,
+            })?;
         self.is_destination = true;
-        Ok(true)
+        Ok(candidate.is_some())
     }
 
     /// Until the host ends, or there is nothing under the name and never was anything of use.
@@ -196,8 +205,14 @@ impl Slot {
         if self.is_destination {
             return Ok(());
         }
-        let (mirror, name, options) = (self.directory.mirror.clone(), self.name.clone(), candidate.options());
-        blocking(move || mirror.add_destination(&name, options)).await??;
+        let (directory, name, options) = (self.directory.clone(), self.name.clone(), candidate.options());
+        let adding = move || {
+            // First: what waits for it from here on is kept for it.
+            let remembered = Named::of(&directory.state).remember(&name);
+            remembered.map_err(|error| Problem::elsewhere(format!("its name cannot be kept: {error}"), true))?;
+            Ok::<_, Problem>(directory.mirror.add_destination(&name, options)?)
+        };
+        blocking(adding).await??;
         self.is_destination = true;
         Ok(())
     }
@@ -218,8 +233,11 @@ impl Slot {
         self.directory.release(&self.name);
         (self.open, self.told) = (None, None);
         if !std::mem::replace(&mut self.is_removed, true) {
-            let dir = self.directory.dir.display();
-            let cause = format!("{}.wasm was removed from {dir}; put it back, or another one", self.name);
+            let (dir, name) = (self.directory.dir.display(), &self.name);
+            let cause = format!(
+                "there is no {name}.wasm in {dir}; put it back, or another one, or let go of what waits for it with \
+                 `mirrorbox adapters remove {name}`"
+            );
             self.directory.mirror.not_opened(&self.name, cause, false);
             self.announce(AdapterChange::Removed);
         }

@@ -8,9 +8,9 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::Board;
 use super::settle::Settling;
 use super::slot::Slot;
+use super::{Board, Named};
 use crate::adapter::{AdapterError, Runtime};
 use crate::config::Manifest;
 use crate::config::directory::{Found, scan};
@@ -103,6 +103,7 @@ pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
         slots: BTreeMap::new(),
         directory: directory.clone(),
     };
+    let found = with_those_named_before(&directory.state, found)?;
     let mut slots = Vec::new();
     for (name, found) in found {
         let (sender, receiver) = watch::channel(found);
@@ -119,6 +120,22 @@ pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
     }
     directory.mirror.spawn(watch.run());
     Ok(())
+}
+
+/// With nothing under each name that was a destination before and does not stand in the directory any more: what waits for
+/// it is kept until somebody lets go of it. Blocks for the disk.
+fn with_those_named_before(
+    state: &Path,
+    mut found: BTreeMap<String, Found>,
+) -> Result<BTreeMap<String, Found>, HostError> {
+    let named = Named::of(state).each().map_err(|source| HostError::Names {
+        path: state.to_owned(),
+        source,
+    })?;
+    for name in named {
+        found.entry(name).or_default();
+    }
+    Ok(found)
 }
 
 /// Looks at the directory and tells the names' tasks.

@@ -8,6 +8,8 @@ mod directory;
 #[cfg(test)]
 mod going_back;
 #[cfg(test)]
+mod named;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod replaced;

@@ -74,7 +74,8 @@ fn requests() {
         ("!http://a.example", "http://a.example:80", "10.0.0.1", true),
         ("!http://a.example", "http://a.example:80", "::ffff:10.0.0.1", true),
         ("!http://a.example", "http://a.example:80", "100.64.0.1", true),
-        ("!http://a.example", "http://a.example:80", "169.254.1.1", true),
+        ("!http://a.example", "http://a.example:80", "169.254.1.1", false),
+        ("!http://a.example", "http://a.example:80", "fe80::1", false),
         ("!http://a.example", "http://a.example:80", "fd00::1", true),
         ("!http://a.example", "http://a.example:80", "1.1.1.1", true),
         ("!http://*.a.example", "http://b.a.example:80", "10.0.0.1", true),
@@ -160,7 +161,9 @@ fn connections() {
         ("tcp://127.0.0.0/8:1", "", "127.0.0.5:1", true),
         ("tcp://[fd00::]/8:1", "", "[fd12::1]:1", true),
         ("tcp://[fd00::]/8:1", "", "[fd00:ec2::254]:1", false),
-        ("tcp://169.254.0.0/16:1", "", "169.254.1.1:1", true),
+        ("tcp://169.254.0.0/16:1", "", "169.254.1.1:1", false),
+        ("tcp://169.254.1.1:1", "", "169.254.1.1:1", true),
+        ("tcp://[fe80::1]:1", "", "[fe80::1]:1", true),
         ("tcp://169.254.0.0/16:80", "", "169.254.169.254:80", false),
         ("tcp://100.64.0.0/10:80", "", "100.100.100.200:80", false),
         ("tcp://0.0.0.0/0:1", "", "1.1.1.1:1", true),
@@ -359,5 +362,39 @@ proptest! {
         if let Ok(host) = Host::parse(&text) {
             prop_assert_eq!(Host::parse(&host.to_string()).unwrap(), host);
         }
+    }
+}
+
+#[test]
+fn the_most_specific_grant_says_which_certificates_count() {
+    let grant = |to: &str, ca: Option<&str>| {
+        let mut grant = NetworkGrant::parse(to).unwrap();
+        grant.ca = ca.map(Into::into);
+        grant
+    };
+    let (wide, exact) = (
+        grant("https://*.x.example", Some("corp")),
+        grant("https://api.x.example", None),
+    );
+    let (deep, other) = (
+        grant("https://*.deep.x.example", Some("deep")),
+        grant("https://*.deep.x.example", Some("a")),
+    );
+    let name = |name: &str| Host::parse(name).unwrap();
+    let mut grants = vec![wide, exact, deep];
+    for _ in 0..2 {
+        let policy = NetworkPolicy::new(grants.clone());
+        let ca = |host: &str| policy.certificates(&name(host), 443);
+        assert_eq!(ca("api.x.example"), None);
+        assert_eq!(ca("other.x.example"), Some("corp".into()));
+        assert_eq!(ca("a.deep.x.example"), Some("deep".into()));
+        // The lock knows no order, so there is none.
+        grants.reverse();
+    }
+    grants.push(other);
+    for _ in 0..2 {
+        let policy = NetworkPolicy::new(grants.clone());
+        assert_eq!(policy.certificates(&name("a.deep.x.example"), 443), Some("a".into()));
+        grants.reverse();
     }
 }
