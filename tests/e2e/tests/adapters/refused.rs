@@ -96,8 +96,7 @@ async fn what_is_no_adapter_is_reported_and_the_others_go_on() {
     assert_eq!(destinations, ["good"]);
 
     // And each may become one.
-    set_mode(&directory.path("writable.wasm"), 0o644);
-    running.complains("writable", "grant").await;
+    // With its manifest: what is tried without one is trusted with no more than that.
     directory.install("writable", &build(0));
     running.loaded("writable").await;
     directory.put("orphan.toml", directory.manifest("orphan", ""));
