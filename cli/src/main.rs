@@ -1,4 +1,5 @@
 //! `mirrorbox`: keeps the transcripts of AI agents safe in any storage, and brings them back.
+#![deny(clippy::disallowed_macros, clippy::disallowed_methods)]
 
 mod adding;
 mod arguments;
@@ -7,6 +8,7 @@ mod command;
 mod compiler;
 mod destinations;
 mod error;
+mod file_mask;
 mod output;
 mod paths;
 
@@ -20,10 +22,14 @@ use compiler::Compiler;
 use error::{CliError, Exit};
 
 fn main() -> ExitCode {
+    file_mask::make_private();
     if let Some(compiler) = Compiler::asked_for() {
         return compiler.run();
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(output::tell_usage(&error)),
+    };
     output::start_log(arguments.global.verbose, arguments.command.stays());
     if let Err(error) = mirrorbox::host::raise_file_limit() {
         tracing::warn!("the limit of open files stays as it is: {error}");

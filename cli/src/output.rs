@@ -1,4 +1,10 @@
-//! Results on stdout, messages on stderr.
+//! Results on stdout, messages on stderr: the one room through which everything goes that the command prints.
+//!
+//! What comes from outside (an adapter, a stored transcript, a file's name) reaches a terminal as printable text only,
+//! whoever prints it: `clippy.toml` has no other way to an output than through here.
+#![allow(clippy::disallowed_methods, reason = "this is the room")]
+
+mod log;
 
 mod progress;
 mod table;
@@ -8,10 +14,10 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 
-use crate::error::CliError;
+use crate::error::{CliError, Exit};
 
+pub(crate) use log::start_log;
 pub(crate) use progress::Bar;
 pub(crate) use table::{Table, left, right};
 pub(crate) use text::{bytes, count, cut, instant, safe, safe_line};
@@ -43,8 +49,9 @@ impl Output {
         self.is_gone
     }
 
-    /// Prints a line for people.
+    /// Prints a line for people, or several.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<(), CliError> {
+        let line = safe(&line.to_string());
         self.write(|to| writeln!(to, "{line}"))
     }
 
@@ -52,11 +59,14 @@ impl Output {
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string(value)
             .map_err(|error| CliError::failed(format!("cannot print the result as JSON: {error}")))?;
-        self.line(text)
+        self.line(text::safe_json(&text))
     }
 
-    /// Prints bytes as they are, and a line end.
+    /// Prints bytes as they are, and a line end; on a terminal, as text.
     pub(crate) fn raw_line(&mut self, line: &[u8]) -> Result<(), CliError> {
+        if io::stdout().is_terminal() {
+            return self.line(String::from_utf8_lossy(line));
+        }
         self.write(|to| {
             to.write_all(line)?;
             to.write_all(b"\n")
@@ -85,7 +95,26 @@ impl Output {
 /// Tells the user something that is no result.
 pub(crate) fn say(message: impl Display) {
     // Where nobody listens there is nobody to tell that.
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", text::message(&message.to_string()));
+}
+
+/// Answers what was wrong with the arguments, or the question for help; the exit code.
+pub(crate) fn tell_usage(error: &clap::Error) -> u8 {
+    let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
+    if error.use_stderr() {
+        // It repeats what stood in the arguments, which may be from anywhere.
+        let _ = write!(io::stderr(), "{}", safe(&error.render().to_string()));
+        return code;
+    }
+    match error.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Failed.code(),
+        _ => code,
+    }
+}
+
+/// Where the agent's own output goes on to, byte for byte: it prints what it would without us.
+pub(crate) fn of_the_agent() -> tokio::io::Stdout {
+    tokio::io::stdout()
 }
 
 /// Whether a person sits before the terminal and can be asked.
@@ -96,25 +125,8 @@ pub(crate) fn can_ask() -> bool {
 /// Asks; anything but yes is no.
 pub(crate) fn ask(question: impl Display) -> bool {
     let mut answer = String::new();
+    let question = text::message(&question.to_string());
     let asked = write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
     let answered = asked.and_then(|()| io::stdin().read_line(&mut answer));
     answered.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
-}
-
-/// Sends what the library logs to stderr.
-pub(crate) fn start_log(verbose: u8, stays: bool) {
-    let filter = match verbose {
-        // What becomes of followed files and of adapters is what a command that stays is there to tell.
-        0 if stays => "warn,mirrorbox::host::adapters=info,mirrorbox::watch=info",
-        // A destination that does not open is told by the command itself.
-        0 => "warn,mirrorbox::host=error",
-        1 => "info",
-        _ => "info,mirrorbox=debug",
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .without_time()
-        .init();
 }

@@ -39,7 +39,9 @@ impl Init {
         if self.service {
             let config = context.config()?;
             let projects = paths::projects_dir(self.projects_dir.as_deref(), &config)?;
-            context.output.line(service::unit(&config, &projects)?.trim_end())?;
+            let unit = service::unit(&config, &projects)?;
+            // As it is: it goes into a file, and its paths are to be those that they are.
+            context.output.raw_line(unit.trim_end().as_bytes())?;
             return Ok(Exit::Done);
         }
         let component = built_in::FS.component()?;

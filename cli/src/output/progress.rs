@@ -19,7 +19,7 @@ impl Bar {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_prefix(what.to_owned());
+        bar.set_prefix(super::safe_line(what));
         if let Ok(style) = ProgressStyle::with_template(OPEN) {
             bar.set_style(style);
         }

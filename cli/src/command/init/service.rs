@@ -11,6 +11,16 @@ use crate::error::CliError;
 /// How long the service waits for destinations when it is to stop.
 const DELIVER: u32 = 20;
 
+/// How many files it may open: a hundred for what it needs itself, and several for each connection of each adapter.
+const FILES: u32 = 65_536;
+
+/// How much memory it may use. What adapters may is in their manifests, 512 MiB for an instance unless those say more;
+/// compiled code and what is on its way come on top.
+const MEMORY: &str = "4G";
+
+/// How many threads and processes: a few for each core, and one for each call that an adapter is busy with.
+const TASKS: u32 = 4096;
+
 /// What the unit is about; every path from the root.
 struct Unit {
     binary: PathBuf,
@@ -86,6 +96,12 @@ ProtectSystem=strict
 ProtectHome=read-only
 ReadOnlyPaths=-{projects}
 {writable}UMask=0077
+# A core would hold secrets.
+LimitCORE=0
+# What it may use of the machine: raise MemoryMax where adapters are allowed more.
+LimitNOFILE={FILES}
+MemoryMax={MEMORY}
+TasksMax={TASKS}
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectProc=invisible
@@ -145,6 +161,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::output::say;
 
     fn unit() -> String {
         let unit = Unit {
@@ -185,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn it_says_what_may_be_used_of_the_machine() {
+        let unit = unit();
+        for (name, value) in [
+            ("LimitNOFILE", "65536"),
+            ("LimitCORE", "0"),
+            ("MemoryMax", "4G"),
+            ("TasksMax", "4096"),
+        ] {
+            assert_eq!(values(&unit, name), [value]);
+        }
+    }
+
+    #[test]
     fn every_line_is_a_section_a_comment_or_a_setting_that_is_said_once() {
         let unit = unit();
         let mut said = std::collections::BTreeSet::new();
@@ -214,7 +244,7 @@ mod tests {
         let text = unit().replace("/usr/local/bin/mirrorbox", "/bin/true");
         std::fs::write(&file, text).unwrap();
         let Ok(output) = Command::new("systemd-analyze").arg("verify").arg(&file).output() else {
-            eprintln!("passed over: systemd-analyze is not installed");
+            say("passed over: systemd-analyze is not installed");
             return;
         };
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
