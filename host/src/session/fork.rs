@@ -1,3 +1,4 @@
+mod owner;
 mod rewrite;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,7 @@ use crate::key::SessionKey;
 use crate::store::{BATCH_BYTES, Store};
 use crate::summary::Fold;
 use crate::transcript::members::{each_item, string};
+use owner::Owner;
 use rewrite::Stamp;
 
 /// What to fork of a session; all of it by default.
@@ -37,8 +39,8 @@ pub struct Forked {
     pub entries: u64,
 }
 
-/// The entries of a fork, one after the other: each message of the main transcript under a new uuid, what tools had
-/// replaced in it, and a title. Subagents stay with the session.
+/// The entries of a fork, one after the other: whose a restricted session is, each message of the main transcript under a
+/// new uuid, what tools had replaced in it, and a title. Subagents stay with the session.
 ///
 /// Memory: a few hundred bytes a message and one page of batches. The session is read once for the plan, and again for
 /// the entries.
@@ -58,6 +60,7 @@ pub(crate) struct ForkRows {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    Owner,
     Messages,
     Replacements,
     Title,
@@ -77,6 +80,8 @@ struct Plan {
     fold: Fold,
     custom_title: Option<String>,
     ai_title: Option<String>,
+    /// The first row that says so counts.
+    owner: Option<Owner>,
 }
 
 /// A message by its uuid.
@@ -121,7 +126,7 @@ impl ForkRows {
             store,
             plan,
             passed: 0,
-            stage: Stage::Messages,
+            stage: Stage::Owner,
             replaced: String::new(),
         })
     }
@@ -140,12 +145,13 @@ impl ForkRows {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SessionError> {
         loop {
             let row = match self.stage {
+                Stage::Owner => self.plan.owner.as_ref().map(|owner| owner.row(&self.stamp.session)),
                 Stage::Messages => self.message().await?,
                 Stage::Replacements => self.replacements().await?,
                 Stage::Title => Some(title_row(&self.stamp.session, &self.stamp.title, &self.stamp.now)),
                 Stage::Over => return Ok(None),
             };
-            if self.stage == Stage::Title || row.is_none() {
+            if matches!(self.stage, Stage::Owner | Stage::Title) || row.is_none() {
                 self.go_on();
             }
             if row.is_some() {
@@ -156,6 +162,7 @@ impl ForkRows {
 
     fn go_on(&mut self) {
         self.stage = match self.stage {
+            Stage::Owner => Stage::Messages,
             Stage::Messages if self.plan.has_replacements => {
                 // They may stand anywhere, and come behind the messages.
                 self.entries = show(self.store.clone(), &self.source);
@@ -229,6 +236,9 @@ struct Links {
 impl Plan {
     fn take(&mut self, line: &[u8], through: Option<&str>, session: &str) {
         self.fold.fold(line);
+        if self.owner.is_none() {
+            self.owner = Owner::read(line);
+        }
         let Some(row) = Row::read(line) else { return };
         let said = |raw| {
             string(raw)

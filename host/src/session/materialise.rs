@@ -1,5 +1,6 @@
 mod account;
 mod agent_home;
+mod world;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,17 +18,17 @@ pub struct Materialised {
     pub ends: Vec<StreamEnd>,
     /// What a person should know of the transcripts.
     pub notes: Vec<RestoreNote>,
-    /// What of the agent's account and settings could not be taken over, and why.
+    /// What of the agent's account and settings, and of the user's own, is not there or of no use, and why.
     pub warnings: Vec<String>,
 }
 
-/// Makes a configuration directory in which the agent finds one stored session, its subagents, and its own account and
-/// settings.
+/// Makes a configuration directory in which the agent finds one stored session, its subagents, its own account and
+/// settings, and the user's instructions, skills, commands and the like.
 ///
 /// The transcripts are written as [`super::restore`] does, verified, under `<into>/projects/<folder>`: the agent looks
 /// in the folder that belongs to its current directory, whichever project the session is stored under. Of the account,
-/// the token that would renew it stays behind: a second holder who renewed it would lock the first one out. Files are
-/// for their owner only. `into` must be empty or not there yet; whoever asked for it removes it, whatever the outcome.
+/// the token that would renew it stays behind: a second holder who renewed it would lock the first one out. Plugins stay
+/// behind, too. What is not there is said in a warning, as is a token that has expired. Files are for their owner only. `into` must be empty or not there yet; whoever asked for it removes it, whatever the outcome.
 ///
 /// Fails with [`SessionError::NotFound`] where nothing is stored.
 pub async fn materialise(
@@ -45,7 +46,12 @@ pub async fn materialise(
         });
     }
     let (home, path) = (home.clone(), into.to_owned());
-    let warnings = blocking(move || account::take_over(&home, &path)).await;
+    let warnings = blocking(move || {
+        let mut warnings = account::take_over(&home, &path);
+        warnings.extend(world::take_over(&home, &path));
+        warnings
+    });
+    let warnings = warnings.await;
     Ok(Materialised {
         ends,
         notes: row.notes,

@@ -54,6 +54,21 @@ async fn messages_get_new_uuids_and_keep_their_links() {
 }
 
 #[tokio::test]
+async fn a_restriction_stays_with_the_fork_of_a_session() {
+    let owner = |account: &str| json!({"type": "session-owner", "accountUuid": account, "restricted": ["ldr"]});
+    let rows = fork(&[row("a", None, "user"), owner("first"), owner("second")]).await;
+    let [mark, message, title] = &rows[..] else {
+        panic!("{rows:?}")
+    };
+    assert_eq!(
+        (&mark["type"], &mark["accountUuid"]),
+        (&json!("session-owner"), &json!("first"))
+    );
+    assert_eq!(mark["sessionId"], title["sessionId"]);
+    assert_eq!(message["type"], "user");
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_links_stay_as_they_are() {
     let store = Arc::new(MemoryStore::new());
     let line = r#"{ "n":1e999, "type":"user","uuid":"a","lone":"\ud800","n":-0,"isSidechain":false}"#;

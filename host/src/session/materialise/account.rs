@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
@@ -33,14 +34,22 @@ pub(super) fn take_over(home: &AgentHome, into: &Path) -> Vec<String> {
     for name in SETTINGS {
         take(&config.join(name), name, without_plugins);
     }
-    match home.keychain() {
-        None => take(&config.join(CREDENTIALS), CREDENTIALS, without_renewal),
+    let account = match home.keychain() {
+        None => {
+            take(&config.join(CREDENTIALS), CREDENTIALS, without_renewal);
+            // What cannot be read was told just now.
+            read(&config.join(CREDENTIALS)).ok().flatten()
+        }
         Some(account) => {
-            if let Err(error) = write(&into.join(CREDENTIALS), &changed(account, without_renewal)) {
+            if let Err(error) = write(&into.join(CREDENTIALS), &changed(account.clone(), without_renewal)) {
                 warnings.push(format!("the account from the keychain is not taken over: {error}"));
             }
+            Some(account)
         }
-    }
+    };
+    let expired = account.and_then(|account| expired(home, &account, SystemTime::now()));
+    warnings.extend(expired);
+    warnings.extend(plugins(&config));
     warnings
 }
 
@@ -59,8 +68,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// The file with a change made; as it is where it is no JSON object, or the change does nothing.
 fn changed(bytes: Vec<u8>, change: fn(&mut Map<String, Value>)) -> Vec<u8> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let Ok(before) = serde_json::from_slice::<Map<String, Value>>(text) else {
+    let Ok(before) = serde_json::from_slice::<Map<String, Value>>(without_bom(&bytes)) else {
         return bytes;
     };
     let mut after = before.clone();
@@ -71,6 +79,11 @@ fn changed(bytes: Vec<u8>, change: fn(&mut Map<String, Value>)) -> Vec<u8> {
     serde_json::to_vec(&after).unwrap_or(bytes)
 }
 
+/// Editors on Windows put one before a text.
+fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// Whoever renews an account gets a new token, and the old one is void: only one may.
 fn without_renewal(credentials: &mut Map<String, Value>) {
     for account in ["claudeAiOauth", "hybridOauth"] {
@@ -78,6 +91,41 @@ fn without_renewal(credentials: &mut Map<String, Value>) {
             account.remove("refreshToken");
         }
     }
+    // Another account's, of which the agent has no need.
+    credentials.remove("chatHistoryOauth");
+}
+
+/// Says that the agent's token has expired, which it cannot renew there.
+fn expired(home: &AgentHome, credentials: &[u8], now: SystemTime) -> Option<String> {
+    // What is no such file is passed on as it is, and says nothing of when it expires.
+    let credentials: Value = serde_json::from_slice(credentials).ok()?;
+    let expires = credentials.get("claudeAiOauth")?.get("expiresAt")?.as_u64()?;
+    let expires = UNIX_EPOCH.checked_add(Duration::from_millis(expires))?;
+    (expires <= now && !home.has_key).then(|| {
+        format!(
+            "the account's token expired at {}, and the resumed agent cannot renew it: start the agent once without \
+             Mirrorbox, which renews it, or set CLAUDE_CODE_OAUTH_TOKEN",
+            humantime::format_rfc3339_seconds(expires)
+        )
+    })
+}
+
+/// Says that plugins are not there.
+fn plugins(config: &Path) -> Option<String> {
+    let is_named = |name: &str| {
+        // What cannot be read was told just now, and what is no JSON enables nothing.
+        let settings = read(&config.join(name)).ok().flatten()?;
+        let settings: Map<String, Value> = serde_json::from_slice(without_bom(&settings)).ok()?;
+        let plugins = settings.get("enabledPlugins")?.as_object()?;
+        let enabled = plugins
+            .iter()
+            .filter(|(_, is_enabled)| **is_enabled != Value::Bool(false));
+        Some(enabled.map(|(name, _)| name.clone()).collect::<Vec<_>>())
+    };
+    let mut names: Vec<_> = SETTINGS.iter().filter_map(|name| is_named(name)).flatten().collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then(|| format!("the resumed agent does not have the plugins {}", names.join(", ")))
 }
 
 fn without_plugins(settings: &mut Map<String, Value>) {
@@ -126,13 +174,32 @@ mod tests {
 
     #[test]
     fn the_account_comes_without_what_would_renew_it() {
-        let credentials =
-            r#"{"claudeAiOauth":{"accessToken":"a","refreshToken":"r"},"hybridOauth":{"refreshToken":"r"}}"#;
+        let credentials = r#"{"chatHistoryOauth":{"a":1},"claudeAiOauth":{"accessToken":"a","refreshToken":"r"},"hybridOauth":{"refreshToken":"r"}}"#;
         let (dir, warnings) = taken(&[(".claude/.credentials.json", credentials), (".claude.json", "{ }")]);
         assert_eq!(warnings, [] as [String; 0]);
         let expected = r#"{"claudeAiOauth":{"accessToken":"a"},"hybridOauth":{}}"#;
         assert_eq!(text(&dir, ".credentials.json"), expected);
         assert_eq!(text(&dir, ".claude.json"), "{ }");
+    }
+
+    #[test]
+    fn a_token_that_has_expired_is_said() {
+        let mut home = AgentHome {
+            config_dir: None,
+            home: "/home".into(),
+            has_key: false,
+        };
+        let credentials = br#"{"claudeAiOauth":{"accessToken":"secret","expiresAt":1700000000000}}"#;
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let said = expired(&home, credentials, at(1_700_000_000)).unwrap();
+        assert!(
+            said.contains("2023-11-14T22:13:20Z") && !said.contains("secret"),
+            "{said}"
+        );
+        assert_eq!(expired(&home, credentials, at(1_699_999_999)), None);
+        assert_eq!(expired(&home, b"{}", at(1_700_000_000)), None);
+        home.has_key = true;
+        assert_eq!(expired(&home, credentials, at(1_700_000_000)), None);
     }
 
     #[cfg(unix)]
@@ -146,14 +213,17 @@ mod tests {
 
     #[test]
     fn settings_come_without_plugins_and_the_way_back() {
-        let settings =
-            r#"{"enabledPlugins":{},"extraKnownMarketplaces":1,"env":{"CLAUDE_CONFIG_DIR":"/x","A":"b"},"model":"m"}"#;
-        let (dir, _) = taken(&[
+        let settings = r#"{"enabledPlugins":{"p@m":true},"extraKnownMarketplaces":1,"env":{"CLAUDE_CONFIG_DIR":"/x","A":"b"},"model":"m"}"#;
+        let (dir, warnings) = taken(&[
             (".claude/settings.json", &format!("\u{feff}{settings}")),
             (".claude/cowork_settings.json", "not JSON"),
         ]);
         assert_eq!(text(&dir, "settings.json"), r#"{"env":{"A":"b"},"model":"m"}"#);
         assert_eq!(text(&dir, "cowork_settings.json"), "not JSON");
+        assert!(
+            matches!(&warnings[..], [plugins] if plugins.contains("p@m")),
+            "{warnings:?}"
+        );
     }
 
     #[test]
