@@ -1,3 +1,5 @@
+mod agree;
+
 use std::fmt::Display;
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Context;
 use crate::arguments::Source;
-use crate::destinations::{Destinations, warn};
+use crate::destinations::{Answer, Destinations, warn};
 use crate::error::{CliError, Exit};
 use crate::output::{Bar, bytes, count, safe_line};
 
@@ -40,17 +40,7 @@ struct Document<'a> {
 impl Restore {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         let destinations = Destinations::open(&context.config()?, self.source.from.as_deref()).await?;
-        let bar = Bar::new("restore");
-        let answer = destinations
-            .first(async |store| {
-                let sessions = match &self.id {
-                    Some(id) => Some(vec![session::find(store.clone(), id, self.project.as_deref()).await?]),
-                    None => None,
-                };
-                session::restore(store, sessions, &self.into, bar.listener()).await
-            })
-            .await;
-        drop(bar);
+        let answer = self.restore(&destinations).await;
         destinations.close().await;
         let answer = answer?;
         if context.output.is_json() {
@@ -63,6 +53,25 @@ impl Restore {
         }
         tell(&answer.name, &answer.value);
         Ok(exit(&answer.value))
+    }
+
+    async fn restore(&self, destinations: &Destinations) -> Result<Answer<RestoreReport>, CliError> {
+        let (id, project) = (self.id.as_deref(), self.project.as_deref());
+        let found = destinations
+            .first(async |store| match id {
+                Some(id) => Ok(Some(vec![session::find(store, id, project).await?])),
+                // Whether it can list them at all.
+                None => session::list(store, project).await.map(|_| None),
+            })
+            .await?;
+        let from = destinations.furthest(&found.name, found.value.clone()).await?;
+        let store = from.store()?;
+        let bar = Bar::new("restore");
+        Ok(Answer {
+            name: from.name().to_owned(),
+            value: session::restore(store.clone(), found.value, &self.into, bar.listener()).await?,
+            store,
+        })
     }
 }
 

@@ -55,6 +55,7 @@ impl Show {
         let found = destinations
             .first(async |store| session::find(store, id, project.as_deref()).await)
             .await?;
+        let found = destinations.agreed(found).await?;
         let streams = self.streams(&found.store, found.value).await?;
         for stream in &streams {
             if output.is_gone() {
