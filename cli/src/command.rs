@@ -1,5 +1,6 @@
 //! One file for each command: its options and what it does.
 
+mod absent;
 mod adapters;
 mod compact;
 mod copy;
@@ -22,12 +23,13 @@ mod verify;
 mod watch;
 
 use clap::Subcommand;
+use mirrorbox::agent;
 use mirrorbox::config::Config;
 use mirrorbox::config::lock::Approvals;
 
 use crate::arguments::{Arguments, Global};
 use crate::error::{CliError, Exit};
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::paths;
 
 #[derive(Debug, Subcommand)]
@@ -74,20 +76,32 @@ struct Context {
 impl Context {
     fn config(&self) -> Result<Config, CliError> {
         let dir = paths::config_dir(&self.global)?;
-        Ok(self.approving(Config::load(&dir, &paths::state_dir(&self.global)?)?))
+        let config = Config::load(&dir, &paths::state_dir(&self.global)?)?;
+        Ok(self.approving(config))
     }
 
     /// For a host that goes on running, and whoever has to do with it: what is wrong with one adapter hurts no other.
     fn lenient_config(&self) -> Result<Config, CliError> {
         let dir = paths::config_dir(&self.global)?;
-        Ok(self.approving(Config::load_lenient(&dir, &paths::state_dir(&self.global)?)?))
+        let config = Config::load_lenient(&dir, &paths::state_dir(&self.global)?)?;
+        Ok(self.approving(config))
     }
 
     fn approving(&self, mut config: Config) -> Config {
+        forget_credentials(&config);
         if self.global.auto_approve {
             config.approvals = config.approvals.map(Approvals::approving_everything);
         }
         config
+    }
+}
+
+/// Whatever the command: copies of credentials go as soon as the run is gone that they were made for.
+fn forget_credentials(config: &Config) {
+    if let Err(error) = agent::dead_runs(&config.state) {
+        say(format_args!(
+            "warning: copies of credentials that a killed run made may still be there: {error}"
+        ));
     }
 }
 

@@ -6,17 +6,20 @@
 //! | file | what |
 //! | --- | --- |
 //! | `command` | the command line, and the options that are added to it |
+//! | `kept` | whether the agent keeps its session at all |
 //! | `place` | where the agent writes, and which project that is |
 //! | `process` | the agent's process |
 //! | `run` | one run from start to end; `drive`: its input, output and shutdown |
 //! | `recorder` | frames to spool; `rest`: what only the agent's files hold |
 //! | `spooled` | which lines are in the spool |
 //! | `task` | which session a caller's task runs in |
-//! | `trail`, `leftover` | what a run leaves on disk while it lasts, and who takes it up |
+//! | `trail`, `leftover`, `dead` | what a run leaves on disk while it lasts, who takes it up, and which runs are dead |
 
 mod command;
+mod dead;
 mod error;
 mod event;
+mod kept;
 mod leftover;
 mod place;
 mod process;
@@ -30,6 +33,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use bytes::Bytes;
+pub use dead::{DeadRun, dead_runs};
 pub use error::AgentError;
 pub use event::{AgentEvent, OnEvent, Tally};
 pub use leftover::Leftovers;

@@ -100,11 +100,15 @@ pub(crate) fn create_anew(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn Di
 
 /// Replaces a small file: whoever looks, even after a crash, sees the old bytes or the new ones.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let file = create_anew(disk, &temporary)?;
+    replace_by(disk, &path.with_extension("new"), path, bytes)
+}
+
+/// [`replace`] with a temporary name of the caller's: for a file that several processes may replace at a time.
+pub(crate) fn replace_by(disk: &dyn Disk, temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = create_anew(disk, temporary)?;
     file.write_at(bytes, 0)?;
     file.sync()?;
-    disk.rename(&temporary, path)?;
+    disk.rename(temporary, path)?;
     disk.sync_dir(parent(path))
 }
 

@@ -4,6 +4,6 @@ mod files;
 mod tail;
 mod word;
 
-pub(crate) use files::{FileKind, Listing, TranscriptFile, kind_of, list, of_folder, of_session};
+pub(crate) use files::{FileKind, Listing, TranscriptFile, kind_of, list, list_session};
 pub(crate) use tail::Tail;
 pub(crate) use word::{Words, hashed};

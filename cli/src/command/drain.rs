@@ -3,6 +3,7 @@ mod report;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use mirrorbox::agent;
 use mirrorbox::config::Config;
 use mirrorbox::mirror::{self, DestinationStatus, Undelivered};
 use mirrorbox::session::Progress;
@@ -36,7 +37,7 @@ impl Drain {
         }
         let (status, left) = self.deliver(&config).await?;
         let look = mirror::look(&config.state, &config.destinations)?;
-        let report = Report::new(&status, &left, &look);
+        let report = Report::new(&status, &left, &look, agent::dead_runs(&config.state)?);
         report.print(&mut context.output)?;
         Ok(report.exit())
     }

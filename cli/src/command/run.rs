@@ -1,5 +1,6 @@
 mod choose;
 mod input;
+mod outcome;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,13 +17,14 @@ use super::Context;
 use super::signals::Signals;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
-use crate::output::{safe_line, say};
+use crate::file_mask;
+use crate::output::{self, safe_line, say};
 
 /// Run an agent, mirror what it writes, and go on with a stored session if asked to
 ///
 /// What the agent reads and prints passes through. On SIGTERM or Ctrl-C its input ends and it may finish; a second one
 /// leaves at once, with everything on this disk. The exit code is the agent's, or 3 where the agent was content but not
-/// everything is delivered.
+/// everything that it wrote is kept and delivered.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("session"))]
 pub(crate) struct Run {
@@ -38,6 +40,9 @@ pub(crate) struct Run {
     /// Go on in a new session that begins with a copy of the stored one
     #[arg(long, requires = "session")]
     fork: bool,
+    /// Read the stored session from this destination [default: the one that reaches furthest]
+    #[arg(long, value_name = "NAME", requires = "session")]
+    from: Option<String>,
     /// Store under this project key, and look for stored sessions there [default: the current directory's]
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     cwd_key: Option<String>,
@@ -81,14 +86,16 @@ impl Run {
     async fn mirrored(&self, config: &Config, signals: &Signals) -> Result<Exit, CliError> {
         let host = start_host(config).await?;
         let ended = self.agent(config, &host, signals).await;
+        let absent = match &ended {
+            Ok(ended) => outcome::absent(&host, ended, self.deliver).await,
+            // That it did not even start is what is said.
+            Err(_) => Vec::new(),
+        };
         let left = host.close(self.deliver).await?;
         if !left.is_empty() {
             say(format_args!("{left}; the next run or `drain` goes on with it"));
         }
-        Ok(match ended?.code() {
-            0 if !left.is_empty() => Exit::Undelivered,
-            code => Exit::Agent(code),
-        })
+        Ok(outcome::tell(&ended?, &absent, &left))
     }
 
     async fn agent(&self, config: &Config, host: &Host, signals: &Signals) -> Result<Ended, CliError> {
@@ -103,10 +110,11 @@ impl Run {
             start,
             project,
             grace: self.grace,
+            file_mask: file_mask::before(),
         };
         let talk = Talk {
             input: input::stdin(),
-            output: tokio::io::stdout(),
+            output: output::of_the_agent(),
             stop: signals.stop(),
         };
         Ok(agent::run(host, &config.state, run, talk, teller()).await?)

@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use mirrorbox::agent::{self, DeadRun};
 use mirrorbox::config::{Config, DestinationConfig, Manifest};
 use mirrorbox::host::Named;
 use mirrorbox::mirror::{self, DestinationLook, Look, StreamWaiting, WriterLook};
@@ -11,6 +12,8 @@ use mirrorbox::mirror::{self, DestinationLook, Look, StreamWaiting, WriterLook};
 use serde::Serialize;
 
 use super::Context;
+use super::absent::{self, Unusable};
+use super::watch::live::LiveStatus;
 use super::watch::socket;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Table, bytes, count, left, right, safe_line};
@@ -21,35 +24,70 @@ use crate::output::{Output, Table, bytes, count, left, right, safe_line};
 #[derive(Debug, Args)]
 pub(crate) struct Status {}
 
-/// How things stand on disk, for programs.
+/// How things stand, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, T> {
+    #[serde(flatten)]
+    inner: T,
+    /// Runs whose processes are gone, and whose rows may not all be on this disk.
+    runs: &'a [DeadRun],
+}
+
+#[derive(Serialize)]
+struct OnDisk<'a> {
     source: &'a str,
     #[serde(flatten)]
     look: &'a Look,
+    /// Adapters that no host would open.
+    adapters: &'a [Unusable],
 }
 
 impl Status {
     pub(super) fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        if let Some(live) = socket::ask(&context.lenient_config()?.state) {
-            match context.output.is_json() {
-                true => context.output.json(&live)?,
-                false => live::print(&mut context.output, &live)?,
-            }
-            return Ok(live.exit());
+        let config = context.lenient_config()?;
+        let runs = agent::dead_runs(&config.state)?;
+        let exit = match socket::ask(&config.state) {
+            Some(live) => self.live(context, live, &runs)?,
+            None => self.disk(context, &config, &runs)?,
+        };
+        Ok(match exit {
+            Exit::Done if !runs.is_empty() => Exit::Undelivered,
+            exit => exit,
+        })
+    }
+
+    /// As the process that follows says.
+    fn live(&self, context: &mut Context, live: LiveStatus, runs: &[DeadRun]) -> Result<Exit, CliError> {
+        let document = Document { inner: &live, runs };
+        match context.output.is_json() {
+            true => context.output.json(&document)?,
+            false => live::print(&mut context.output, &live, runs)?,
         }
-        let config = context.config()?;
-        let look = mirror::look(&config.state, &with_those_named_before(&config)?)?;
+        Ok(live.exit())
+    }
+
+    fn disk(&self, context: &mut Context, config: &Config, runs: &[DeadRun]) -> Result<Exit, CliError> {
+        let adapters = absent::in_directory(config);
+        let look = mirror::look(&config.state, &with_those_named_before(config)?)?;
         if context.output.is_json() {
-            let document = Document {
+            let inner = OnDisk {
                 source: "disk",
                 look: &look,
+                adapters: &adapters,
             };
-            context.output.json(&document)?;
+            context.output.json(&Document { inner, runs })?;
         } else {
-            print(&mut context.output, &look)?;
+            let adapters = adapters
+                .iter()
+                .map(|adapter| live::adapter(&adapter.name, "failed", &adapter.cause));
+            let remarks: Vec<_> = remarks(&look)
+                .into_iter()
+                .chain(adapters)
+                .chain(runs.iter().map(run))
+                .collect();
+            print(&mut context.output, &look, &remarks)?;
         }
-        Ok(match look.is_delivered() {
+        Ok(match look.is_delivered() && adapters.is_empty() {
             true => Exit::Done,
             false => Exit::Undelivered,
         })
@@ -73,14 +111,24 @@ fn with_those_named_before(config: &Config) -> Result<Vec<DestinationConfig>, Cl
     Ok(destinations)
 }
 
-fn print(output: &mut Output, look: &Look) -> Result<(), CliError> {
+/// What a run left whose process is gone, for people.
+pub(super) fn run(run: &DeadRun) -> String {
+    let DeadRun { dir, projects, cause } = run;
+    format!(
+        "run {}, of an agent that wrote to {}: {cause}",
+        dir.display(),
+        projects.display()
+    )
+}
+
+fn print(output: &mut Output, look: &Look, remarks: &[String]) -> Result<(), CliError> {
     let now = SystemTime::now();
     output.line(destinations(&look.destinations, now))?;
     if let Some(streams) = streams(&look.destinations, now) {
         output.line(format_args!("\n{streams}"))?;
     }
-    for line in remarks(look) {
-        output.line(safe_line(&line))?;
+    for line in remarks {
+        output.line(safe_line(line))?;
     }
     output.line(format_args!("\n{}", spools(&look.writers)))
 }

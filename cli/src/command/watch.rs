@@ -19,6 +19,7 @@ use self::live::LiveStatus;
 use self::service::Service;
 use self::socket::Socket;
 use super::Context;
+use super::absent;
 use super::run::start_host;
 use super::signals::Signals;
 use crate::error::{CliError, Exit};
@@ -93,6 +94,8 @@ impl Watch {
 
     async fn finish(&self, host: Host, figures: &Receiver<Figures>, service: &Service) -> Result<Exit, CliError> {
         service.say_stopping();
+        let absent = absent::of(&host);
+        absent::tell(&absent);
         let left = tokio::select! {
             left = host.close(self.deliver) => left?,
             never = service.keep_alive() => match never {},
@@ -107,7 +110,7 @@ impl Watch {
         if !left.is_empty() {
             say(format_args!("{left}; the next `watch` or `drain` goes on with it"));
         }
-        Ok(match left.is_empty() && waits == 0 {
+        Ok(match left.is_empty() && waits == 0 && absent.is_empty() {
             true => Exit::Done,
             false => Exit::Undelivered,
         })

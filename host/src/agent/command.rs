@@ -1,4 +1,5 @@
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use super::AgentError;
 
@@ -6,7 +7,7 @@ const FORMAT: &str = "--output-format";
 const STREAM: &str = "stream-json";
 const MIRROR: &str = "--session-mirror";
 
-/// Options by which whoever starts the agent says which session it is to be.
+/// Options by which the agent's caller says which session it is to be.
 const CHOOSING: [&str; 7] = [
     "--resume",
     "-r",
@@ -14,8 +15,17 @@ const CHOOSING: [&str; 7] = [
     "-c",
     "--session-id",
     "--fork-session",
-    "--no-session-persistence",
+    NOT_KEPT,
 ];
+
+/// The option that has the agent keep nothing of its session.
+pub(super) const NOT_KEPT: &str = "--no-session-persistence";
+
+/// Programs that run a script: their options, `-c` above all, are not the agent's.
+const SHELLS: [&str; 8] = ["sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh"];
+
+/// How the file name of the agent's own command begins, wherever another program starts it (`timeout 1h claude`).
+const AGENT: &str = "claude";
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -44,20 +54,57 @@ impl CommandLine {
         true
     }
 
-    /// The option that says which session it is to be, if there is one.
+    /// The option that says which session it is to be, if the agent has one.
     pub(super) fn chosen(&self) -> Option<&str> {
-        let own = self.arguments.iter().take_while(|argument| *argument != "--");
-        own.filter_map(|argument| argument.to_str()).find(|argument| {
+        self.agents_own().find(|argument| {
             let name = argument.split_once('=').map_or(*argument, |(name, _)| name);
             CHOOSING.contains(&name)
         })
     }
 
-    /// Adds an option where it is read as one.
+    /// Whether the agent is told to keep nothing of its session.
+    pub(super) fn is_not_kept(&self) -> bool {
+        self.agents_own().any(|argument| argument == NOT_KEPT)
+    }
+
+    /// The arguments that the agent itself reads: those behind its name, where another program starts it. What a shell
+    /// is to do is the shell's.
+    fn agents_own(&self) -> impl Iterator<Item = &str> {
+        let named = self.arguments.iter().position(|argument| is_agent(argument));
+        let from = match named {
+            _ if self.is_shell() => self.arguments.len(),
+            // The program itself is the agent, and the word is something that it is told.
+            _ if is_agent(&self.program) => 0,
+            Some(named) => named + 1,
+            None => 0,
+        };
+        let own = self.arguments.iter().skip(from);
+        own.take_while(|argument| *argument != "--")
+            .filter_map(|argument| argument.to_str())
+    }
+
+    fn is_shell(&self) -> bool {
+        file_name(&self.program).is_some_and(|name| SHELLS.contains(&name))
+    }
+
+    /// Adds an option where it is read as one. A shell's script finds it in `"$@"`.
     pub(super) fn add(&mut self, option: impl AsRef<OsStr>) {
+        if self.is_shell() && self.ends_with_script() {
+            // What stands behind the script is its name, and only then its arguments.
+            self.arguments.push(self.program.clone());
+        }
         let end = self.arguments.iter().position(|argument| argument == "--");
         let at = self.behind_format().or(end).unwrap_or(self.arguments.len());
         self.arguments.insert(at, option.as_ref().to_owned());
+    }
+
+    /// Whether nothing stands behind a shell's `-c SCRIPT` (or `-ec SCRIPT`).
+    fn ends_with_script(&self) -> bool {
+        let [.., option, _] = self.arguments.as_slice() else {
+            return false;
+        };
+        let letters = option.to_str().and_then(|option| option.strip_prefix('-'));
+        letters.is_some_and(|letters| letters.ends_with('c') && !letters.starts_with('-'))
     }
 
     /// The place behind the option that asks for JSON messages.
@@ -72,6 +119,16 @@ impl CommandLine {
         };
         as_one.or_else(as_two).map(|at| at + 1)
     }
+}
+
+/// Whether a word names the agent's own command.
+fn is_agent(word: &OsStr) -> bool {
+    let behind = file_name(word).and_then(|name| name.strip_prefix(AGENT));
+    behind.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+}
+
+fn file_name(path: &OsStr) -> Option<&str> {
+    Path::new(path).file_name()?.to_str()
 }
 
 #[cfg(test)]
@@ -123,6 +180,38 @@ mod tests {
         let mut line = line("c -p -- hi");
         line.add("--resume=x");
         assert_eq!(text(&line), "-p --resume=x -- hi");
+    }
+
+    #[test]
+    fn options_of_other_programs_are_not_the_agents() {
+        for others in [
+            "sh -c exit",
+            "/bin/bash -lc claude",
+            "taskset -c 0 claude -p hi",
+            "timeout -k 5 1h /opt/claude -p -- -c",
+        ] {
+            assert_eq!(line(others).chosen(), None, "{others}");
+        }
+        assert_eq!(line("taskset -c 0 claude -c").chosen(), Some("-c"));
+        assert_eq!(line("claude -c claude").chosen(), Some("-c"));
+        assert!(line("nice claude --no-session-persistence").is_not_kept());
+        assert!(!line("sh -c exit --no-session-persistence").is_not_kept());
+    }
+
+    #[test]
+    fn a_script_finds_what_is_added_in_its_arguments() {
+        for (before, after) in [
+            ("sh -c script", "-c script sh --resume=x"),
+            ("/bin/bash -ec script", "-ec script /bin/bash --resume=x"),
+            ("sh -c script name", "-c script name --resume=x"),
+            ("sh script", "script --resume=x"),
+        ] {
+            let mut line = line(before);
+            line.add("--resume=x");
+            assert_eq!(text(&line), after);
+            line.add("--fork-session");
+            assert_eq!(text(&line), format!("{after} --fork-session"));
+        }
     }
 
     #[test]

@@ -40,6 +40,17 @@ pub enum AgentEvent {
         /// Why.
         cause: String,
     },
+    /// A symbolic link in the place of a transcript, or of a directory that may hold some: what is behind it is not
+    /// mirrored.
+    Linked {
+        /// The link.
+        path: String,
+    },
+    /// The agent was told to keep nothing of its session: there will be nothing to mirror.
+    NotKept {
+        /// By what.
+        by: String,
+    },
     /// A directory of a run that has ended stays, for the next start to look at.
     Left {
         /// Where.
@@ -65,6 +76,16 @@ impl fmt::Display for AgentEvent {
                 )
             }
             Self::Unreadable { file, cause } => write!(f, "cannot take what is new from {file}: {cause}"),
+            Self::Linked { path } => {
+                write!(
+                    f,
+                    "{path} is a symbolic link, which is not followed: what is behind it is not mirrored"
+                )
+            }
+            Self::NotKept { by } => write!(
+                f,
+                "the agent is told to keep nothing of its session, and nothing of it will be mirrored: {by}"
+            ),
             Self::Left { dir, cause } => write!(f, "{dir} stays until the next start: {cause}"),
         }
     }
@@ -83,4 +104,19 @@ pub struct Tally {
     pub unmappable: u64,
     /// Entries that were found in the agent's files only.
     pub caught_up: u64,
+    /// Turns that the agent's messages said had ended.
+    pub turns: u64,
+    /// Files, directories and links of the agent's project from which not everything could be taken.
+    pub unread: u64,
+    /// Runs of which not everything is on local disk.
+    pub left: u64,
+    /// The agent was told to keep nothing of its session.
+    pub is_not_kept: bool,
+}
+
+impl Tally {
+    /// Whether everything that the agent wrote, as far as could be seen, is on local disk.
+    pub fn is_whole(&self) -> bool {
+        self.left == 0 && self.unread == 0 && self.unmappable == 0
+    }
 }

@@ -6,6 +6,7 @@ use tokio::process::{Child, Command};
 
 use super::AgentError;
 use super::command::CommandLine;
+use super::kept::MARKERS;
 
 /// Which of the agent's ends are ours. Its complaints go where ours go.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +15,16 @@ pub(super) struct Ends {
     pub(super) output: bool,
 }
 
+/// What of an agent's surroundings is not as this process has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings<'a> {
+    /// Its configuration directory, if one was made for it.
+    pub(super) config_dir: Option<&'a Path>,
+    pub(super) file_mask: Option<u32>,
+}
+
 /// Starts the agent. Dropped, it is killed.
-pub(super) fn spawn(line: &CommandLine, ends: Ends, config_dir: Option<&Path>) -> Result<Child, AgentError> {
+pub(super) fn spawn(line: &CommandLine, ends: Ends, surroundings: Surroundings<'_>) -> Result<Child, AgentError> {
     let end = |ours| if ours { Stdio::piped() } else { Stdio::inherit() };
     let mut command = Command::new(&line.program);
     command
@@ -23,7 +32,13 @@ pub(super) fn spawn(line: &CommandLine, ends: Ends, config_dir: Option<&Path>) -
         .stdin(end(ends.input))
         .stdout(end(ends.output))
         .kill_on_drop(true);
-    if let Some(dir) = config_dir {
+    for marker in MARKERS {
+        command.env_remove(marker);
+    }
+    if let Some(mask) = surroundings.file_mask {
+        set_file_mask(&mut command, mask);
+    }
+    if let Some(dir) = surroundings.config_dir {
         command.env("CLAUDE_CONFIG_DIR", dir);
     }
     // A terminal's Ctrl-C is for us: the agent is to finish. One that reads the terminal itself has to stay with it.
@@ -36,6 +51,25 @@ pub(super) fn spawn(line: &CommandLine, ends: Ends, config_dir: Option<&Path>) -
         source,
     })
 }
+
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "a child's mask can be set by the child alone")]
+fn set_file_mask(command: &mut Command, mask: u32) {
+    let mask = rustix::fs::Mode::from_bits_truncate(mask);
+    let set = move || {
+        rustix::process::umask(mask);
+        Ok(())
+    };
+    // SAFETY: The closure runs in the child between fork and exec, where only async-signal-safe functions may be called.
+    // It makes the one system call `umask`, which POSIX lists among those and which cannot fail; it allocates nothing,
+    // takes no lock, and owns nothing but a number.
+    unsafe {
+        command.pre_exec(set);
+    }
+}
+
+#[cfg(not(unix))]
+fn set_file_mask(_: &mut Command, _: u32) {}
 
 /// Asks the agent to end. One that has ended is asked nothing: its number may be another's.
 pub(super) fn terminate(child: &mut Child) {

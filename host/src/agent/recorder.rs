@@ -2,8 +2,8 @@
 
 mod rest;
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 use super::event::{AgentEvent, OnEvent, Tally};
 use super::spooled::Spooled;
@@ -24,6 +24,10 @@ pub(super) struct Recorder<'a> {
     on_event: OnEvent,
     /// There are no frames: the files are where everything comes from.
     follows: bool,
+    /// What of the agent's files cannot be taken, and why: as it was told.
+    unread: BTreeMap<PathBuf, String>,
+    /// Why something is not on local disk yet, if it is not.
+    trouble: Option<String>,
 }
 
 /// What is known of one transcript.
@@ -35,6 +39,8 @@ struct Copy {
     ahead: Spooled,
     /// How far the file was read; none where it was not.
     read_to: Option<u64>,
+    /// The bytes behind that place that are no complete line.
+    torn: u64,
     /// Entries of the file before that place that the spool has not taken yet.
     waiting: Vec<Vec<u8>>,
     /// The spool lacks entries that the file has: it decides from here on.
@@ -51,6 +57,8 @@ impl<'a> Recorder<'a> {
             tally: Tally::default(),
             on_event,
             follows: false,
+            unread: BTreeMap::new(),
+            trouble: None,
         }
     }
 
@@ -73,6 +81,28 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn trail(&mut self) -> &mut Trail {
         &mut self.trail
+    }
+
+    /// The agent was told to keep nothing of its session.
+    pub(super) fn is_not_kept(&mut self, by: &str) {
+        self.tally.is_not_kept = true;
+        self.tell(AgentEvent::NotKept { by: by.to_owned() });
+    }
+
+    /// Tells what could not be looked at when the run began. What is not of the agent's own project is no loss of its.
+    pub(super) fn could_not_look(&mut self, unread: Vec<(PathBuf, std::io::Error)>) {
+        let place = self.trail.place();
+        let own = place.projects.join(&place.folder);
+        for (path, error) in unread {
+            if path.starts_with(&own) || own.starts_with(&path) {
+                self.unreadable(&path, &error);
+            } else {
+                self.tell(AgentEvent::Unreadable {
+                    file: path.display().to_string(),
+                    cause: error.to_string(),
+                });
+            }
+        }
     }
 
     /// Takes a frame: its entries are in the spool when this returns, unless the disk refused them.
@@ -131,7 +161,8 @@ impl<'a> Recorder<'a> {
     }
 
     /// What waits for more is delivered.
-    pub(super) fn turn_ended(&self) {
+    pub(super) fn turn_ended(&mut self) {
+        self.tally.turns += 1;
         let sessions: BTreeSet<_> = self.copies.keys().map(SessionKey::to_main).collect();
         for session in sessions {
             self.host.transcript(session).turn_ended();
@@ -150,18 +181,50 @@ impl<'a> Recorder<'a> {
     /// Ends the run's trail, once everything is spooled.
     pub(super) async fn finish(mut self) -> Tally {
         let is_whole = self.catch_up_all().await;
+        self.tell_what_is_torn();
         let Self {
-            trail, tally, on_event, ..
+            mut trail,
+            mut tally,
+            on_event,
+            unread,
+            trouble,
+            ..
         } = self;
+        tally.unread = unread.len() as u64;
         let dir = trail.dir().display().to_string();
-        let left = match is_whole {
-            true => trail.remove().await.map_err(|error| error.to_string()),
-            false => Err("not everything in it could be brought to local disk".to_owned()),
+        let left = if is_whole {
+            trail.remove().await.map_err(|error| error.to_string())
+        } else {
+            let trouble = trouble.unwrap_or_else(|| "its files could not be read".to_owned());
+            let cause = format!("not everything in it could be brought to local disk: {trouble}");
+            Err(match trail.set_cause(&cause) {
+                Ok(()) => cause,
+                Err(error) => format!("{cause}; and that cannot be written down: {error}"),
+            })
         };
         if let Err(cause) = left {
+            tally.left = 1;
             tell(&on_event, &AgentEvent::Left { dir, cause });
         }
         tally
+    }
+
+    /// An agent that was killed may leave half a line.
+    fn tell_what_is_torn(&mut self) {
+        let torn = self.copies.iter().filter(|(_, copy)| copy.torn > 0);
+        let torn: Vec<_> = torn.map(|(key, copy)| (key.clone(), copy.torn)).collect();
+        for (key, bytes) in torn {
+            let folder = self.trail.place().folder_of(&key).to_owned();
+            let Ok(file) = key.in_project(&folder).file() else {
+                continue;
+            };
+            let file = self.trail.place().projects.join(file);
+            let cause = format!(
+                "its last line is not complete ({bytes} bytes); once it is, `mirrorbox import` or `mirrorbox watch` \
+                 takes it"
+            );
+            self.unreadable(&file, &cause);
+        }
     }
 
     async fn append<E: AsRef<[u8]>>(&mut self, key: &SessionKey, entries: &[E]) -> Result<(), AppendFailed> {
@@ -195,11 +258,29 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Tells it once, until the file has been taken to its end again.
     fn fell_behind(&mut self, key: &SessionKey, cause: &AppendFailed) {
-        self.copies.entry(key.clone()).or_default().is_behind = true;
-        self.tell(AgentEvent::Behind {
-            key: key.clone(),
-            cause: cause.to_string(),
+        let copy = self.copies.entry(key.clone()).or_default();
+        let was_behind = std::mem::replace(&mut copy.is_behind, true);
+        self.trouble = Some(format!("{key}: {cause}"));
+        if !was_behind {
+            self.tell(AgentEvent::Behind {
+                key: key.clone(),
+                cause: cause.to_string(),
+            });
+        }
+    }
+
+    /// Tells that something cannot be read, and why: each cause once, however often it is tried.
+    fn unreadable(&mut self, file: &Path, cause: &dyn std::fmt::Display) {
+        let cause = cause.to_string();
+        if self.unread.get(file) == Some(&cause) {
+            return;
+        }
+        self.unread.insert(file.to_owned(), cause.clone());
+        self.tell(AgentEvent::Unreadable {
+            file: file.display().to_string(),
+            cause,
         });
     }
 

@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, watch};
 use super::command::CommandLine;
 use super::event::{OnEvent, Tally};
 use super::place::Place;
-use super::process::{self, Ends, Identity};
+use super::process::{self, Ends, Identity, Surroundings};
 use super::recorder::Recorder;
 use super::trail::{self, Trail};
-use super::{AgentError, in_trail};
+use super::{AgentError, in_trail, kept};
 use crate::host::Host;
 use crate::key::SessionKey;
 use crate::session::{self, AgentHome, StreamEnd};
@@ -36,6 +36,9 @@ pub struct Run {
     pub project: Option<String>,
     /// How long the agent may go on when it is to stop, before it is made to.
     pub grace: Duration,
+    /// The file mode creation mask that the agent is started with (`umask`, Unix only): its files are its user's work, and
+    /// are as private as the user has them. None: this process's.
+    pub file_mask: Option<u32>,
 }
 
 /// Which session an agent is to work on.
@@ -75,12 +78,14 @@ pub struct Talk<W> {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ended {
     /// How the agent did.
     pub status: ExitStatus,
     /// What was counted.
     pub tally: Tally,
+    /// Where the transcripts of its project were looked for.
+    pub folder: PathBuf,
 }
 
 impl Ended {
@@ -115,10 +120,15 @@ pub async fn run<W: AsyncWrite + Unpin>(
     let trail = Trail::begin(state, host.writer()).map_err(in_trail(state))?;
     let mut recorder = Recorder::new(host, trail, on_event);
     match work(&mut recorder, state, &run, talk).await {
-        Ok(status) => Ok(Ended {
-            status,
-            tally: recorder.finish().await,
-        }),
+        Ok(status) => {
+            let place = recorder.trail().place();
+            let folder = place.projects.join(&place.folder);
+            Ok(Ended {
+                status,
+                tally: recorder.finish().await,
+                folder,
+            })
+        }
         Err(error) => {
             recorder.finish().await;
             Err(error)
@@ -136,8 +146,12 @@ async fn work<W: AsyncWrite + Unpin>(
     let has_frames = line.ask_for_frames();
     let prepared = prepare(recorder, &mut line, run).await?;
     let _claim = claim(state, &prepared.place, has_frames)?;
+    if let Some(by) = kept::not_kept(&line) {
+        recorder.is_not_kept(&by);
+    }
     let failed = in_trail(recorder.trail().dir());
-    recorder.trail().set_place(prepared.place).map_err(failed)?;
+    let unread = recorder.trail().set_place(prepared.place).map_err(failed)?;
+    recorder.could_not_look(unread);
     if let Some(session) = &prepared.session {
         recorder.names_session(session);
     }
@@ -145,7 +159,11 @@ async fn work<W: AsyncWrite + Unpin>(
         input: talk.input.is_some(),
         output: has_frames,
     };
-    let child = process::spawn(&line, ends, prepared.config_dir.as_deref())?;
+    let surroundings = Surroundings {
+        config_dir: prepared.config_dir.as_deref(),
+        file_mask: run.file_mask,
+    };
+    let child = process::spawn(&line, ends, surroundings)?;
     if let Some(pid) = child.id() {
         let failed = in_trail(recorder.trail().dir());
         recorder.trail().set_agent(Identity::of(pid)).map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::process::Identity;
-use crate::disk::private_dirs;
-use crate::follow::{self, TranscriptFile, Words};
+use crate::disk::{self, Disk, Folder, Lock, private_dirs};
+use crate::follow::{self, Listing, TranscriptFile, Words};
 
 /// How often removing is tried: what the agent started may still be writing there.
 const REMOVALS: u32 = 5;
@@ -22,13 +22,20 @@ const BETWEEN_REMOVALS: Duration = Duration::from_millis(100);
 const RECORD: &str = "trail.json";
 const LOCK: &str = "lock";
 
+/// The directory that is made for an agent, and what lies in it that nobody but the agent's file holds: its transcripts.
+const CONFIG: &str = "config";
+const TRANSCRIPTS: &str = "projects";
+
 /// `<state>/agents/<id>/`: a lock that is held as long as the run lasts, the record, and perhaps the configuration
 /// directory that was made for the agent.
 #[derive(Debug)]
 pub(super) struct Trail {
+    /// `<state>/agents`.
+    agents: Folder,
+    id: String,
     dir: PathBuf,
     record: Record,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What was written down.
@@ -44,28 +51,42 @@ struct Record {
     /// Something of it may be in the spool.
     is_spooled: bool,
     agent: Option<Identity>,
+    /// What could not be looked at when the run began: how long the files there were is not known.
+    #[serde(default)]
+    unread: BTreeSet<PathBuf>,
+    /// Why not all of its rows are on local disk, as the last process that tried found.
+    #[serde(default)]
+    cause: Option<String>,
 }
 
 impl Trail {
     /// Begins a run's.
     pub(super) fn begin(state: &Path, writer: &str) -> io::Result<Self> {
+        let agents = Folder::open(&agents(state))?;
         let _door = door(state)?;
-        let dir = agents(state).join(Uuid::new_v4().simple().to_string());
-        private_dirs().create(&dir)?;
-        let lock = File::create(dir.join(LOCK))?;
-        lock.lock()?;
+        let id = Uuid::new_v4().simple().to_string();
+        agents.make_dir(Path::new(&id))?;
+        agents.sync_dir(Path::new(""))?;
+        let lock = agents.lock(&Path::new(&id).join(LOCK))?;
         let record = Record {
             writers: BTreeSet::from([writer.to_owned()]),
             ..Record::default()
         };
-        Ok(Self {
-            dir,
-            record,
-            _lock: lock,
-        })
+        Ok(Self::new(agents, id, record, lock))
     }
 
-    /// The trails of runs whose processes are gone. Those that ended before they wrote anything down are removed.
+    fn new(agents: Folder, id: String, record: Record, lock: Lock) -> Self {
+        Self {
+            dir: agents.name_of(Path::new(&id)),
+            agents,
+            id,
+            record,
+            _lock: lock,
+        }
+    }
+
+    /// The trails of runs whose processes are gone. Those that ended before they wrote anything down are removed, and of
+    /// all of them the copies of credentials.
     pub(super) fn left(state: &Path) -> io::Result<Vec<Self>> {
         if !agents(state).is_dir() {
             return Ok(Vec::new());
@@ -74,21 +95,18 @@ impl Trail {
         let mut left = Vec::new();
         for entry in fs::read_dir(agents(state))? {
             let dir = entry?.path();
-            if !dir.is_dir() {
+            let name = dir.file_name().and_then(|name| name.to_str());
+            let (true, Some(name)) = (dir.is_dir(), name) else {
                 continue;
-            }
-            let lock = File::create(dir.join(LOCK))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => continue,
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+            };
+            let agents = Folder::open_existing(&agents(state))?;
+            let Some(lock) = agents.try_lock(&Path::new(name).join(LOCK))? else {
+                continue;
+            };
+            // Before anything can go wrong: nobody but the agent that is gone needed them.
+            forget_credentials(&dir)?;
             match record(&dir) {
-                Ok(Some(record)) => left.push(Self {
-                    dir,
-                    record,
-                    _lock: lock,
-                }),
+                Ok(Some(record)) => left.push(Self::new(agents, name.to_owned(), record, lock)),
                 Ok(None) => fs::remove_dir_all(&dir)?,
                 Err(error) => tracing::warn!("{} is left alone: {error}", dir.display()),
             }
@@ -98,21 +116,31 @@ impl Trail {
 
     /// The configuration directory that is made for the agent, if one is.
     pub(super) fn config_dir(&self) -> PathBuf {
-        self.dir.join("config")
+        self.dir.join(CONFIG)
     }
 
-    /// Writes down where the agent is about to write, and how long its files are before it does.
-    pub(super) fn set_place(&mut self, place: Place) -> io::Result<()> {
-        for entry in read_dir(&place.projects)? {
-            let entry = entry?;
-            if let (Ok(folder), true) = (entry.file_name().into_string(), entry.path().is_dir()) {
-                let files = follow::of_folder(&entry.path())?;
-                let under = |file: TranscriptFile| (format!("{folder}/{}", file.path), file.bytes);
-                self.record.lengths.extend(files.into_iter().map(under));
-            }
+    /// Writes down where the agent is about to write, and how long its files are before it does. Gives what could not
+    /// be looked at.
+    pub(super) fn set_place(&mut self, place: Place) -> io::Result<Vec<(PathBuf, io::Error)>> {
+        let mut all_unread = Vec::new();
+        for path in folders(&place.projects, &mut all_unread) {
+            let Some(folder) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            let Listing { files, unreadable, .. } = follow::list(&path);
+            let under = |file: TranscriptFile| (format!("{folder}/{}", file.path), file.bytes);
+            self.record.lengths.extend(files.into_iter().map(under));
+            all_unread.extend(unreadable);
         }
+        self.record.unread = all_unread.iter().map(|(path, _)| path.clone()).collect();
         self.record.place = place;
-        self.save()
+        self.save()?;
+        Ok(all_unread)
+    }
+
+    /// Whether a file lies where nobody could look when the run began: which of its rows are the run's is not known.
+    pub(super) fn is_unread(&self, file: &Path) -> bool {
+        self.record.unread.iter().any(|unread| file.starts_with(unread))
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -161,6 +189,16 @@ impl Trail {
         &self.record.writers
     }
 
+    /// Writes down why not all of it is on local disk.
+    pub(super) fn set_cause(&mut self, cause: &str) -> io::Result<()> {
+        self.record.cause = Some(cause.to_owned());
+        self.save()
+    }
+
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.record.cause.as_deref()
+    }
+
     /// Another writer is about to spool what is left.
     pub(super) fn add_writer(&mut self, writer: &str) -> io::Result<()> {
         self.record.writers.insert(writer.to_owned());
@@ -184,13 +222,32 @@ impl Trail {
         &self.dir
     }
 
+    /// On disk when this returns.
     fn save(&self) -> io::Result<()> {
-        let new = self.dir.join("trail.new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(&self.record).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        fs::rename(new, self.dir.join(RECORD))
+        let bytes = serde_json::to_vec(&self.record).map_err(io::Error::other)?;
+        disk::replace(&self.agents, &Path::new(&self.id).join(RECORD), &bytes)
     }
+}
+
+/// Removes what was copied for an agent that is gone: its credentials and settings, and links to the rest. Its
+/// transcripts stay, for its rows may be nowhere else.
+fn forget_credentials(dir: &Path) -> io::Result<()> {
+    let config = dir.join(CONFIG);
+    let entries = match fs::read_dir(&config) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name() == TRANSCRIPTS {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
 }
 
 /// What a run wrote down; none where it had not begun to.
@@ -259,12 +316,25 @@ fn door(state: &Path) -> io::Result<File> {
     Ok(door)
 }
 
-fn read_dir(dir: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
-    match fs::read_dir(dir) {
-        Ok(entries) => Ok(entries.collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+/// The folders of a projects directory, linked ones too; nothing where there is none.
+fn folders(projects: &Path, unread: &mut Vec<(PathBuf, io::Error)>) -> Vec<PathBuf> {
+    let entries = match fs::read_dir(projects) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            unread.push((projects.to_owned(), error));
+            return Vec::new();
+        }
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => folders.push(entry.path()),
+            Err(error) => unread.push((projects.to_owned(), error)),
+        }
     }
+    folders.retain(|path| path.is_dir());
+    folders
 }
 
 #[cfg(test)]
@@ -283,7 +353,7 @@ mod tests {
             folder: "-srv".into(),
             project: "tenant".into(),
         };
-        trail.set_place(place.clone()).unwrap();
+        assert!(trail.set_place(place.clone()).unwrap().is_empty());
         trail.note("-srv", "a", false).unwrap();
         assert!(Trail::left(state.path()).unwrap().is_empty(), "it is under way");
         drop(trail);
@@ -292,6 +362,39 @@ mod tests {
         assert_eq!((trail.place(), trail.length("-srv/a.jsonl")), (&place, 3));
         assert_eq!(trail.sessions(), [("-srv".to_owned(), "a".to_owned())]);
         assert!(!trail.is_spooled() && left.is_empty());
+    }
+
+    #[test]
+    fn credentials_go_with_the_run_whatever_else_it_left() {
+        let state = tempfile::tempdir().unwrap();
+        let left_by = |begun: &dyn Fn(&mut Trail)| {
+            let mut trail = Trail::begin(state.path(), "w").unwrap();
+            let config = trail.config_dir();
+            fs::create_dir_all(config.join("projects/-srv")).unwrap();
+            fs::write(config.join(".credentials.json"), "secret").unwrap();
+            fs::create_dir(config.join("more")).unwrap();
+            begun(&mut trail);
+            assert!(
+                Trail::left(state.path())
+                    .unwrap()
+                    .iter()
+                    .all(|left| left.dir() != trail.dir())
+            );
+            assert!(config.join(".credentials.json").exists(), "it is under way");
+            config
+        };
+        let whole = left_by(&|trail| drop(trail.set_place(Place::default()).unwrap()));
+        let damaged = left_by(&|trail| fs::write(trail.dir().join(RECORD), "{").unwrap());
+        let nothing = left_by(&|_| ());
+        assert_eq!(Trail::left(state.path()).unwrap().len(), 1);
+        for config in [&whole, &damaged] {
+            let left: Vec<_> = fs::read_dir(config)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
+            assert_eq!(left, ["projects"]);
+        }
+        assert!(!nothing.exists());
     }
 
     #[test]

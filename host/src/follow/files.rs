@@ -38,28 +38,24 @@ pub(crate) fn list(folder: &Path) -> Listing {
     listing
 }
 
-/// Every transcript and sidecar in a project's folder, sorted; none where there is no folder. Links are not followed.
-pub(crate) fn of_folder(folder: &Path) -> io::Result<Vec<TranscriptFile>> {
-    list(folder).into_files()
-}
-
-/// The files of one session, its main transcript last.
-pub(crate) fn of_session(folder: &Path, session: &str) -> io::Result<Vec<TranscriptFile>> {
+/// The same of one session, its main transcript last.
+pub(crate) fn list_session(folder: &Path, session: &str) -> Listing {
     let mut listing = Listing::default();
     listing.look(folder, &format!("{session}/subagents"));
-    let mut files = listing.into_files()?;
-    files.sort();
+    listing.files.sort();
     let main = format!("{session}.jsonl");
-    match fs::symlink_metadata(folder.join(&main)) {
-        Ok(metadata) if metadata.is_file() => files.push(TranscriptFile {
+    let path = folder.join(&main);
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() => listing.files.push(TranscriptFile {
             path: main,
             bytes: metadata.len(),
             kind: FileKind::Transcript,
         }),
-        Err(error) if !is_gone(&error) => return Err(error),
+        Ok(metadata) if metadata.is_symlink() => listing.links.push(path),
+        Err(error) if !is_gone(&error) => listing.unreadable.push((path, error)),
         _ => {}
     }
-    Ok(files)
+    listing
 }
 
 impl Listing {
@@ -111,13 +107,6 @@ impl Listing {
             }
         }
         Ok(())
-    }
-
-    fn into_files(self) -> io::Result<Vec<TranscriptFile>> {
-        match self.unreadable.into_iter().next() {
-            None => Ok(self.files),
-            Some((path, error)) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
-        }
     }
 }
 
@@ -172,11 +161,11 @@ mod tests {
             write(other);
         }
         let paths = |files: Vec<TranscriptFile>| files.into_iter().map(|file| file.path).collect::<Vec<_>>();
-        assert_eq!(paths(of_session(dir.path(), "a").unwrap()), of_a);
+        assert_eq!(paths(list_session(dir.path(), "a").files), of_a);
         let mut all = of_a.to_vec();
         all.push("b.jsonl");
         all.sort();
-        assert_eq!(paths(of_folder(dir.path()).unwrap()), all);
-        assert_eq!(of_folder(&dir.path().join("nowhere")).unwrap(), []);
+        assert_eq!(paths(list(dir.path()).files), all);
+        assert_eq!(list(&dir.path().join("nowhere")).files, []);
     }
 }

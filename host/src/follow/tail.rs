@@ -12,6 +12,7 @@ const BUFFER: usize = 256 << 10;
 pub(crate) struct Tail {
     from: u64,
     lines: Lines<BufReader<File>>,
+    torn: u64,
 }
 
 impl Tail {
@@ -22,6 +23,7 @@ impl Tail {
         Ok(Self {
             from,
             lines: Lines::new(BufReader::with_capacity(BUFFER, file)),
+            torn: 0,
         })
     }
 
@@ -33,13 +35,22 @@ impl Tail {
                 line.pop();
                 Some(line)
             }
-            Next::Torn { .. } | Next::End => None,
+            Next::Torn { bytes } => {
+                self.torn = bytes;
+                None
+            }
+            Next::End => None,
         })
     }
 
     /// Goes behind a line that was too long, and gives its bytes; `None` where its end is not there.
     pub(crate) fn pass_over(&mut self) -> Result<Option<u64>, LineError> {
         self.lines.pass_over()
+    }
+
+    /// How many bytes of a line that is not complete the file ended with, once its end was met.
+    pub(crate) fn torn(&self) -> u64 {
+        self.torn
     }
 
     /// The byte behind the last line that was read.
@@ -60,6 +71,6 @@ mod tests {
         let mut tail = Tail::open(&path, 3).unwrap();
         assert_eq!(tail.next_line().unwrap().unwrap(), b"{\"a\":1}");
         assert_eq!(tail.next_line().unwrap(), None);
-        assert_eq!(tail.place(), 11);
+        assert_eq!((tail.place(), tail.torn()), (11, 3));
     }
 }

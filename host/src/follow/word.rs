@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::disk::private_dirs;
+use crate::disk::{Folder, private_dirs, replace_by};
+
+const RUNS: &str = "runs";
 
 /// Where it lies.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub(crate) struct Words {
 
 impl Words {
     pub(crate) fn of(state: &Path) -> Self {
-        let dir = state.join("watch").join("runs");
+        let dir = state.join("watch").join(RUNS);
         Self { dir }
     }
 
@@ -27,15 +29,16 @@ impl Words {
     }
 
     /// A run is about to spool rows of a session: whoever follows compares the session's files before it goes on with
-    /// them, however short the run is.
+    /// them, however short the run is. The word is on disk when this returns: the rows will be, too.
     pub(crate) fn leave(&self, folder: &str, session: &str) -> io::Result<()> {
         // Where nobody ever followed, every file is compared when somebody does.
         let Some(above) = self.dir.parent().filter(|_| self.dir.is_dir()) else {
             return Ok(());
         };
-        let new = above.join(format!("run-{}", Uuid::new_v4().simple()));
-        fs::write(&new, serde_json::to_vec(&(folder, session))?)?;
-        fs::rename(new, self.file(folder, session))
+        let new = format!("run-{}", Uuid::new_v4().simple());
+        let word = Path::new(RUNS).join(hashed(&[folder, session]));
+        let bytes = serde_json::to_vec(&(folder, session))?;
+        replace_by(&Folder::open_existing(above)?, Path::new(&new), &word, &bytes)
     }
 
     /// Whether a run wrote to a session since [`Words::take`].

@@ -1,6 +1,8 @@
+use mirrorbox::agent::DeadRun;
 use mirrorbox::mirror::{Counts, DestinationLook, DestinationStatus, Look, StreamWaiting, Undelivered};
 use serde::Serialize;
 
+use crate::command::status::run;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Table, bytes, left, right, safe_line};
 
@@ -10,6 +12,8 @@ pub(super) struct Report {
     destinations: Vec<Row>,
     /// Spools that cannot be read, for people.
     problems: Vec<String>,
+    /// Runs whose rows could not all be brought to this disk.
+    runs: Vec<DeadRun>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +48,7 @@ struct Waiting {
 
 impl Report {
     /// From what the host said, and from what lies on disk after it.
-    pub(super) fn new(status: &[DestinationStatus], left: &Undelivered, look: &Look) -> Self {
+    pub(super) fn new(status: &[DestinationStatus], left: &Undelivered, look: &Look, runs: Vec<DeadRun>) -> Self {
         let row = |destination: &DestinationLook| {
             let counts = status
                 .iter()
@@ -55,12 +59,13 @@ impl Report {
         Self {
             destinations: look.destinations.iter().map(row).collect(),
             problems: look.writers.iter().flat_map(|writer| writer.problems.clone()).collect(),
+            runs,
         }
     }
 
     pub(super) fn exit(&self) -> Exit {
         let is_done = |row: &Row| row.remains.entries + row.theirs.entries == 0 && row.deletes == 0;
-        match self.problems.is_empty() && self.destinations.iter().all(is_done) {
+        match self.problems.is_empty() && self.runs.is_empty() && self.destinations.iter().all(is_done) {
             true => Exit::Done,
             false => Exit::Undelivered,
         }
@@ -83,9 +88,9 @@ impl Report {
                 ))?;
             }
         }
-        self.problems
-            .iter()
-            .try_for_each(|problem| output.line(safe_line(problem)))
+        let runs = self.runs.iter().map(run);
+        let mut problems = self.problems.iter().cloned().chain(runs);
+        problems.try_for_each(|problem| output.line(safe_line(&problem)))
     }
 
     fn table(&self) -> Table {
@@ -193,7 +198,12 @@ mod tests {
             }],
             adopting: false,
         };
-        let report = Report::new(&[], &left, &look(vec![waiting("dead", false), waiting("living", true)]));
+        let report = Report::new(
+            &[],
+            &left,
+            &look(vec![waiting("dead", false), waiting("living", true)]),
+            Vec::new(),
+        );
         let [row] = &report.destinations[..] else {
             panic!("{report:?}")
         };
@@ -207,7 +217,13 @@ mod tests {
         );
         assert_eq!(row.causes, ["denied"]);
         assert_eq!(report.exit(), Exit::Undelivered);
-        let done = Report::new(&[], &Undelivered::default(), &look(Vec::new()));
-        assert_eq!(done.exit(), Exit::Done);
+        let done = |runs| Report::new(&[], &Undelivered::default(), &look(Vec::new()), runs);
+        assert_eq!(done(Vec::new()).exit(), Exit::Done);
+        let dead = DeadRun {
+            dir: "/state/agents/x".into(),
+            projects: "/projects".into(),
+            cause: "its file cannot be read".into(),
+        };
+        assert_eq!(done(vec![dead]).exit(), Exit::Undelivered);
     }
 }

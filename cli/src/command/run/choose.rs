@@ -38,7 +38,7 @@ impl Choice<'_> {
             let found = destinations
                 .first(async |store| find(store, id, &self.project()?, project.is_some()).await)
                 .await?;
-            return Ok(self.resume(found));
+            return Ok(self.resume(destinations.agreed(found).await?));
         }
         if self.run.newest {
             return self.newest().await;
@@ -53,7 +53,7 @@ impl Choice<'_> {
         let project = self.project()?;
         let destinations = self.complete(|key| key.project_key() == project).await?;
         let found = destinations.first(async |store| newest(store, &project).await).await?;
-        Ok(self.resume(found))
+        Ok(self.resume(destinations.agreed(found).await?))
     }
 
     /// The session of a task, or a new one that is the task's from now on.
@@ -80,18 +80,17 @@ impl Choice<'_> {
                 );
                 let bound = bound.await?;
                 if let (Some(before), true) = (before, bound == own) {
-                    return self.fork(task, &before, bound, (name, store)).await;
+                    return self.fork(task, &before, bound, (name, store), &destinations).await;
                 }
                 bound
             }
         };
         let main = bound.key().map_err(SessionError::from)?;
         match session::find(store.clone(), &bound.session, Some(&bound.project)).await {
-            Ok(session) => Ok(self.resume(Answer {
-                name,
-                store,
-                value: session,
-            })),
+            Ok(value) => {
+                let found = Answer { name, store, value };
+                Ok(self.resume(destinations.agreed(found).await?))
+            }
             Err(SessionError::NotFound { .. }) => {
                 note(&format!(
                     "task {task} runs in session {main}, of which nothing is stored yet"
@@ -108,16 +107,19 @@ impl Choice<'_> {
         task: &str,
         before: &Bound,
         bound: Bound,
-        (destination, store): (String, Arc<dyn Store>),
+        (name, store): (String, Arc<dyn Store>),
+        destinations: &Destinations,
     ) -> Result<Chosen, CliError> {
-        let session = session::find(store.clone(), &before.session, Some(&before.project)).await?;
+        let value = session::find(store.clone(), &before.session, Some(&before.project)).await?;
+        let found = destinations.agreed(Answer { name, store, value }).await?;
+        let session = found.value;
         note(&format!(
             "task {task} goes on in session {}, a copy of {session}",
             bound.session
         ));
         let resume = Resume {
-            destination,
-            store,
+            destination: found.name,
+            store: found.store,
             session,
             fork: Some(bound.session),
         };
@@ -155,6 +157,11 @@ impl Choice<'_> {
     async fn complete(&self, is_meant: impl Fn(&SessionKey) -> bool) -> Result<Destinations, CliError> {
         let left = self.host.flush(self.run.deliver).await?;
         let names = self.config.destinations.iter().map(|config| config.name.as_str());
+        let asked = self.run.from.as_deref();
+        if let Some(asked) = asked.filter(|asked| !names.clone().any(|name| name == *asked)) {
+            return Err(CliError::usage(format!("there is no destination `{asked}`")));
+        }
+        let names = names.filter(|name| asked.is_none_or(|asked| asked == *name));
         let complete: Vec<_> = names.filter(|name| !lacks(&left, name, &is_meant)).collect();
         if complete.is_empty() {
             return Err(

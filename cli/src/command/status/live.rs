@@ -3,16 +3,18 @@ use std::time::Duration;
 use crate::command::watch::live::{LiveDestination, LiveStatus};
 use crate::error::CliError;
 use crate::output::{Output, Table, bytes, count, left, right, safe_line};
+use mirrorbox::agent::DeadRun;
 use mirrorbox::watch::Waiting;
 use serde_json::Value;
 
 /// What the process that follows says.
-pub(super) fn print(output: &mut Output, live: &LiveStatus) -> Result<(), CliError> {
+pub(super) fn print(output: &mut Output, live: &LiveStatus, runs: &[DeadRun]) -> Result<(), CliError> {
     output.line(destinations(&live.destinations))?;
     if let Some(streams) = streams(&live.destinations) {
         output.line(format_args!("\n{streams}"))?;
     }
-    for line in adapters(&live.adapters).into_iter().chain(waiting(live)) {
+    let runs = runs.iter().map(super::run);
+    for line in adapters(&live.adapters).into_iter().chain(waiting(live)).chain(runs) {
         output.line(safe_line(&line))?;
     }
     let uptime = humantime::format_duration(Duration::from_secs(live.uptime_seconds));
@@ -72,16 +74,16 @@ fn streams(destinations: &[LiveDestination]) -> Option<Table> {
 
 /// Adapters with which something is wrong.
 fn adapters(adapters: &[Value]) -> Vec<String> {
-    let lines = adapters.iter().filter_map(|adapter| {
-        let text = |name: &str| adapter.get(name).and_then(Value::as_str);
-        Some(format!(
-            "adapter {} ({}): {}",
-            text("name")?,
-            text("state")?,
-            text("cause")?
-        ))
+    let lines = adapters.iter().filter_map(|status| {
+        let text = |name: &str| status.get(name).and_then(Value::as_str);
+        Some(adapter(text("name")?, text("state")?, text("cause")?))
     });
     lines.collect()
+}
+
+/// One of them, for people.
+pub(super) fn adapter(name: &str, state: &str, cause: &str) -> String {
+    format!("adapter {name} ({state}): {cause}")
 }
 
 /// Transcripts whose lines are not taken for now.

@@ -72,10 +72,12 @@ impl LiveStatus {
         }
     }
 
-    /// Whether everything is taken and delivered.
+    /// Whether everything is taken and delivered, and every adapter of the configuration takes part.
     pub(crate) fn exit(&self) -> Exit {
         let is_behind = |destination: &LiveDestination| destination.streams_behind > 0 || !destination.open;
-        match self.files.waits > 0 || self.destinations.iter().any(is_behind) {
+        let is_absent = |adapter: &Value| adapter.get("state").and_then(Value::as_str) == Some("failed");
+        let is_lacking = self.destinations.iter().any(is_behind) || self.adapters.iter().any(is_absent);
+        match self.files.waits > 0 || is_lacking {
             true => Exit::Undelivered,
             false => Exit::Done,
         }

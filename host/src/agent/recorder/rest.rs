@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Recorder;
 use crate::agent::event::AgentEvent;
 use crate::agent::spooled::{Spooled, is_mirrored};
-use crate::follow::{self, FileKind, Tail, TranscriptFile};
+use crate::follow::{self, FileKind, Listing, Tail, TranscriptFile};
 use crate::host::AppendFailed;
 use crate::key::SessionKey;
 use crate::session::blocking;
@@ -49,14 +49,9 @@ impl Recorder<'_> {
     /// Takes what is new in the files of one session. Whether all of it is in the spool now.
     pub(super) async fn catch_up(&mut self, folder: &str, session: &str) -> bool {
         let dir = self.trail.place().projects.join(folder);
-        let files = match follow::of_session(&dir, session) {
-            Ok(files) => files,
-            Err(error) => {
-                self.unreadable(&dir, &error);
-                return false;
-            }
-        };
-        let mut is_whole = true;
+        let listing = follow::list_session(&dir, session);
+        let mut is_whole = listing.unreadable.is_empty();
+        let files = self.seen(listing);
         for file in &files {
             is_whole &= self.catch_up_file(folder, file).await;
         }
@@ -71,8 +66,9 @@ impl Recorder<'_> {
     /// Takes what is new in a folder's files since the last look.
     pub(in crate::agent) async fn follow(&mut self) {
         let place = self.trail.place().clone();
-        let files = follow::of_folder(&place.projects.join(&place.folder)).unwrap_or_default();
-        for file in files.into_iter().filter(|file| file.kind == FileKind::Transcript) {
+        let listing = follow::list(&place.projects.join(&place.folder));
+        let files = self.seen(listing).into_iter();
+        for file in files.filter(|file| file.kind == FileKind::Transcript) {
             let Some((path, key)) = self.named(&place.folder, &file) else {
                 continue;
             };
@@ -84,11 +80,29 @@ impl Recorder<'_> {
         }
     }
 
+    /// The files of a listing; what else it met is told.
+    fn seen(&mut self, listing: Listing) -> Vec<TranscriptFile> {
+        for (path, error) in &listing.unreadable {
+            self.unreadable(path, error);
+        }
+        for path in listing.links {
+            if self.unread.insert(path.clone(), String::new()).is_none() {
+                let path = path.display().to_string();
+                self.tell(AgentEvent::Linked { path });
+            }
+        }
+        listing.files
+    }
+
     async fn catch_up_file(&mut self, folder: &str, file: &TranscriptFile) -> bool {
         let Some((path, key)) = self.named(folder, file) else {
             return true;
         };
         let whole = self.trail.place().projects.join(&path);
+        if self.trail.is_unread(&whole) {
+            // Told when the run began; which of its rows are the run's cannot be said.
+            return true;
+        }
         match file.kind {
             FileKind::Transcript => self.transcript(&key, &path, &whole, file.bytes).await,
             FileKind::Sidecar => self.sidecar(&key, &path, &whole, file.bytes).await,
@@ -127,16 +141,20 @@ impl Recorder<'_> {
         };
         let before = self.tally.entries;
         let (rest, appended) = self.take_rest(key, rest).await;
-        let is_whole = appended.is_ok() && rest.failed.is_none();
         let copy = self.copies.entry(key.clone()).or_default();
         copy.spooled = rest.spooled;
-        copy.is_behind = !is_whole;
-        if let Some(error) = rest.failed {
-            self.unreadable(whole, &error);
+        copy.torn = rest.tail.torn();
+        if let Err(error) = &appended {
+            self.fell_behind(key, error);
         }
-        if let Err(error) = appended {
-            self.fell_behind(key, &error);
+        if let Some(error) = &rest.failed {
+            self.unreadable(whole, error);
         }
+        let is_whole = appended.is_ok() && rest.failed.is_none();
+        if is_whole {
+            self.unread.remove(whole);
+        }
+        self.copies.entry(key.clone()).or_default().is_behind = !is_whole;
         self.caught_up(key, self.tally.entries - before);
         is_whole
     }
@@ -170,13 +188,16 @@ impl Recorder<'_> {
 
     /// A sidecar is told of by an entry of its own, which is in no file.
     async fn sidecar(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
-        let Some(entry) = fs::read(whole)
-            .ok()
-            .and_then(|bytes| metadata::from_sidecar(&bytes).ok())
-        else {
-            self.unreadable(whole, &io::Error::other("it is no sidecar"));
-            return true;
+        let read = fs::read(whole).map_err(|error| error.to_string());
+        let entry = read.and_then(|bytes| metadata::from_sidecar(&bytes).map_err(|error| error.to_string()));
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(cause) => {
+                self.unreadable(whole, &format!("it is no sidecar: {cause}"));
+                return true;
+            }
         };
+        self.unread.remove(whole);
         let last = self.copies.get(key).and_then(|copy| copy.spooled.metadata.as_deref());
         let is_known = match last {
             Some(last) => metadata::same(last, &entry),
@@ -206,13 +227,6 @@ impl Recorder<'_> {
         self.tell(AgentEvent::CaughtUp {
             key: key.clone(),
             entries,
-        });
-    }
-
-    fn unreadable(&self, file: &Path, cause: &dyn std::fmt::Display) {
-        self.tell(AgentEvent::Unreadable {
-            file: PathBuf::from(file).display().to_string(),
-            cause: cause.to_string(),
         });
     }
 }

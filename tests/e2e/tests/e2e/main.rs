@@ -20,6 +20,8 @@ mod mirror;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod outcomes;
+#[cfg(test)]
 mod sandbox;
 mod scale;
 #[cfg(test)]
