@@ -1,5 +1,6 @@
 //! Puts the adapters that come with the command into the binary, as far as they have been built:
 //! `<target directory>/adapters/NAME.wasm`.
+#![allow(clippy::disallowed_macros, reason = "cargo reads what a build script prints")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
