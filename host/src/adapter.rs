@@ -194,7 +194,7 @@ fn prepare(
     approvals: Option<&Approvals>,
 ) -> Result<(Template, Option<Admission>), AdapterError> {
     if let Some(overlap) = manifest.refusal() {
-        return Err(overlap.clone().into());
+        return Err(AdapterError::Overlap(Box::new(overlap.clone())));
     }
     // What is approved is what is opened, whatever becomes of the paths meanwhile.
     drop(manifest.settle());

@@ -11,6 +11,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `follower` | the loop: which transcripts are to be looked at, and when |
+//! | `look` | what the streams share while they are looked at |
 //! | `changes` | what the system tells of files that changed |
 //! | `files` | which transcripts and sidecars there are |
 //! | `stream` | one transcript and its sidecar: what is taken, and what has to wait |
@@ -25,6 +26,7 @@ mod event;
 mod figures;
 mod files;
 mod follower;
+mod look;
 mod mark;
 mod records;
 mod runs;

@@ -77,7 +77,7 @@ pub enum AdapterError {
     },
     /// What it is granted overlaps with what is granted to another, or with the host's own directories.
     #[error(transparent)]
-    Overlap(#[from] Overlap),
+    Overlap(Box<Overlap>),
     /// A granted directory could not be opened.
     #[error("cannot open the granted directory {path}: {reason}; make it, or change grants.dirs in the manifest")]
     Directory {

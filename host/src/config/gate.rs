@@ -162,5 +162,6 @@ pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, ConfigError> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -189,5 +189,6 @@ impl fmt::Display for Overlap {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -96,7 +96,7 @@ impl Listing {
             }
         } else if let Some(kind) = is_transcripts {
             match entry.metadata() {
-                Ok(metadata) => self.files.extend(metadata.is_file().then(|| TranscriptFile {
+                Ok(metadata) => self.files.extend(metadata.is_file().then_some(TranscriptFile {
                     path,
                     bytes: metadata.len(),
                     kind,

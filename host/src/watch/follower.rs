@@ -1,22 +1,24 @@
+//! The loop of `watch`: which transcripts are to be looked at, and when.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream as streams};
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
 use super::changes::{Changes, Dirty};
 use super::event::{OnWatchEvent, Wait, WatchEvent};
-use super::figures::{Figures, NAMED, NotTaken, Unreadable, Waiting};
+use super::figures::{Figures, NAMED, Unreadable, Waiting};
 use super::files::{Files, Scan};
+use super::look::{Look, ROOM, Tally, tell};
 use super::mark::{Inode, Mark};
 use super::records::{Record, Records};
 use super::runs::Runs;
 use super::stream::Stream;
-use super::unread::TooLong;
 use super::{Claimed, Watch};
 use crate::agent::{Leftovers, OnEvent};
 use crate::host::Host;
@@ -39,13 +41,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// How often it is looked for what killed runs left.
 const LEFTOVERS: Duration = Duration::from_secs(10);
 
-/// When a transcript that could not be taken is tried again.
-const RETRY: Duration = Duration::from_secs(10);
-
-/// How many transcripts are worked on side by side,
+/// How many transcripts are worked on side by side.
 const SIDE_BY_SIDE: usize = 4;
-/// and how much is unread of all of them, in MiB: one that has more goes alone.
-const ROOM: u32 = 32;
 
 /// Follows a projects directory.
 pub(super) struct Follower<'a> {
@@ -78,86 +75,6 @@ enum Extent {
         folders: BTreeSet<PathBuf>,
         files: BTreeSet<PathBuf>,
     },
-}
-
-/// What was counted so far.
-#[derive(Debug, Default)]
-struct Tally {
-    entries: AtomicU64,
-    odd: AtomicU64,
-    not_taken: Mutex<(u64, Vec<NotTaken>)>,
-}
-
-/// What the streams share during one look at the directory.
-pub(super) struct Look<'a> {
-    pub(super) host: &'a Host,
-    pub(super) projects: &'a Path,
-    pub(super) records: &'a Records,
-    pub(super) runs: &'a Runs,
-    /// Whether to stop; `None` in the last look, which goes on.
-    stop: Option<watch::Receiver<bool>>,
-    on_event: &'a OnWatchEvent,
-    tally: &'a Tally,
-    room: &'a Semaphore,
-}
-
-impl Tally {
-    fn not_taken(&self) -> MutexGuard<'_, (u64, Vec<NotTaken>)> {
-        self.not_taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Look<'_> {
-    pub(super) fn tell(&self, event: WatchEvent) {
-        tell(self.on_event, &event);
-    }
-
-    /// Entries were appended.
-    pub(super) fn count(&self, entries: u64) {
-        self.tally.entries.fetch_add(entries, Ordering::Relaxed);
-    }
-
-    /// Lines that are no entries were.
-    pub(super) fn count_odd(&self, lines: u64) {
-        self.tally.odd.fetch_add(lines, Ordering::Relaxed);
-    }
-
-    /// A line is passed over.
-    pub(super) fn not_taken(&self, path: &Path, TooLong { at, bytes }: TooLong) {
-        let path = path.to_owned();
-        self.tell(WatchEvent::TooLong {
-            path: path.clone(),
-            at,
-            bytes,
-        });
-        let mut not_taken = self.tally.not_taken();
-        not_taken.0 += 1;
-        if not_taken.1.len() < NAMED {
-            not_taken.1.push(NotTaken { path, at, bytes });
-        }
-    }
-
-    /// A place among those who read so many bytes; none where nobody is to read any more.
-    pub(super) async fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
-        let mebibytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
-        self.room.acquire_many(mebibytes.clamp(1, ROOM)).await.ok()
-    }
-
-    /// When a stream that waits is looked at again.
-    pub(super) fn again(&self, cause: &Wait) -> Instant {
-        match cause {
-            Wait::Run | Wait::Stopping => Instant::now(),
-            Wait::Failed(_) => Instant::now() + RETRY,
-        }
-    }
-
-    /// Fails once it is to stop. Between two appends: one that is dropped halfway may still come to be.
-    pub(super) fn go_on(&self) -> Result<(), Wait> {
-        match self.stop.as_ref().is_some_and(|stop| *stop.borrow()) {
-            true => Err(Wait::Stopping),
-            false => Ok(()),
-        }
-    }
 }
 
 impl<'a> Follower<'a> {
@@ -528,12 +445,4 @@ async fn pick_up_leftovers(host: &Host, state: PathBuf, tally: Arc<Tally>) {
             Err(error) => tracing::warn!("cannot look at what runs left: {error}"),
         }
     }
-}
-
-fn tell(on_event: &OnWatchEvent, event: &WatchEvent) {
-    match event.is_usual() {
-        true => tracing::info!("{event}"),
-        false => tracing::warn!("{event}"),
-    }
-    on_event(event);
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::event::{Change, Wait, WatchEvent};
 use super::files::Files;
-use super::follower::Look;
+use super::look::Look;
 use super::mark::{Inode, Mark, Stamp};
 use super::records::Record;
 use super::unread::{self, Block, Odd, Unread};

@@ -53,10 +53,13 @@ struct Kept {
     count: u64,
 }
 
+/// A copy's writer, its [`Met::foreseen`], and the lines that arrived.
+type Compared = (String, BTreeMap<String, u64>, Bag);
+
 /// Lines that others stored behind what is known of a log, for each copy that is being compared.
 #[derive(Debug)]
 pub(super) struct Arrived {
-    copies: Vec<Option<(String, BTreeMap<String, u64>, Bag)>>,
+    copies: Vec<Option<Compared>>,
 }
 
 impl LocalCopy {
