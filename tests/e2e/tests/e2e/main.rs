@@ -23,6 +23,7 @@ mod network;
 mod outcomes;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod sessions;
