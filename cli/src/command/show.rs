@@ -94,7 +94,7 @@ impl Show {
             }
             if output.is_json() {
                 output.raw_line(&entry.line)?;
-            } else if let Some(text) = style.render(&entry.message()) {
+            } else if let Some(text) = style.render(&entry.message()).or_else(|| style.odd(&entry.line)) {
                 output.line(text)?;
             }
         }

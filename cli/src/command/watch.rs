@@ -1,3 +1,4 @@
+pub(super) mod lacking;
 pub(super) mod live;
 mod service;
 #[cfg(unix)]
@@ -100,7 +101,11 @@ impl Watch {
             left = host.close(self.deliver) => left?,
             never = service.keep_alive() => match never {},
         };
-        let waits = figures.borrow().waits;
+        let files = figures.borrow().clone();
+        for line in lacking::lacking(&files) {
+            say(line);
+        }
+        let waits = files.waits;
         if waits > 0 {
             let transcripts = count(waits, "transcript has", "transcripts have");
             say(format_args!(
@@ -110,9 +115,11 @@ impl Watch {
         if !left.is_empty() {
             say(format_args!("{left}; the next `watch` or `drain` goes on with it"));
         }
-        Ok(match left.is_empty() && waits == 0 && absent.is_empty() {
-            true => Exit::Done,
-            false => Exit::Undelivered,
-        })
+        Ok(
+            match left.is_empty() && waits == 0 && absent.is_empty() && !lacking::is_lacking(&files) {
+                true => Exit::Done,
+                false => Exit::Undelivered,
+            },
+        )
     }
 }

@@ -2,6 +2,8 @@ use std::fmt::Write as _;
 
 use mirrorbox::session::{Message, Part, Speaker};
 
+use serde::de::IgnoredAny;
+
 use crate::output::{cut, safe, safe_line};
 
 /// How much of a long text is shown: lines, and characters of each.
@@ -30,6 +32,17 @@ impl Style {
             Message::Note { of, text } if self.full => Some(format!("\n[{}: {}]", safe_line(of), safe_line(text))),
             _ => None,
         }
+    }
+
+    /// A line that is no entry, such as one that a power cut left NULs in; none for one that is.
+    pub(in crate::command) fn odd(self, line: &[u8]) -> Option<String> {
+        if line.is_empty() || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
+            return None;
+        }
+        let text = String::from_utf8_lossy(line).replace('\0', "");
+        let text = safe_line(&text);
+        let shown = if self.full { text } else { cut(&text, WIDTH) };
+        Some(format!("\n[no entry: {shown}]"))
     }
 
     fn said(self, speaker: Speaker, timestamp: Option<&str>, parts: &[Part]) -> Option<String> {
@@ -130,6 +143,12 @@ mod tests {
         let short = SHORT.render(&message).unwrap();
         assert!(short.ends_with("\n  11\n  … 8 more lines"), "{short}");
         assert!(FULL.render(&message).unwrap().ends_with("\n  19"));
+    }
+
+    #[test]
+    fn a_line_that_is_no_entry_is_shown_as_it_is() {
+        assert_eq!(SHORT.odd(b"\0\0{\"a\":\0").unwrap(), "\n[no entry: {\"a\":]");
+        assert_eq!(SHORT.odd(b"{\"type\":\"mode\"}"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::command::watch::lacking::lacking;
 use crate::command::watch::live::{LiveDestination, LiveStatus};
 use crate::error::CliError;
 use crate::output::{Output, Table, bytes, count, left, right, safe_line};
@@ -14,7 +15,12 @@ pub(super) fn print(output: &mut Output, live: &LiveStatus, runs: &[DeadRun]) ->
         output.line(format_args!("\n{streams}"))?;
     }
     let runs = runs.iter().map(super::run);
-    for line in adapters(&live.adapters).into_iter().chain(waiting(live)).chain(runs) {
+    for line in adapters(&live.adapters)
+        .into_iter()
+        .chain(waiting(live))
+        .chain(lacking(&live.files))
+        .chain(runs)
+    {
         output.line(safe_line(&line))?;
     }
     let uptime = humantime::format_duration(Duration::from_secs(live.uptime_seconds));

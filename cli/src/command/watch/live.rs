@@ -7,6 +7,7 @@ use mirrorbox::watch::Figures;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::lacking;
 use crate::error::Exit;
 
 /// The most streams of a destination that are named.
@@ -77,7 +78,7 @@ impl LiveStatus {
         let is_behind = |destination: &LiveDestination| destination.streams_behind > 0 || !destination.open;
         let is_absent = |adapter: &Value| adapter.get("state").and_then(Value::as_str) == Some("failed");
         let is_lacking = self.destinations.iter().any(is_behind) || self.adapters.iter().any(is_absent);
-        match self.files.waits > 0 || is_lacking {
+        match self.files.waits > 0 || is_lacking || lacking::is_lacking(&self.files) {
             true => Exit::Undelivered,
             false => Exit::Done,
         }
