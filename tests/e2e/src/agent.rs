@@ -300,14 +300,18 @@ impl Running {
         signal::kill(self.pid(), signal).unwrap();
     }
 
-    /// The processes that it started.
+    /// The agent that it started: of its children, the one that runs another program. (It compiles in a child of its own.)
     pub fn agent(&self) -> Pid {
         let children = format!("/proc/{0}/task", self.child.id());
         let tasks = fs::read_dir(children).unwrap();
-        let agents = tasks.flat_map(|task| {
+        let children = tasks.flat_map(|task| {
             let children = fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
             children.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         });
+        // One that has ended runs no program any more.
+        let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let ours = program(&self.child.id().to_string());
+        let agents = children.filter(|pid| program(pid).is_some_and(|other| Some(other) != ours));
         let agents: Vec<i32> = agents.map(|pid| pid.parse().unwrap()).collect();
         let [agent] = *agents else { panic!("{agents:?}") };
         Pid::from_raw(agent)
