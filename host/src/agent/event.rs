@@ -106,7 +106,7 @@ pub struct Tally {
     pub caught_up: u64,
     /// Turns that the agent's messages said had ended.
     pub turns: u64,
-    /// Files, directories and links of the agent's project from which not everything could be taken.
+    /// Files, directories, links and lines of the agent's project of which not everything could be taken.
     pub unread: u64,
     /// Runs of which not everything is on local disk.
     pub left: u64,

@@ -26,6 +26,8 @@ pub(super) struct Recorder<'a> {
     follows: bool,
     /// What of the agent's files cannot be taken, and why: as it was told.
     unread: BTreeMap<PathBuf, String>,
+    /// Lines that are too long to be taken, and were passed over.
+    passed_over: u64,
     /// Why something is not on local disk yet, if it is not.
     trouble: Option<String>,
 }
@@ -58,6 +60,7 @@ impl<'a> Recorder<'a> {
             on_event,
             follows: false,
             unread: BTreeMap::new(),
+            passed_over: 0,
             trouble: None,
         }
     }
@@ -187,10 +190,11 @@ impl<'a> Recorder<'a> {
             mut tally,
             on_event,
             unread,
+            passed_over,
             trouble,
             ..
         } = self;
-        tally.unread = unread.len() as u64;
+        tally.unread = unread.len() as u64 + passed_over;
         let dir = trail.dir().display().to_string();
         let left = if is_whole {
             trail.remove().await.map_err(|error| error.to_string())
@@ -239,11 +243,8 @@ impl<'a> Recorder<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
-        match transcript.append(entries).await {
-            // It is on disk, which is all that is asked here.
-            Ok(()) | Err(AppendFailed::NotDelivered) => {}
-            Err(error) => return Err(error),
-        }
+        // As they are: what is no entry stands in the file, too, and costs nothing of what stands beside it.
+        transcript.append_lines(entries).await?;
         self.tally.entries += entries.len() as u64;
         Ok(())
     }

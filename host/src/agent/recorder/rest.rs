@@ -22,6 +22,8 @@ const BLOCK: usize = 1 << 20;
 pub(super) struct Rest {
     tail: Tail,
     spooled: Spooled,
+    /// Lines that are too long to be taken, for people.
+    too_long: Vec<String>,
     failed: Option<LineError>,
 }
 
@@ -38,10 +40,24 @@ impl Rest {
                     bytes += line.len();
                     block.push(line);
                 }
+                Err(error @ LineError::TooLong { .. }) => self.pass_over(error),
                 Err(error) => self.failed = Some(error),
             }
         }
         block
+    }
+}
+
+impl Rest {
+    /// Goes on behind a line that is too long; where its end is not there, nothing can be read behind it.
+    fn pass_over(&mut self, error: LineError) {
+        match self.tail.pass_over() {
+            Ok(Some(bytes)) => self
+                .too_long
+                .push(format!("{error}; its {bytes} bytes are passed over")),
+            Ok(None) => self.failed = Some(error),
+            Err(error) => self.failed = Some(error),
+        }
     }
 }
 
@@ -132,6 +148,7 @@ impl Recorder<'_> {
             Ok(tail) => Rest {
                 tail,
                 spooled: std::mem::take(&mut copy.spooled),
+                too_long: Vec::new(),
                 failed: None,
             },
             Err(error) => {
@@ -146,6 +163,13 @@ impl Recorder<'_> {
         copy.torn = rest.tail.torn();
         if let Err(error) = &appended {
             self.fell_behind(key, error);
+        }
+        for cause in &rest.too_long {
+            self.passed_over += 1;
+            self.tell(AgentEvent::Unreadable {
+                file: whole.display().to_string(),
+                cause: cause.clone(),
+            });
         }
         if let Some(error) = &rest.failed {
             self.unreadable(whole, error);

@@ -197,6 +197,39 @@ fn a_project_whose_folder_is_a_link_is_followed() {
     assert!(machine.is_stored());
 }
 
+/// As `import` stores them: byte for byte, in the order of the file.
+#[test]
+fn odd_lines_hold_back_nothing_and_are_stored_where_they_stand() {
+    let machine = Machine::new();
+    let good = |number: u8| ROW.replace("\"1\"", &format!("\"{number}\"")).into_bytes();
+    let mut text = Vec::new();
+    let padded = [good(3), vec![0; 500]].concat();
+    for line in [
+        good(1),
+        [vec![0; 500], good(2)].concat(),
+        padded,
+        b"no entry".to_vec(),
+        good(4),
+    ] {
+        text.extend([line, b"\n".to_vec()].concat());
+    }
+    let made = machine.dir.path().join("made");
+    fs::write(&made, &text).unwrap();
+    let ran = machine.run(&format!("cp {} \"$F\"", made.display()));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let into = machine.dir.path().join("restored");
+    machine
+        .installed
+        .succeeds(["restore", SESSION, "--into", into.to_str().unwrap()]);
+    let folder = fs::read_dir(into.join("projects"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert_eq!(fs::read(folder.join(format!("{SESSION}.jsonl"))).unwrap(), text);
+}
+
 #[test]
 fn half_a_line_at_the_end_is_named() {
     let machine = Machine::new();
