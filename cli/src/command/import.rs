@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mirrorbox::host::Destination;
-use mirrorbox::session::{self, ImportReport};
+use mirrorbox::session::{self, ImportNote, ImportReport};
 
 use super::Context;
 use super::everywhere::{self, Standing};
@@ -117,9 +117,10 @@ fn tell(destination: &str, report: &ImportReport) {
 }
 
 fn standing(report: &ImportReport) -> Standing {
+    let is_passed_over = |note: &ImportNote| matches!(note, ImportNote::PassedOver { .. });
     if report.totals.failures > 0 {
         Standing::Failed
-    } else if report.totals.torn > 0 {
+    } else if report.totals.torn > 0 || report.notes.iter().any(is_passed_over) {
         Standing::Behind
     } else {
         Standing::Good
@@ -159,6 +160,12 @@ mod tests {
     fn a_torn_line_is_not_delivered_and_a_failure_is_one() {
         let mut report = report();
         assert_eq!(standing(&report), Standing::Good);
+        report.notes.push(ImportNote::PassedOver {
+            file: "/p/-a".into(),
+            reason: "cannot be read".into(),
+        });
+        assert_eq!(standing(&report), Standing::Behind);
+        report.notes.clear();
         report.totals.torn = 1;
         assert_eq!(standing(&report), Standing::Behind);
         report.totals.failures = 1;
