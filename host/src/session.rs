@@ -53,7 +53,6 @@ pub use compact::{CompactReport, compact};
 pub use conversation::{Conversation, MessageKind, Parents, SessionMessage, conversation};
 pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
 pub use delete::{DeleteReport, delete};
-#[cfg(feature = "agent")]
 pub(crate) use edit::{rename, stored_end, tag};
 pub use error::{Failure, SessionError, StreamError};
 pub use follow::{Follow, News, follow};
