@@ -1,6 +1,6 @@
-//! Directories that adapters are granted, against a model of a file system. Grants that meet are refused, whatever links
-//! lead to them, and no others; and where none was refused, no acts of guests within their grants bring another directory,
-//! or a link, to where a grant lies.
+//! Directories that adapters are granted, against a model of a file system. Grants that meet are refused, whatever
+//! links lead to them, and no others; and where none was refused, no acts of guests within their grants bring another
+//! directory, or a link, to where a grant lies.
 
 #![no_main]
 

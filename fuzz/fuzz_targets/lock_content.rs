@@ -1,5 +1,5 @@
-//! `adapters.lock` is reviewed and merged by people: whatever stands in it, it is read or refused with its place, and what
-//! was read is written so that it reads the same.
+//! `adapters.lock` is reviewed and merged by people: whatever stands in it, it is read or refused with its place, and
+//! what was read is written so that it reads the same.
 
 #![no_main]
 

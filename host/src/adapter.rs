@@ -166,8 +166,8 @@ impl Adapter {
         self.pool.log().refusals().each()
     }
 
-    /// Hears of each thing that is refused from now on, once, when it is first tried. A listener that is 64 behind misses
-    /// the oldest; [`Adapter::refusals`] has them.
+    /// Hears of each thing that is refused from now on, once, when it is first tried. A listener that is 64 behind
+    /// misses the oldest; [`Adapter::refusals`] has them.
     pub fn listen_refusals(&self) -> broadcast::Receiver<Refusal> {
         self.pool.log().refusals().listen()
     }

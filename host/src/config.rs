@@ -1,5 +1,5 @@
-//! The configuration directory: `mirrorbox.toml`, `adapters/` with `NAME.wasm` and `NAME.toml` for each destination, and
-//! `adapters.lock`.
+//! The configuration directory: `mirrorbox.toml`, `adapters/` with `NAME.wasm` and `NAME.toml` for each destination,
+//! and `adapters.lock`.
 //!
 //! Nothing here touches a backend: [`Config::load`] reads files, checks them and says which line is wrong.
 //! [`directory`] looks at the adapter directory name by name, for a host that runs on whatever is dropped there.
@@ -73,7 +73,7 @@ pub struct DestinationConfig {
     pub name: String,
     /// The component.
     pub component: PathBuf,
-    /// What it may do and how it is set up; the default manifest, which grants nothing, where there is none.
+    /// What it may do and how it is set up; the default manifest, which grants nothing, where the system has no such limit.
     pub manifest: Manifest,
 }
 
@@ -146,8 +146,8 @@ impl Config {
     }
 
     /// As [`Config::load`], for a host that goes on running: a name in the adapter directory with which something is
-    /// wrong is left out, and told in [`Config::refused`]. The host looks there itself and reports it. What is wrong with the configuration directory or
-    /// `mirrorbox.toml` is an error all the same.
+    /// wrong is left out, and told in [`Config::refused`]. The host looks there itself and reports it. What is wrong
+    /// with the configuration directory or `mirrorbox.toml` is an error all the same.
     pub fn load_lenient(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
         let mut refused = BTreeMap::new();
         let mut usable = |(name, found): (String, Found)| match destination(name.clone(), &found) {

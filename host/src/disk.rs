@@ -1,7 +1,7 @@
 //! Every way to the disk, small enough that tests can put another disk below it: one that fails, fills up and forgets.
 //!
-//! Paths are relative to a directory of the host's own (`<state>/spool`, say). A file's bytes are safe behind [`DiskFile::sync`], a name behind
-//! [`Disk::sync_dir`] of the directory that it is in.
+//! Paths are relative to a directory of the host's own (`<state>/spool`, say). A file's bytes are safe behind
+//! [`DiskFile::sync`], a name behind [`Disk::sync_dir`] of the directory that it is in.
 
 mod folder;
 #[cfg(test)]

@@ -22,9 +22,9 @@
 //!
 //! # Executors
 //!
-//! A host brings its own threads. Every future that it gives can be awaited under any executor; those whose names end in
-//! `_blocking` are for callers without one. A future that is dropped has been accepted or not, and what was accepted is
-//! done.
+//! A host brings its own threads. Every future that it gives can be awaited under any executor; those whose names end
+//! in `_blocking` are for callers without one. A future that is dropped has been accepted or not, and what was accepted
+//! is done.
 
 mod adapters;
 mod background;
@@ -146,8 +146,8 @@ impl Host {
         self.core.spool.writer()
     }
 
-    /// Whose lines this host delivers: its own, and those of dead processes whose spools it adopted. How others' stand tells
-    /// [`crate::mirror::look_at_others`].
+    /// Whose lines this host delivers: its own, and those of dead processes whose spools it adopted. How others' stand
+    /// tells [`crate::mirror::look_at_others`].
     pub fn writers(&self) -> std::collections::BTreeSet<String> {
         self.core.mirror.writers()
     }
@@ -219,14 +219,14 @@ impl Host {
         self.core.mirror.retry();
     }
 
-    /// A process that used the state directory ended, a run of an agent, say: what it left is delivered from now on, where
-    /// it would be looked for within a minute otherwise.
+    /// A process that used the state directory ended, a run of an agent, say: what it left is delivered from now on,
+    /// where it would be looked for within a minute otherwise.
     pub fn adopt_again(&self) {
         self.core.mirror.adopt_again();
     }
 
-    /// Accepts nothing more, delivers until the deadline, and ends every task and thread. What remains is named; the next
-    /// host that uses the state directory goes on with it. Goes on if it is dropped.
+    /// Accepts nothing more, delivers until the deadline, and ends every task and thread. What remains is named; the
+    /// next host that uses the state directory goes on with it. Goes on if it is dropped.
     pub fn close(self, deadline: Duration) -> impl Future<Output = Result<Undelivered, HostError>> + Send + use<> {
         let core = self.core.clone();
         let work = {

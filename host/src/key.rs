@@ -1,7 +1,7 @@
 //! Which transcript: [`SessionKey`]; the project key of a directory; file path to key and back.
 //!
-//! The layout is the agent's: `projects/<project key>/<session id>.jsonl`, and `<project key>/<session id>/<subpath>.jsonl`
-//! for what else belongs to the session.
+//! The layout is the agent's: `projects/<project key>/<session id>.jsonl`, and `<project key>/<session
+//! id>/<subpath>.jsonl` for what else belongs to the session.
 
 mod file;
 mod path;

@@ -1,8 +1,8 @@
 //! Mirrorbox keeps the transcripts of AI agents safe in any storage.
 //!
-//! An agent's transcript is a log of *entries* (lines of JSON). The host writes them to local disk first, cuts them into
-//! numbered, chained *batches* and stores these through [`store::Store`], most often an *adapter*: a sandboxed WebAssembly
-//! component (`adapter`, feature `wasm`). Another host reads them back, verified to the byte.
+//! An agent's transcript is a log of *entries* (lines of JSON). The host writes them to local disk first, cuts them
+//! into numbered, chained *batches* and stores these through [`store::Store`], most often an *adapter*: a sandboxed
+//! WebAssembly component (`adapter`, feature `wasm`). Another host reads them back, verified to the byte.
 //!
 //! # Start with `Host`
 //!
@@ -27,9 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`host::Host`] is for programs that append; [`host::HostBuilder::config`] gives it a configuration directory with its
-//! adapters. [`session`] is for programs that read, restore, verify or copy what is stored. The folder `examples` beside this
-//! crate's source has whole programs: `embed`, `custom_store`, `follow`, `resume`.
+//! [`host::Host`] is for programs that append; [`host::HostBuilder::config`] gives it a configuration directory with
+//! its adapters. [`session`] is for programs that read, restore, verify or copy what is stored. The folder `examples`
+//! beside this crate's source has whole programs: `embed`, `custom_store`, `follow`, `resume`.
 //!
 //! # Features
 //!

@@ -214,8 +214,8 @@ impl Mirror {
         self.adopt_again.notify_one();
     }
 
-    /// The note to write once this process's spool is closed: that everything in it is delivered. Returns `None` if it is
-    /// not, or is not known to be.
+    /// The note to write once this process's spool is closed: that everything in it is delivered. Returns `None` if it
+    /// is not, or is not known to be.
     pub(crate) fn end_note(&self, spool: &Spool) -> Option<DeliveredNote> {
         let destinations = self.shared.all_destinations();
         let has_all = |destination: &Arc<Destination>| destination.unsettled_lanes(None).is_empty();
@@ -260,8 +260,9 @@ impl Mirror {
         }
     }
 
-    /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk when
-    /// this returns. A destination that is added later hears of it, too, as long as a spool here holds what was deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
+    /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk
+    /// when this returns. A destination that is added later hears of it, too, as long as a spool here holds what was
+    /// deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
     /// begins the session anew. Blocks for the disk.
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();

@@ -1,8 +1,8 @@
 //! The local half of the mirror: a writer's own copy of each stream, on disk before anybody is told that it is.
 //!
 //! A [`Spool`] is one process's. [`Spool::append`] takes entries and returns once they are synced; [`Stream`] gives
-//! them back, synced lines only. What a process leaves when it dies, the next one adopts ([`Spool::adopt`]) and delivers
-//! under the dead writer's identity, without ever adding to it.
+//! them back, synced lines only. What a process leaves when it dies, the next one adopts ([`Spool::adopt`]) and
+//! delivers under the dead writer's identity, without ever adding to it.
 //!
 //! ```
 //! use mirrorbox::key::SessionKey;
@@ -21,35 +21,37 @@
 //!
 //! # On disk
 //!
-//! `<state>/spool/<writer>/projects/` looks like the agent's `projects/` directory. Beside it lie `others/`, for streams
-//! whose key cannot be a file's name or meets another's, and `streams/`, with a record for each stream that says which
-//! key it has and where its file is. A `lock` is held as long as anybody uses the directory; a free one means that the
-//! process is dead. Another, `<state>/spool/lock`, is held while a directory is made, adopted or removed.
+//! `<state>/spool/<writer>/projects/` looks like the agent's `projects/` directory. Beside it lie `others/`, for
+//! streams whose key cannot be a file's name or meets another's, and `streams/`, with a record for each stream that
+//! says which key it has and where its file is. A `lock` is held as long as anybody uses the directory; a free one
+//! means that the process is dead. Another, `<state>/spool/lock`, is held while a directory is made, adopted or
+//! removed.
 //!
 //! # What is synced
 //!
-//! A sync (`fdatasync`) takes a whole file, so the lines that were ever acknowledged are always a prefix of it, and what
-//! a crash leaves behind them is lines that nobody was told of, perhaps torn. Opening a dead spool thus takes every
-//! whole entry from the start on, syncs, and cuts the rest off. That alone loses nothing, but it could not tell a torn
-//! end from lines that the disk lost. So after each sync the place that it reached is written to a *mark* of two checked
-//! slots. The mark is not synced itself, but for every 4 MiB: it costs one small write into memory, where a second sync
-//! would double the price of an append. It is exact after a kill, may lag after a power failure, and is never ahead, for
-//! it is written after the sync that it tells of. A file that does not reach its mark is damaged: an alarm, and it is
-//! read as far as it goes, never cut.
+//! A sync (`fdatasync`) takes a whole file, so the lines that were ever acknowledged are always a prefix of it, and
+//! what a crash leaves behind them is lines that nobody was told of, perhaps torn. Opening a dead spool thus takes
+//! every whole entry from the start on, syncs, and cuts the rest off. That alone loses nothing, but it could not tell a
+//! torn end from lines that the disk lost. So after each sync the place that it reached is written to a *mark* of two
+//! checked slots. The mark is not synced itself, but for every 4 MiB: it costs one small write into memory, where a
+//! second sync would double the price of an append. It is exact after a kill, may lag after a power failure, and is
+//! never ahead, for it is written after the sync that it tells of. A file that does not reach its mark is damaged: an
+//! alarm, and it is read as far as it goes, never cut.
 //!
 //! # When a sync fails
 //!
-//! Linux reports a failed write-back once, marks the pages clean and may drop them; a second sync of the same file would
-//! succeed without having written anything. So the file is never synced again. Its synced part (which the page cache
-//! still holds right, even where the block that was being appended to is now broken on disk) and the lines in hand go to
-//! a fresh file, which takes its place once it is synced. If that works, the callers never notice but for the alarm; if
-//! not, they get the error, and the next call tries again. What was acknowledged can be read all the time.
+//! Linux reports a failed write-back once, marks the pages clean and may drop them; a second sync of the same file
+//! would succeed without having written anything. So the file is never synced again. Its synced part (which the page
+//! cache still holds right, even where the block that was being appended to is now broken on disk) and the lines in
+//! hand go to a fresh file, which takes its place once it is synced. If that works, the callers never notice but for
+//! the alarm; if not, they get the error, and the next call tries again. What was acknowledged can be read all the
+//! time.
 //!
 //! # Bounds
 //!
-//! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait until there is
-//! room, each with one copy of its own call in hand. Streams take turns on at most 32 threads. The last 64 files that were
-//! used stay open.
+//! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait until there
+//! is room, each with one copy of its own call in hand. Streams take turns on at most 32 threads. The last 64 files
+//! that were used stay open.
 
 mod adopt;
 mod alarm;
@@ -190,8 +192,8 @@ impl Spool {
     }
 
     /// Every writer's spool under `state` as it lies on disk, by writer; none where there is no such directory. Works
-    /// whether or not their processes live, makes nothing and changes nothing; a lock is held for as long as it takes to
-    /// see that it is free. Blocks.
+    /// whether or not their processes live, makes nothing and changes nothing; a lock is held for as long as it takes
+    /// to see that it is free. Blocks.
     pub fn look(state: &Path) -> Result<Vec<SpoolLook>, SpoolError> {
         look::look(state, &BTreeSet::new())
     }
@@ -219,8 +221,8 @@ impl Spool {
         async move { inner.append(key, block?).await }
     }
 
-    /// Appends lines of a file as they are, each given without its LF: a line that is no entry, too. For such a line the
-    /// mark is synced with it, for nothing else tells it from a torn one after a crash.
+    /// Appends lines of a file as they are, each given without its LF: a line that is no entry, too. For such a line
+    /// the mark is synced with it, for nothing else tells it from a torn one after a crash.
     pub fn append_lines<E: AsRef<[u8]>>(
         &self,
         key: &SessionKey,
@@ -251,8 +253,8 @@ impl Spool {
         block_on(self.begin(key, base))
     }
 
-    /// Notes that the lines which are appended next to a stream are a file's as it was found, and may be at destinations
-    /// already: on disk when this returns. A stream that is not there yet begins with it. Blocks.
+    /// Notes that the lines which are appended next to a stream are a file's as it was found, and may be at
+    /// destinations already: on disk when this returns. A stream that is not there yet begins with it. Blocks.
     pub fn found_blocking(&self, key: &SessionKey, found: Doubtful) -> Result<(), AppendError> {
         self.inner.lane(key, Base::default()).doubt(found)
     }

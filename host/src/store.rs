@@ -117,8 +117,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// One session, as [`Store::list_sessions`] shows it.
     async fn find_session(&self, project_key: &str, session_id: &str) -> Result<Option<StoredSession>, StoreError>;
 
-    /// Appends the tombstone, then removes what came before it. [`StoreError::Throttled`] with no time at all: the tombstone
-    /// stands, and the same call removes more.
+    /// Appends the tombstone, then removes what came before it. [`StoreError::Throttled`] with no time at all: the
+    /// tombstone stands, and the same call removes more.
     async fn delete(&self, key: &SessionKey, tombstone: &Batch) -> Result<(), StoreError>;
 
     /// Rewrites the batches up to number `through` into fewer, larger objects.

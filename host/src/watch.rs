@@ -1,12 +1,12 @@
 //! Following an agent's projects directory for as long as a process lives: every complete new line of every transcript
 //! comes into a host's spool, in order.
 //!
-//! **Spool first, compare where it is delivered.** Every line is in the spool before anybody is asked what it holds. Of a
-//! file that grows while it is followed, the new lines are taken from where the last one ended. A file that is met for
-//! the first time by this process, that changed while nobody looked, that was rewritten or that a run mirrored for a while
-//! is taken as it is found, and marked so ([`crate::spool::Doubt`]): the mirror compares it with each destination's own
-//! log, and brings the lines which that log lacks. So no record has to be kept in step with the spool, and a process that
-//! is killed at any point costs a comparison, never a line.
+//! **Spool first, compare where it is delivered.** Every line is in the spool before anybody is asked what it holds. Of
+//! a file that grows while it is followed, the new lines are taken from where the last one ended. A file that is met
+//! for the first time by this process, that changed while nobody looked, that was rewritten or that a run mirrored for
+//! a while is taken as it is found, and marked so ([`crate::spool::Doubt`]): the mirror compares it with each
+//! destination's own log, and brings the lines which that log lacks. So no record has to be kept in step with the
+//! spool, and a process that is killed at any point costs a comparison, never a line.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -116,8 +116,8 @@ impl Claimed {
         self.figures.subscribe()
     }
 
-    /// Follows until `stop` holds true, and takes what is complete by then. Needs a tokio runtime with time around it, on
-    /// which adapters' calls work. Dropped, it loses nothing: what was not taken is compared by the next one.
+    /// Follows until `stop` holds true, and takes what is complete by then. Needs a tokio runtime with time around it,
+    /// on which adapters' calls work. Dropped, it loses nothing: what was not taken is compared by the next one.
     pub async fn run(self, host: &Host, stop: watch::Receiver<bool>, on_event: OnWatchEvent) {
         Follower::new(host, self, stop, on_event).run().await;
     }

@@ -135,7 +135,7 @@ fn sources(policy: &Policy, all_locked: &[Locked]) -> Vec<String> {
     complaints
 }
 
-/// Known faults change from day to day: looked at where somebody has the tool and has fetched its database.
+/// Known faults change from day to day: looked at on machines that have the tool and have fetched its database.
 fn advisories(workspace: &Workspace) -> Result<()> {
     if !process::exists("cargo-deny") || !database().is_some_and(|folder| folder.is_dir()) {
         println!("advisories: passed over (`cargo install cargo-deny` and `cargo deny fetch` make them known)");

@@ -12,7 +12,8 @@ use crate::disk;
 /// So many names are kept at most: some 5 MiB. A folder that holds more is read once for each so many.
 const MOST: usize = 65_536;
 
-/// Whoever pages asks for the next page at once. What came or went since may or may not be seen, and should be before long.
+/// A caller that pages asks for the next page at once. What came or went since may or may not be seen, and should be before
+/// long.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// What an instance remembers from a page to the next, so that listing a folder reads it once and not once a page.
@@ -79,7 +80,7 @@ impl Names {
         })
     }
 
-    /// The next name; `None` if there is none.
+    /// The next name; `None` if it is missing.
     pub(crate) fn next(&mut self) -> Result<Option<String>> {
         if self.names.is_empty() && !self.is_all {
             *self = Self::read(std::mem::take(&mut self.dir), self.after.take())?;

@@ -139,8 +139,8 @@ impl Header<'_> {
     }
 }
 
-/// A file that ends early, or something else in its place, is damage. What cannot be read just now is not: too many open
-/// files or a disk that is away for a moment must not pass for a batch that is lost.
+/// A file that ends early, or something else in its place, is damage. What cannot be read just now is not: too many
+/// open files or a disk that is away for a moment must not pass for a batch that is lost.
 fn unreadable(path: &Path, number: u64, error: io::Error) -> Error {
     if error.kind() == ErrorKind::UnexpectedEof {
         return corrupt(path, number, "its payload is cut short");

@@ -156,7 +156,7 @@ pub(crate) fn numbers(dir: &Path, suffix: &str) -> Result<BTreeSet<u64>> {
 /// The first names of the folders in a folder behind a name, sorted, `most` at most; none where there is no folder.
 pub(crate) fn folders(dir: &Path, after: Option<&str>, most: usize) -> Result<Vec<String>> {
     let name = |entry: &DirEntry| {
-        // A name that is no text is none of ours.
+        // A name that is no text is not ours.
         let name = entry.file_name().into_string().ok();
         let Some(name) = name.filter(|name| after.is_none_or(|after| name.as_str() > after)) else {
             return Ok(None);
@@ -219,7 +219,8 @@ pub(crate) fn prepare(layout: &Layout) -> Result<()> {
     remove_stale(&temporary).map_err(|error| failed_change("tidy", &temporary, error))
 }
 
-/// What is missing may come: a file system that is mounted a moment after the host started. What else stands there stays.
+/// What is missing may come: a file system that is mounted a moment after the host started. What else stands there
+/// stays.
 fn require_root(root: &Path) -> Result<()> {
     let is_dir = match step().and_then(|()| fs::metadata(root)) {
         Ok(metadata) => metadata.is_dir(),

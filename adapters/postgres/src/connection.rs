@@ -112,7 +112,7 @@ async fn log_in(socket: std::net::TcpStream, options: &Options, address: &Addres
                 host: address.host.clone(),
             };
             let (client, connection) = options.config.connect_raw(socket, tls).await.map_err(refused)?;
-            // It ends with its client, and what breaks it is told to the client's next question.
+            // It ends with its client, and what breaks it is reported to the client's next question.
             tokio::spawn(connection);
             Ok(client)
         }

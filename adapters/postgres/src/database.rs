@@ -39,8 +39,8 @@ pub(crate) struct Database {
 /// What a transaction is for.
 #[derive(Clone, Copy)]
 enum Purpose {
-    /// Begins as one that writes, which a standby refuses: behind a pooler or a name, a transaction may be led to one at
-    /// any time, and what it says there may be old.
+    /// Begins as one that writes, which a standby refuses: behind a pooler or a name, a transaction may be led to one
+    /// at any time, and what it says there may be old.
     Read,
     /// Begins as the server has it, so that a database that was made read-only stays so.
     Write,
@@ -113,8 +113,8 @@ impl Database {
         })
     }
 
-    /// As [`Database::write`], after pieces of a payload were stored in the same transaction, one by one: the client keeps
-    /// a copy of what it is sending.
+    /// As [`Database::write`], after pieces of a payload were stored in the same transaction, one by one: the client
+    /// keeps a copy of what it is sending.
     pub(crate) fn write_with_pieces(
         &mut self,
         payload: &[u8],

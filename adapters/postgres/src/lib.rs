@@ -15,8 +15,8 @@
 //! are. A connection that broke leaves open whether the transaction was committed; asking again settles that.
 //!
 //! **A tombstone** moves the line before which nothing is read, in the same transaction. What lies before it is removed
-//! afterwards, some rows at a time; numbers stay taken, for the transcript's row remembers the tombstone. What processes
-//! left that died meanwhile is found and removed by later calls.
+//! afterwards, some rows at a time; numbers stay taken, for the transcript's row remembers the tombstone. What
+//! processes left that died meanwhile is found and removed by later calls.
 //!
 //! **No session state** outlives a transaction: no prepared statement, no setting. So a proxy may give each transaction
 //! another connection; even one to a standby, which refuses whatever is asked here.

@@ -10,8 +10,8 @@ use crate::Postgres;
 use crate::database::Parameter;
 use crate::stream::get;
 
-/// Rows that a first transaction removes; later ones remove more while the server is quick. One that removed a whole long
-/// session at once would run into its time limit.
+/// Rows that a first transaction removes; later ones remove more while the server is quick. One that removed a whole
+/// long session at once would run into its time limit.
 const FIRST_ROWS: i64 = 1_000;
 const MOST_ROWS: i64 = 64_000;
 const QUICK: Duration = Duration::from_millis(500);
@@ -83,7 +83,8 @@ impl Postgres {
         }
     }
 
-    /// Removes a little of what deletes have left, of this process or of others. What fails is found again by a later look.
+    /// Removes a little of what deletes have left, of this process or of others. What fails is found again by a later
+    /// look.
     pub(crate) fn tidy(&mut self) {
         if let Err(error) = self.try_to_tidy() {
             log::warn(

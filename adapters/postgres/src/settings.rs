@@ -126,7 +126,7 @@ fn client(addresses: &[Address], sslmode: Option<&str>, tls: &TlsSettings) -> Re
         None => Some(Check::Name),
         Some("prefer" | "allow") => {
             return Err(misconfigured(
-                "setting `sslmode` would go on without encryption where there is none: write `verify-full`, or \
+                "setting `sslmode` would go on without encryption if the server has none: write `verify-full`, or \
                  `disable` where the way to the server is trusted",
             ));
         }

@@ -15,9 +15,9 @@ use crate::settings::{Login, Node, Options, Topology};
 /// So much is gathered before it is written, which is more than a batch usually has; a longer argument is written from
 /// where it lies.
 ///
-/// A guest cannot switch off Nagle's algorithm, which keeps the end of what comes in several writes until the other side
-/// has said that the beginning has arrived: 40 ms, if it waits for the rest to answer both at once. What is written at
-/// once goes out at once.
+/// A guest cannot switch off Nagle's algorithm, which keeps the end of what comes in several writes until the other
+/// side has said that the beginning has arrived: 40 ms, if it waits for the rest to answer both at once. What is
+/// written at once goes out at once.
 const TOGETHER: usize = 2 << 20;
 
 /// How long the other side may keep silent while it lets us in: a busy server takes its time, but the host must be told

@@ -35,7 +35,8 @@ pub(crate) struct Said {
 }
 
 impl From<RedisError> for Said {
-    /// Before 7.0, what fails within a script is wrapped: `ERR Error running script (…): @user_script:31: -READONLY You…`.
+    /// Before 7.0, what fails within a script is wrapped: `ERR Error running script (…): @user_script:31: -READONLY
+    /// You…`.
     fn from(error: RedisError) -> Self {
         let (code, detail) = (error.code().unwrap_or_default(), error.detail().unwrap_or_default());
         let inner = match code == "ERR" && detail.starts_with("Error running script") {

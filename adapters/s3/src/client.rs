@@ -20,7 +20,8 @@ use mirrorbox_adapter::{Result, log};
 use crate::config::Config;
 
 /// Makes a client. It never retries (the host does, and waits longer each time) and sets no deadline but for connecting
-/// (the host has one for each call, and an upload may take long). The digest chain is the checksum, and a signature covers what is sent.
+/// (the host has one for each call, and an upload may take long). The digest chain is the checksum, and a signature
+/// covers what is sent.
 pub(crate) fn build(config: &Config, http: SharedHttpClient, clock: ServerClock) -> Client {
     let mut builder = aws_sdk_s3::Config::builder()
         .http_client(http)
@@ -40,7 +41,8 @@ pub(crate) fn build(config: &Config, http: SharedHttpClient, clock: ServerClock)
     Client::from_conf(with_timeouts(builder).build())
 }
 
-/// A server refuses what was signed a quarter of an hour ago; some are stricter. What differs by less is no wrong clock.
+/// A server refuses what was signed a quarter of an hour ago; some are stricter. What differs by less is no wrong
+/// clock.
 const WRONG_BY: i64 = 4 * 60 * 1000;
 
 /// The time by the server's clock, taken from each of its answers.

@@ -32,7 +32,7 @@ impl Stream<'_> {
         if tombstone > 0 {
             // A delete may have died before it was through, or an append after it had been.
             match self.remove_before(tombstone, &Piece::begin()).await {
-                // The next call goes on. Whoever deletes makes one at once.
+                // The next call goes on. A caller that deletes makes one at once.
                 Err(error) if error == Piece::more() => return Ok(()),
                 removed => removed?,
             }

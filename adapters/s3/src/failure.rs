@@ -116,7 +116,7 @@ impl Refusal {
                 misconfigured(&text, &self.where_to())
             }
             "TemporaryRedirect" => self.elsewhere_for_now(&text),
-            // It is right again once somebody, or NTP, has set it.
+            // It is right again once a person, or NTP, has set it.
             "RequestTimeTooSkewed" | "RequestExpired" => Error::Unavailable(format!(
                 "{text}: this machine's clock and the server's differ by too much: set the clock right (NTP)"
             )),

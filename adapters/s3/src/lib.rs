@@ -42,9 +42,9 @@
 //! slow writer cannot put an older one in place of a newer one; those that were replaced are removed now and then.
 //!
 //! **Reading** lists, then gets. What is gone by then was deleted or compacted, so it lists again. A listing of
-//! batches serves the pages that follow, too, for less than the ten minutes that a cover needs to empty a slot; each page
-//! looks for tombstones while it reads. A number that is missing between two others is damage if it is still missing when
-//! looked at again.
+//! batches serves the pages that follow, too, for less than the ten minutes that a cover needs to empty a slot; each
+//! page looks for tombstones while it reads. A number that is missing between two others is damage if it is still
+//! missing when looked at again.
 
 mod backend;
 mod batch_object;

@@ -13,8 +13,8 @@ use crate::stream::{LOOKS, Stream};
 
 mod together;
 
-/// The host gives a summary with every sixteenth batch at least; most often one is that near to the end. Where those that
-/// were replaced cannot be removed, there is one for each.
+/// The host gives a summary with every sixteenth batch at least; most often one is that near to the end. Where those
+/// that were replaced cannot be removed, there is one for each.
 const SUMMARY_IS_NEAR: u64 = 500;
 
 /// The projects that have sessions.

@@ -15,7 +15,8 @@ use crate::stream::{LOOKS, Stream};
 const LOOKS_AT_A_GAP: usize = 3;
 
 /// How long a listing of batches serves the pages that follow. What compaction covered is removed ten minutes later, so
-/// until then no slot is free that a listing showed taken, but for a delete's: tombstones are looked for with each page.
+/// until then no slot is free that a listing showed taken, but for a delete's: tombstones are looked for with each
+/// page.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Why a page ended early.

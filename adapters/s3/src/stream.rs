@@ -74,8 +74,8 @@ impl Stream<'_> {
         }
     }
 
-    /// Removes what a batch that does not count left behind: its object, and the summary that was stored with it, which a
-    /// listing would believe.
+    /// Removes what a batch that does not count left behind: its object, and the summary that was stored with it, which
+    /// a listing would believe.
     async fn take_back(&self, slot: Slot, position: &Position, summary: Option<u64>) -> Result<()> {
         let mut left = Vec::new();
         if slot == Slot::Created {
@@ -113,7 +113,7 @@ impl Stream<'_> {
         header.transpose()
     }
 
-    /// A batch with its payload; none where there is none.
+    /// A batch with its payload; none where the system has no such limit.
     pub(crate) async fn read(&self, number: u64) -> Result<Option<Batch>> {
         let slot = self.slot(number);
         let Some((object, payload)) = self.bucket.get(&slot, None).await? else {

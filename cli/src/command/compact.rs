@@ -10,8 +10,8 @@ use crate::output::{count, safe_line};
 
 /// Have destinations rewrite a session into fewer, larger objects
 ///
-/// Nothing that can be read changes. Destinations that have nothing to compact are passed over. A destination that keeps
-/// what it replaced for a while removes it at the next call.
+/// Nothing that can be read changes. Destinations that have nothing to compact are passed over. A destination that
+/// keeps what it replaced for a while removes it at the next call.
 #[derive(Debug, Args)]
 pub(crate) struct Compact {
     #[command(flatten)]

@@ -25,8 +25,8 @@ pub(crate) struct Show {
     /// Only the transcript of this subagent
     #[arg(long, value_name = "ID", conflicts_with = "subagents")]
     subagent: Option<String>,
-    /// Only the conversation as it stands: nothing that was rewound, put aside or meant for nobody's eyes; with --json a
-    /// message a line
+    /// Only the conversation as it stands: nothing that was rewound, put aside or meant for nobody's eyes; with --json
+    /// a message a line
     #[arg(long)]
     conversation: bool,
     /// Pass over so many messages of the conversation

@@ -6,7 +6,8 @@ use tokio::sync::watch;
 use crate::error::CliError;
 use crate::output::say;
 
-/// How often we were told to stop. The first time what is under way may end well; the second time nobody waits for anything.
+/// How often we were told to stop. The first time what is under way may end well; the second time nobody waits for
+/// anything.
 #[derive(Debug)]
 pub(super) struct Signals {
     stop: watch::Receiver<bool>,

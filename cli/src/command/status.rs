@@ -94,7 +94,8 @@ impl Status {
     }
 }
 
-/// With those that were destinations before and do not stand in the configuration any more: what waits for them is kept.
+/// With those that were destinations before and do not stand in the configuration any more: what waits for them is
+/// kept.
 fn with_those_named_before(config: &Config) -> Result<Vec<DestinationConfig>, CliError> {
     let mut destinations = config.destinations.clone();
     let cannot_read =

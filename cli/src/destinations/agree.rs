@@ -37,8 +37,8 @@ impl Destinations {
         })
     }
 
-    /// The destination that reaches furthest, of all sessions or of some ([`Destinations::agreed`]); `first`, where none
-    /// reaches further.
+    /// The destination that reaches furthest, of all sessions or of some ([`Destinations::agreed`]); `first`, where
+    /// none reaches further.
     pub(crate) async fn furthest(
         &self,
         first: &str,

@@ -10,7 +10,7 @@ pub(crate) fn start_log(verbose: u8, stays: bool) {
     let filter = match verbose {
         // What becomes of followed files and of adapters is what a command that stays is there to tell.
         0 if stays => "warn,mirrorbox::host::adapters=info,mirrorbox::watch=info",
-        // A destination that does not open is told by the command itself.
+        // The command itself reports a destination that does not open.
         0 => "warn,mirrorbox::host=error",
         1 => "info",
         _ => "info,mirrorbox=debug",

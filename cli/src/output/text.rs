@@ -2,8 +2,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Text from outside for a terminal: what could move the cursor, turn text around, hide in it or worse is shown as a symbol,
-/// and what only chooses between glyphs is left out. Line feeds and tabs stay.
+/// Text from outside for a terminal: what could move the cursor, turn text around, hide in it or worse is shown as a
+/// symbol, and what only chooses between glyphs is left out. Line feeds and tabs stay.
 pub(crate) fn safe(text: &str) -> String {
     let shown = |char| match char {
         '\n' | '\t' => Some(char),

@@ -48,7 +48,7 @@ enum Step {
 }
 
 impl Tree {
-    /// The directory that a path leads to over links; `None` if there is none.
+    /// The directory that a path leads to over links; `None` if it is missing.
     fn resolve(&self, names: &[u8]) -> Option<Vec<u8>> {
         let mut open: Vec<Step> = names.iter().rev().map(|name| Step::Name(*name)).collect();
         let (mut at, mut links) = (Vec::new(), 0);

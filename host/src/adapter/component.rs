@@ -96,7 +96,8 @@ impl Compiled {
         .await
     }
 
-    /// Holds what the component imports and `manifest` grants against what was approved under `name`. Blocks for the disk.
+    /// Holds what the component imports and `manifest` grants against what was approved under `name`. Blocks for the
+    /// disk.
     pub(super) fn admit(
         &self,
         name: &str,

@@ -70,7 +70,7 @@ impl Runtime {
     fn new(cache: Option<&Path>) -> Result<Self, AdapterError> {
         let cache = cache.and_then(|dir| match CodeCache::open(dir) {
             Ok(cache) => Some(cache),
-            // Somebody else's, or on a file system that is mounted read-only: that costs time alone.
+            // Another user's, or on a file system that is mounted read-only: that costs time alone.
             Err(error) => {
                 tracing::warn!("every start compiles: {error}");
                 None

@@ -33,8 +33,8 @@ pub(super) struct Grants {
 }
 
 impl Grants {
-    /// Fails where a granted directory cannot be opened, or a granted file of certificates cannot be used. Blocks for the
-    /// disk.
+    /// Fails where a granted directory cannot be opened, or a granted file of certificates cannot be used. Blocks for
+    /// the disk.
     pub(super) fn new(
         adapter: &str,
         manifest: &Manifest,

@@ -1,7 +1,7 @@
 //! The directories that an adapter is granted, opened once: every instance gets these very ones.
 //!
-//! A path that is looked up again for each instance may lead elsewhere by then: a guest can rename and link whatever lies
-//! in a directory that it may write to.
+//! A path that is looked up again for each instance may lead elsewhere by then: a guest can rename and link whatever
+//! lies in a directory that it may write to.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -65,8 +65,8 @@ fn open(wasi: &mut WasiCtxBuilder, grant: &DirGrant, place: &Path) -> io::Result
     Ok(found)
 }
 
-/// What is no directory, or may not be entered, stays so until a person changes it. Anything else may pass: a mount that
-/// comes a moment later, too many open files, a disk that is away.
+/// What is no directory, or may not be entered, stays so until a person changes it. Anything else may pass: a mount
+/// that comes a moment later, too many open files, a disk that is away.
 fn unopened(grant: &DirGrant, error: &io::Error) -> AdapterError {
     use io::ErrorKind as Is;
     let stays = matches!(

@@ -62,7 +62,7 @@ impl CommandLine {
         })
     }
 
-    /// Whether the agent is told to keep nothing of its session.
+    /// Whether the agent's settings say to keep nothing of its session.
     pub(super) fn is_not_kept(&self) -> bool {
         self.agents_own().any(|argument| argument == NOT_KEPT)
     }
@@ -73,7 +73,7 @@ impl CommandLine {
         let named = self.arguments.iter().position(|argument| is_agent(argument));
         let from = match named {
             _ if self.is_shell() => self.arguments.len(),
-            // The program itself is the agent, and the word is something that it is told.
+            // The program itself is the agent, and the word is an argument of its own.
             _ if is_agent(&self.program) => 0,
             Some(named) => named + 1,
             None => 0,

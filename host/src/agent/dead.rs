@@ -16,9 +16,9 @@ pub struct DeadRun {
     pub cause: String,
 }
 
-/// Finds the runs of a state directory whose processes are gone, and removes the copies of credentials that were made for
-/// their agents. Nothing else of them is changed: [`super::Leftovers`] takes up their rows. A run that another process
-/// takes up right now is not among them.
+/// Finds the runs of a state directory whose processes are gone, and removes the copies of credentials that were made
+/// for their agents. Nothing else of them is changed: [`super::Leftovers`] takes up their rows. A run that another
+/// process takes up right now is not among them.
 ///
 /// Blocks for the disk. Fails where the runs cannot be looked at.
 pub fn dead_runs(state: &Path) -> Result<Vec<DeadRun>, AgentError> {

@@ -84,7 +84,7 @@ impl fmt::Display for AgentEvent {
             }
             Self::NotKept { by } => write!(
                 f,
-                "the agent is told to keep nothing of its session, and nothing of it will be mirrored: {by}"
+                "the agent's settings say to keep nothing of its session, and nothing of it will be mirrored: {by}"
             ),
             Self::Left { dir, cause } => write!(f, "{dir} stays until the next start: {cause}"),
         }

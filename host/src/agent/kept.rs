@@ -11,7 +11,7 @@ pub(super) const MARKERS: [&str; 2] = ["CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION"
 /// By this the user says that nothing is to be kept.
 const SKIP: &str = "CLAUDE_CODE_SKIP_PROMPT_HISTORY";
 
-/// By what the agent is told to keep nothing of its session, and what to do; none where it keeps it.
+/// By what the agent's settings say to keep nothing of its session, and what to do; none where it keeps it.
 pub(super) fn not_kept(line: &CommandLine) -> Option<String> {
     if line.is_not_kept() {
         return Some(format!("leave `{NOT_KEPT}` out of the command"));

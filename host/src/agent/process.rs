@@ -60,9 +60,9 @@ fn set_file_mask(command: &mut Command, mask: u32) {
         rustix::process::umask(mask);
         Ok(())
     };
-    // SAFETY: The closure runs in the child between fork and exec, where only async-signal-safe functions may be called.
-    // It makes the one system call `umask`, which POSIX lists among those and which cannot fail; it allocates nothing,
-    // takes no lock, and owns nothing but a number.
+    // SAFETY: The closure runs in the child between fork and exec, where only async-signal-safe functions may be
+    // called. It makes the one system call `umask`, which POSIX lists among those and which cannot fail; it allocates
+    // nothing, takes no lock, and owns nothing but a number.
     unsafe {
         command.pre_exec(set);
     }

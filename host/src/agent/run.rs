@@ -36,8 +36,8 @@ pub struct Run {
     pub project: Option<String>,
     /// How long the agent may go on when it is to stop, before it is made to.
     pub grace: Duration,
-    /// The file mode creation mask that the agent is started with (`umask`, Unix only): its files are its user's work, and
-    /// are as private as the user has them. None: this process's.
+    /// The file mode creation mask that the agent is started with (`umask`, Unix only): its files are its user's work,
+    /// and are as private as the user has them. None: this process's.
     pub file_mask: Option<u32>,
 }
 
@@ -70,8 +70,8 @@ pub struct Resume {
 pub struct Talk<W> {
     /// What it reads; its input ends with the channel. None: it reads what this process would.
     pub input: Option<mpsc::Receiver<Bytes>>,
-    /// Where goes what it prints, without the frames. Where the command cannot print frames, it prints to this process's
-    /// own output instead.
+    /// Where goes what it prints, without the frames. Where the command cannot print frames, it prints to this
+    /// process's own output instead.
     pub output: W,
     /// It is to stop once this holds true.
     pub stop: watch::Receiver<bool>,
@@ -102,14 +102,14 @@ impl Ended {
 
 /// Runs an agent's command to its end, and mirrors what it writes.
 ///
-/// What it prints is passed on as it comes. Of a command that prints JSON messages, frames are asked for and taken out; a
-/// line is passed on once every entry before it is on local disk, and no destination is waited for. Another command's
+/// What it prints is passed on as it comes. Of a command that prints JSON messages, frames are asked for and taken out;
+/// a line is passed on once every entry before it is on local disk, and no destination is waited for. Another command's
 /// transcript files are followed. When this returns, everything is on local disk; delivering it is the host's.
 ///
 /// Under `state`, the host's own directory, a record of the run is kept while it lasts ([`super::Leftovers`]).
 ///
-/// Needs a tokio runtime with I/O and time around it. Dropped, it kills the agent: what it wrote is picked up by the next
-/// start.
+/// Needs a tokio runtime with I/O and time around it. Dropped, it kills the agent: what it wrote is picked up by the
+/// next start.
 pub async fn run<W: AsyncWrite + Unpin>(
     host: &Host,
     state: &Path,

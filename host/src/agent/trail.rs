@@ -22,7 +22,8 @@ const BETWEEN_REMOVALS: Duration = Duration::from_millis(100);
 const RECORD: &str = "trail.json";
 const LOCK: &str = "lock";
 
-/// The directory that is made for an agent, and what lies in it that nobody but the agent's file holds: its transcripts.
+/// The directory that is made for an agent, and what lies in it that nobody but the agent's file holds: its
+/// transcripts.
 const CONFIG: &str = "config";
 const TRANSCRIPTS: &str = "projects";
 
@@ -85,8 +86,8 @@ impl Trail {
         }
     }
 
-    /// The trails of runs whose processes are gone. Those that ended before they wrote anything down are removed, and of
-    /// all of them the copies of credentials.
+    /// The trails of runs whose processes are gone. Those that ended before they wrote anything down are removed, and
+    /// of all of them the copies of credentials.
     pub(super) fn left(state: &Path) -> io::Result<Vec<Self>> {
         if !agents(state).is_dir() {
             return Ok(Vec::new());
@@ -316,7 +317,7 @@ fn door(state: &Path) -> io::Result<File> {
     Ok(door)
 }
 
-/// The folders of a projects directory, linked ones too; nothing where there is none.
+/// The folders of a projects directory, linked ones too; nothing if it is missing.
 fn folders(projects: &Path, unread: &mut Vec<(PathBuf, io::Error)>) -> Vec<PathBuf> {
     let entries = match fs::read_dir(projects) {
         Ok(entries) => entries,

@@ -26,8 +26,8 @@ impl Audit {
         self.network.needed()
     }
 
-    /// The `[grants]` of a manifest that allows what was needed, and nothing else of the network. Directories stand there as
-    /// the manifest has them: nobody can tell from outside which of them an adapter uses.
+    /// The `[grants]` of a manifest that allows what was needed, and nothing else of the network. Directories stand
+    /// there as the manifest has them: nobody can tell from outside which of them an adapter uses.
     pub fn manifest(&self) -> String {
         let mut text = "[grants]\n".to_owned();
         let dirs = self.dirs.iter().map(|grant| {

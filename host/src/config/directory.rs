@@ -1,10 +1,10 @@
 //! The adapter directory, name by name: what stands under each, and what is wrong with it.
 //!
-//! [`scan`] only looks: no file is opened, so a fifo holds nobody up and a huge file costs nothing. What is wrong with one
-//! name never hurts another. [`Found::manifest`] reads the manifest of a name with which nothing is wrong.
+//! [`scan`] only looks: no file is opened, so a fifo holds nobody up and a huge file costs nothing. What is wrong with
+//! one name never hurts another. [`Found::manifest`] reads the manifest of a name with which nothing is wrong.
 //!
-//! What is looked past: names that begin with a dot, and all that do not end in `.wasm` or `.toml`. Whoever copies a file
-//! here in parts does so under such a name, then renames it.
+//! What is looked past: names that begin with a dot, and all that do not end in `.wasm` or `.toml`. Whoever copies a
+//! file here in parts does so under such a name, then renames it.
 
 mod check;
 mod stamp;
@@ -53,7 +53,7 @@ pub fn is_destination_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 
-/// Looks at everything in the adapter directory; at nothing where there is none. Blocks for the disk.
+/// Looks at everything in the adapter directory; at nothing if it is missing. Blocks for the disk.
 pub fn scan(dir: &Path) -> io::Result<BTreeMap<String, Found>> {
     let base = match Base::of(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),

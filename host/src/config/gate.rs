@@ -1,13 +1,13 @@
 //! The one gate to the files that decide what is run here: `mirrorbox.toml`, `adapters.lock`, manifests and components.
 //!
 //! Nobody but their owner, whoever runs this process, and root may be able to change such a file: not by its mode, not
-//! by its owner, and not by way of a directory or a link that leads to it. [`Gate::file`] and [`Gate::directory`] look at
-//! all of that and open nothing, so a fifo holds nobody up. What passed cannot be exchanged by somebody else between
+//! by its owner, and not by way of a directory or a link that leads to it. [`Gate::file`] and [`Gate::directory`] look
+//! at all of that and open nothing, so a fifo holds nobody up. What passed cannot be exchanged by another user between
 //! looking and opening.
 //!
 //! A sticky directory that others can write to is fine where its owner is: they can add names there, but neither remove
-//! nor rename ours, and what they add belongs to them. A file system that is mounted read-only is fine whatever it says,
-//! for nobody can write to it from here; containers mount configurations like that.
+//! nor rename ours, and what they add belongs to them. A file system that is mounted read-only is fine whatever it
+//! says, for nobody can write to it from here; containers mount configurations like that.
 
 mod trust;
 mod way;
@@ -53,8 +53,8 @@ impl Gate {
         Ok(target)
     }
 
-    /// Looks at a file of at most `most` bytes and everything on the way to it; where it lies, links resolved, and which
-    /// file it is.
+    /// Looks at a file of at most `most` bytes and everything on the way to it; where it lies, links resolved, and
+    /// which file it is.
     pub(super) fn file(&self, path: &Path, most: u64) -> Result<(PathBuf, Stamp), Fault> {
         let (target, metadata) = self.resolve(path)?;
         let stamp = self.check_file(path, &metadata)?;
@@ -81,7 +81,7 @@ impl Gate {
         }
     }
 
-    /// Reads a text file that may be read; `None` if there is none. Blocks for the disk.
+    /// Reads a text file that may be read; `None` if it is missing. Blocks for the disk.
     pub(super) fn read(&self, path: &Path, most: u64) -> Result<Option<String>, ConfigError> {
         match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -85,8 +85,8 @@ impl Grounds {
         Self::new(parts.chain([(Own::State, state)]))
     }
 
-    /// Takes down what a manifest grants under a name, in the place of what was granted under it before, and settles where
-    /// the manifest's directories lie: [`Manifest::settle`]. Looks at the disk.
+    /// Takes down what a manifest grants under a name, in the place of what was granted under it before, and settles
+    /// where the manifest's directories lie: [`Manifest::settle`]. Looks at the disk.
     pub fn claim(&mut self, name: &str, manifest: &mut Manifest) {
         let mounts = Mounts::read();
         let granted = manifest.settle().map(|(grant, place, line)| Granted {
@@ -103,11 +103,11 @@ impl Grounds {
         self.granted.remove(name);
     }
 
-    /// What is wrong with what a name is granted: the first overlap with the host's own, with a grant of its own, or with
-    /// another adapter's. Without I/O.
+    /// What is wrong with what a name is granted: the first overlap with the host's own, with a grant of its own, or
+    /// with another adapter's. Without I/O.
     ///
-    /// Adapters that are granted the very same directory are fine as long as both only read it: neither can change what the
-    /// other sees.
+    /// Adapters that are granted the very same directory are fine as long as both only read it: neither can change what
+    /// the other sees.
     pub fn overlap(&self, name: &str) -> Option<Overlap> {
         let granted = self.granted.get(name)?;
         granted.iter().enumerate().find_map(|(index, one)| {

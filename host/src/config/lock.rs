@@ -1,5 +1,5 @@
-//! `adapters.lock`: what each adapter was last approved with, so that a component or a manifest that asks for more waits
-//! until somebody has looked at it.
+//! `adapters.lock`: what each adapter was last approved with, so that a component or a manifest that asks for more
+//! waits until somebody has looked at it.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -7,8 +7,9 @@
 //! | `content` | the file's text, read and written |
 //! | `approvals` | the file of a configuration directory: asked before an adapter opens, written before and after |
 //!
-//! The file is made for review: sorted, one permission a line, and written only when something has changed. Where secrets
-//! come from is a permission, and so is a limit above its default. Other settings are no part of it, and no secret is.
+//! The file is made for review: sorted, one permission a line, and written only when something has changed. Where
+//! secrets come from is a permission, and so is a limit above its default. Other settings are no part of it, and no
+//! secret is.
 
 mod approvals;
 mod content;

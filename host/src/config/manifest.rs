@@ -219,8 +219,8 @@ impl Manifest {
         }
     }
 
-    /// From now on, adapters that are opened with this manifest, or with a clone of it, may go where no grant allows it; a
-    /// cloud's metadata server stays closed. What they needed is noted in the audit.
+    /// From now on, adapters that are opened with this manifest, or with a clone of it, may go where no grant allows
+    /// it; a cloud's metadata server stays closed. What they needed is noted in the audit.
     pub fn audit(&mut self) -> Audit {
         let audit = self.audit.get_or_insert_with(|| Audit::new(self.grants.dirs.clone()));
         audit.clone()
@@ -247,9 +247,9 @@ impl Manifest {
         secrets.chain(certificates).collect()
     }
 
-    /// Looks where the granted directories lie, links resolved, and leaves it at that: they are approved and opened just
-    /// there, and a link that takes the place of one on the way is not followed. Blocks for the disk; does nothing the
-    /// second time.
+    /// Looks where the granted directories lie, links resolved, and leaves it at that: they are approved and opened
+    /// just there, and a link that takes the place of one on the way is not followed. Blocks for the disk; does nothing
+    /// the second time.
     ///
     /// Each granted directory, where it lies, and the line of the manifest that says so.
     pub fn settle(&mut self) -> impl Iterator<Item = (&DirGrant, &Path, Option<&Place>)> {
@@ -261,8 +261,8 @@ impl Manifest {
         grants.map(|((grant, place), line)| (grant, place.as_path(), line))
     }
 
-    /// Where the granted directories lie, one each: where they were when that was settled, else where they are now. Then
-    /// it blocks for the disk.
+    /// Where the granted directories lie, one each: where they were when that was settled, else where they are now.
+    /// Then it blocks for the disk.
     pub fn places(&self) -> Vec<PathBuf> {
         match &self.places {
             Some(places) => places.clone(),

@@ -116,7 +116,8 @@ impl Settings {
     /// The text with every secret value replaced by `***`: whatever a component says passes through here before
     /// anybody sees it.
     ///
-    /// The longest goes first, for one secret may stand in another: what is left of it behind a shorter one would be seen.
+    /// The longest goes first, for one secret may stand in another: what is left of it behind a shorter one would be
+    /// seen.
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
         for secret in &self.secrets {

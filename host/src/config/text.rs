@@ -46,7 +46,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Reads a text file of at most `most` bytes, which the gate has looked at; `None` if there is none.
+/// Reads a text file of at most `most` bytes, which the gate has looked at; `None` if it is missing.
 pub(super) fn read(path: &Path, most: u64) -> Result<Option<String>, ConfigError> {
     let failed = |source| ConfigError::Read {
         path: path.to_owned(),

@@ -1,5 +1,5 @@
-//! The adapter directory of a running host: what is dropped there takes part, what is replaced is swapped, what is removed
-//! waits. What is wrong with one name is reported and changes nothing else.
+//! The adapter directory of a running host: what is dropped there takes part, what is replaced is swapped, what is
+//! removed waits. What is wrong with one name is reported and changes nothing else.
 //!
 //! ```text
 //! file events ─┐                                     a task a name

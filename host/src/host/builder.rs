@@ -97,8 +97,8 @@ impl HostBuilder {
         self
     }
 
-    /// Starts the host: its spool is open, what dead processes left is being opened, and destinations are, too, when this
-    /// returns. One that cannot be opened stops nobody: it is an event, and tried again.
+    /// Starts the host: its spool is open, what dead processes left is being opened, and destinations are, too, when
+    /// this returns. One that cannot be opened stops nobody: it is an event, and tried again.
     pub async fn build(self) -> Result<Host, HostError> {
         let background = Background::start()?;
         let (handle, acknowledge) = (background.handle().clone(), self.acknowledge);

@@ -2,10 +2,10 @@
 
 use std::io;
 
-/// Raises the limit of open files as far as the system lets this process raise it, and returns what it is then; none where
-/// the system has no such limit. The usual limit (1,024) is made for programs that wait with `select`; a host with many
-/// adapters and connections needs more. For the start of a program: `mirrorbox` calls it first of all. Processes that are
-/// started later inherit it.
+/// Raises the limit of open files as far as the system lets this process raise it, and returns what it is then; none
+/// where the system has no such limit. The usual limit (1,024) is made for programs that wait with `select`; a host
+/// with many adapters and connections needs more. For the start of a program: `mirrorbox` calls it first of all.
+/// Processes that are started later inherit it.
 #[cfg(unix)]
 pub fn raise_file_limit() -> io::Result<Option<u64>> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,7 +17,7 @@ pub fn raise_file_limit() -> io::Result<Option<u64>> {
     Ok(limit.maximum)
 }
 
-/// Raises the limit of open files as far as the system lets this process raise it; here there is none.
+/// Raises the limit of open files as far as the system lets this process raise it; here the system has no such limit.
 #[cfg(not(unix))]
 pub fn raise_file_limit() -> io::Result<Option<u64>> {
     Ok(None)

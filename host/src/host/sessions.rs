@@ -16,9 +16,9 @@ pub use messages::Messages;
 /// The stored sessions of a project.
 ///
 /// What is read comes from the first destination that answers and knows the session, as it is stored there: flush
-/// before, and what this host appended is part of it. What is added goes into the spool, as any entry does, and from there
-/// to every destination; [`super::Host::flush`] waits for that. Every call waits until each destination is open, or cannot
-/// be opened.
+/// before, and what this host appended is part of it. What is added goes into the spool, as any entry does, and from
+/// there to every destination; [`super::Host::flush`] waits for that. Every call waits until each destination is open,
+/// or cannot be opened.
 ///
 /// ```
 /// use std::sync::Arc;

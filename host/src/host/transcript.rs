@@ -53,8 +53,8 @@ impl Transcript {
     }
 
     /// Appends entries, each the bytes of a JSON object without an LF, all or none. The future returns once they are on
-    /// local disk, or, with `acknowledge = "remote"`, once every destination has them. Calls are written in the order in
-    /// which their futures are first polled; one that is dropped may still have been accepted.
+    /// local disk, or, with `acknowledge = "remote"`, once every destination has them. Calls are written in the order
+    /// in which their futures are first polled; one that is dropped may still have been accepted.
     pub fn append<E: AsRef<[u8]>>(
         &self,
         entries: &[E],

@@ -1,7 +1,7 @@
 //! Adopts dead processes' spools: at the start, and for as long as the mirror lives, for others die meanwhile.
 //!
-//! Spools are listed first, which is fast, and their streams opened side by side after that. Until a stream's copies are
-//! all open, its lanes wait: what was appended first is delivered first.
+//! Spools are listed first, which is fast, and their streams opened side by side after that. Until a stream's copies
+//! are all open, its lanes wait: what was appended first is delivered first.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

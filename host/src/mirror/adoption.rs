@@ -9,7 +9,7 @@ use crate::key::SessionKey;
 
 /// Whether every dead process's copy of a stream is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum CopiesKnown {
     /// Not yet: a copy is still to be opened.
     Pending,
     /// All of them are, and are on their way.
@@ -18,9 +18,9 @@ pub(super) enum Known {
     NotAll(Arc<str>),
 }
 
-/// The adoption of dead processes' spools as far as it has come. Nothing is pending before [`Adoption::begin`].
+/// The adoption of dead processes' spools as far as it has come. Nothing is pending before [`AdoptionState::begin`].
 #[derive(Debug)]
-pub(super) struct Adoption {
+pub(super) struct AdoptionState {
     state: Mutex<State>,
     /// Whether nothing is pending.
     is_done: watch::Sender<bool>,
@@ -38,7 +38,7 @@ struct State {
     refused: Option<Arc<str>>,
 }
 
-impl Adoption {
+impl AdoptionState {
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::default(),
@@ -78,24 +78,24 @@ impl Adoption {
     }
 
     /// Whether every dead process's copy of a stream is known.
-    pub(super) fn of(&self, key: &SessionKey) -> Known {
+    pub(super) fn of(&self, key: &SessionKey) -> CopiesKnown {
         let state = self.state();
         if state.is_listing {
-            return Known::Pending;
+            return CopiesKnown::Pending;
         }
         if !state.pending.is_empty() || !state.unreadable.is_empty() {
             let fingerprint = key.fingerprint();
             if state.pending.contains(&fingerprint) {
-                return Known::Pending;
+                return CopiesKnown::Pending;
             }
             if let Some(why) = state.unreadable.get(&fingerprint) {
-                return Known::NotAll(why.clone());
+                return CopiesKnown::NotAll(why.clone());
             }
         }
-        state.refused.clone().map_or(Known::All, Known::NotAll)
+        state.refused.clone().map_or(CopiesKnown::All, CopiesKnown::NotAll)
     }
 
-    /// Holds whether nothing is pending. A lane is told by itself when its own stream is settled.
+    /// Holds whether nothing is pending. Each lane is notified when its own stream is settled.
     pub(super) fn is_done(&self) -> watch::Receiver<bool> {
         self.is_done.subscribe()
     }
@@ -118,19 +118,19 @@ mod tests {
     #[test]
     fn a_stream_is_pending_until_its_own_copies_are_opened() {
         let key = |session: &str| SessionKey::main("p", session).unwrap();
-        let adoption = Adoption::new();
-        assert_eq!(adoption.of(&key("a")), Known::All);
+        let adoption = AdoptionState::new();
+        assert_eq!(adoption.of(&key("a")), CopiesKnown::All);
         adoption.begin();
-        assert_eq!(adoption.of(&key("a")), Known::Pending);
+        assert_eq!(adoption.of(&key("a")), CopiesKnown::Pending);
         adoption.listed([key("a").fingerprint(), key("b").fingerprint()]);
-        assert_eq!(adoption.of(&key("c")), Known::All);
-        assert_eq!(adoption.of(&key("a")), Known::Pending);
+        assert_eq!(adoption.of(&key("c")), CopiesKnown::All);
+        assert_eq!(adoption.of(&key("a")), CopiesKnown::Pending);
         adoption.settled(&key("a").fingerprint(), Some("EIO".into()));
-        assert_eq!(adoption.of(&key("a")), Known::NotAll("EIO".into()));
+        assert_eq!(adoption.of(&key("a")), CopiesKnown::NotAll("EIO".into()));
         assert!(!*adoption.is_done().borrow());
         adoption.settled(&key("b").fingerprint(), None);
         assert!(*adoption.is_done().borrow());
         adoption.refused(Some("newer".into()));
-        assert_eq!(adoption.of(&key("b")), Known::NotAll("newer".into()));
+        assert_eq!(adoption.of(&key("b")), CopiesKnown::NotAll("newer".into()));
     }
 }

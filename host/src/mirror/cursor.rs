@@ -107,7 +107,7 @@ impl Cursors {
         }
     }
 
-    /// Forgets a destination that is none any more.
+    /// Forgets a destination that was removed.
     pub(super) fn forget_destination(&self, destination: &str) -> io::Result<()> {
         disk::remove_tree_if_there(&*self.disk, Path::new(destination))
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::adoption::Known;
+use super::adoption::CopiesKnown;
 use super::backoff::Backoff;
 use super::content::LogLines;
 use super::destination::Destination;
@@ -116,7 +116,7 @@ impl Delivery {
     /// Does what is due now, a batch at most, and says when there is more to do.
     pub(super) async fn turn(&mut self) -> Next {
         self.take_news();
-        if self.shared.adoption.of(&self.lane.key) == Known::Pending {
+        if self.shared.adoption.of(&self.lane.key) == CopiesKnown::Pending {
             // What dead processes left comes first.
             return Next::WithNews;
         }
@@ -235,7 +235,7 @@ impl Delivery {
         }
     }
 
-    /// Says when trying again makes sense: then, or once somebody asks for it or the destination is opened anew.
+    /// Says when trying again makes sense: then, or once the caller asks for it or the destination is opened anew.
     fn endure(&mut self, trouble: Trouble) -> Next {
         self.confirmed = 0;
         let pause = self.backoff.fail(&self.shared.chance);

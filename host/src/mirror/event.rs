@@ -95,8 +95,8 @@ pub enum What {
         /// By writer, the first and the last line that are not delivered; only those that have any.
         kept: BTreeMap<String, (u64, u64)>,
     },
-    /// The stream was deleted there. Lines that its file held, and that may have been there before that, are not brought
-    /// back: they stay in the spool.
+    /// The stream was deleted there. Lines that its file held, and that may have been there before that, are not
+    /// brought back: they stay in the spool.
     KeptBack {
         /// Whose copy holds them.
         writer: String,

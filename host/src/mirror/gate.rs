@@ -12,7 +12,8 @@ use crate::store::StoreError;
 /// So many failures in a row, of whichever streams, and only one at a time tries whether the destination is back.
 const TRIPS: u32 = 5;
 
-/// Lets calls through to one destination. Waiting streams are served in turn: none waits longer because another has more.
+/// Lets calls through to one destination. Waiting streams are served in turn: none waits longer because another has
+/// more.
 #[derive(Debug)]
 pub(super) struct Gate {
     places: Mutex<Arc<Semaphore>>,

@@ -1,5 +1,5 @@
-//! Bringing one destination's log of a stream to another: batches, numbers, origins and digests as they are, wherever the
-//! other holds the same up to there; else whatever lines it lacks, behind what it has.
+//! Bringing one destination's log of a stream to another: batches, numbers, origins and digests as they are, wherever
+//! the other holds the same up to there; else whatever lines it lacks, behind what it has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,8 +50,8 @@ pub(super) struct Target {
     summaries: Summaries,
     /// By writer: lines before these are not to come.
     deleted: BTreeMap<String, u64>,
-    /// Lines that the target holds, and the source does not under the same writers and numbers: they may stand for lines
-    /// that the source holds under others, which each of them got from the same file.
+    /// Lines that the target holds, and the source does not under the same writers and numbers: they may stand for
+    /// lines that the source holds under others, which each of them got from the same file.
     others: Bag,
 }
 

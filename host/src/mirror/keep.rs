@@ -205,8 +205,8 @@ impl Keeper {
         }
     }
 
-    /// That everything is delivered to the destinations that there are, now; none where there are none, or where the clock
-    /// cannot be right.
+    /// That everything is delivered to the destinations that there are, now; none where there are none, or where the
+    /// clock cannot be right.
     pub(super) fn note(&self) -> Option<DeliveredNote> {
         let to: BTreeMap<_, _> = self.shared.all_destinations().iter().map(taken).collect();
         let since = self.clock.now()?;
@@ -328,16 +328,16 @@ impl Keeper {
     }
 }
 
-/// A time that only goes on: the wall clock's at the start, and what passed since. Clocks are set while processes run, and
-/// what was delivered a moment ago must not look old because of that.
+/// A time that only goes on: the wall clock's at the start, and what passed since. Clocks are set while processes run,
+/// and what was delivered a moment ago must not look old because of that.
 #[derive(Debug)]
 struct Clock {
     wall: SystemTime,
     since: std::time::Instant,
 }
 
-/// No clock that is right says less, in Unix seconds: the end of 2025, before this was written. Machines without a battery
-/// begin in 1970.
+/// No clock that is right says less, in Unix seconds: the end of 2025, before this was written. Machines without a
+/// battery begin in 1970.
 const PLAUSIBLE: u64 = 1_767_000_000;
 
 impl Clock {

@@ -24,7 +24,8 @@ const TO_FORGET: &str = ".forget";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) key: SessionKey,
-    /// The tombstones that were reckoned with. A destination that was emptied numbers anew, so a number alone says nothing.
+    /// The tombstones that were reckoned with. A destination that was emptied numbers anew, so a number alone says
+    /// nothing.
     #[serde(default)]
     pub(super) tombstones: Vec<Position>,
     /// By writer.
@@ -51,12 +52,12 @@ pub(super) struct Wanted {
     pub(super) writer: String,
     /// and before which line of that writer's.
     pub(super) line: u64,
-    /// Everything else of the session is to be deleted, too, but for these subpaths: a wish of its own tells of each, and
-    /// of the lines that it means.
+    /// Everything else of the session is to be deleted, too, but for these subpaths: a wish of its own tells of each,
+    /// and of the lines that it means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<BTreeSet<String>>,
-    /// The number that the tombstone was first tried at. That number was free then: a tombstone there or later, whosever
-    /// it is, hides all that this one was to hide.
+    /// The number that the tombstone was first tried at. That number was free then: a tombstone there or later,
+    /// whosever it is, hides all that this one was to hide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tried: Option<u64>,
 }
@@ -118,8 +119,8 @@ impl Ledger {
         }
     }
 
-    /// An empty entry where there is none. One that cannot be read is an error: to go on without it could bring back what
-    /// was deleted.
+    /// An empty entry where the system has no such limit. One that cannot be read is an error: to go on without it could bring back
+    /// what was deleted.
     pub(super) fn load(&self, destination: &str, key: &SessionKey) -> io::Result<Entry> {
         let entry = match self.read(&name(destination, key)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entry::new(key.clone())),
@@ -166,8 +167,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes down for every destination that is named later that these streams of a session were deleted, by their keys,
-    /// and before which lines of each writer. In whose name, says `writer`.
+    /// Writes down for every destination that is named later that these streams of a session were deleted, by their
+    /// keys, and before which lines of each writer. In whose name, says `writer`.
     pub(super) fn want_deleted_later(&self, streams: &Streams, writer: &str) -> io::Result<()> {
         let subpaths = streams.keys().filter_map(|key| key.subpath().map(str::to_owned));
         let known: BTreeSet<_> = subpaths.collect();
@@ -197,8 +198,8 @@ impl Ledger {
         disk::replace(&*self.disk, &path, &serde_json::to_vec(keys)?)
     }
 
-    /// Forgets writers of whom that was noted, and whose spools are gone, until the time is over. What was done is passed
-    /// over fast the next time.
+    /// Forgets writers of whom that was noted, and whose spools are gone, until the time is over. What was done is
+    /// passed over fast the next time.
     pub(super) fn forget_noted(
         &self,
         is_gone: impl Fn(&str) -> io::Result<bool>,
@@ -246,7 +247,7 @@ impl Ledger {
         }
     }
 
-    /// Forgets a destination that is none any more.
+    /// Forgets a destination that was removed.
     pub(super) fn forget_destination(&self, destination: &str) -> io::Result<()> {
         disk::remove_tree_if_there(&*self.disk, Path::new(destination))?;
         self.disk.sync_dir(Path::new(""))
@@ -299,8 +300,8 @@ impl Ledger {
     }
 }
 
-/// What whoever changes a stream's entry holds. Streams that begin at once share few: their syncs are joined by the file
-/// system, and done one after the other they would take as long as all of them together.
+/// What whoever changes a stream's entry holds. Streams that begin at once share few: their syncs are joined by the
+/// file system, and done one after the other they would take as long as all of them together.
 fn turn(key: &SessionKey) -> PathBuf {
     let stripe: String = key.fingerprint().chars().take(2).collect();
     format!("lock-{stripe}").into()

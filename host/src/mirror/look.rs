@@ -83,8 +83,8 @@ pub fn look(state: &Path, destinations: &[DestinationConfig]) -> Result<Look, Sp
 }
 
 /// What other processes have in a state directory, seen from one that lives: these writers' spools are its own, or it
-/// adopted them, and it knows better than the disk how they stand ([`crate::host::Host::writers`]). Events, records that
-/// cannot be read and deletes are told as [`look`] tells them. Blocks for the disk.
+/// adopted them, and it knows better than the disk how they stand ([`crate::host::Host::writers`]). Events, records
+/// that cannot be read and deletes are told as [`look`] tells them. Blocks for the disk.
 pub fn look_at_others(
     state: &Path,
     destinations: &[DestinationConfig],
@@ -231,7 +231,7 @@ impl Records {
         }
         for spool in spools {
             let taken = |stream: &&StreamLook| config.manifest.mirror.takes(stream.key().project_key());
-            // What cannot be read is told with its writer.
+            // What cannot be read is reported with its writer.
             let (streams, _told) = spool.as_far_as_readable();
             for stream in streams.iter().filter(taken) {
                 look.add(stream, spool, self.standing(name, &spool.writer, stream));

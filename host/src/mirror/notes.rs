@@ -51,8 +51,8 @@ impl Notes {
         })
     }
 
-    /// A session is deleted at a destination: what the spools hold of it is not brought there any more. Best noted before
-    /// it is done, for what was deleted cannot be found again.
+    /// A session is deleted at a destination: what the spools hold of it is not brought there any more. Best noted
+    /// before it is done, for what was deleted cannot be found again.
     pub fn deleted(&self, destination: &str, session: &SessionKey) -> Result<(), Trouble> {
         let streams = self.of_session(session);
         if streams.is_empty() {

@@ -1,7 +1,7 @@
 //! Which lanes of a destination have something to do, and who does it: a few workers, whatever the number of lanes.
 //!
-//! A lane that has nothing to do is an entry in a map. One that has is rung, waits in line, and gets a worker for one turn
-//! ([`super::delivery`]): a batch at most. One that has to wait for a time is rung at that time.
+//! A lane that has nothing to do is an entry in a map. One that has is rung, waits in line, and gets a worker for one
+//! turn ([`super::delivery`]): a batch at most. One that has to wait for a time is rung at that time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use super::adoption::Adoption;
+use super::adoption::AdoptionState;
 use super::chance::Chance;
 use super::cursor::Cursors;
 use super::destination::{Destination, DestinationOptions};
@@ -26,7 +26,8 @@ pub(super) enum Reach {
     Stream,
     /// The stream likewise, and everything that the destination holds of the session but these subpaths.
     Session(BTreeSet<String>),
-    /// What the destination holds of the stream. Whatever is here of it began after the delete was asked for, and stays.
+    /// What the destination holds of the stream. Whatever is here of it began after the delete was asked for, and
+    /// stays.
     Others,
 }
 
@@ -35,7 +36,7 @@ pub(super) enum Reach {
 pub(super) struct Shared {
     pub(super) cursors: Cursors,
     pub(super) ledger: Ledger,
-    pub(super) adoption: Adoption,
+    pub(super) adoption: AdoptionState,
     pub(super) chance: Arc<Chance>,
     pub(super) listeners: broadcast::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
@@ -56,7 +57,7 @@ impl Shared {
         Arc::new(Self {
             cursors,
             ledger,
-            adoption: Adoption::new(),
+            adoption: AdoptionState::new(),
             chance: Arc::new(chance),
             listeners: super::event::channel(),
             closing: watch::Sender::new(false),

@@ -13,7 +13,8 @@ use crate::key::SessionKey;
 /// More than there may be calls, for some of them wait for the disk.
 const MORE_THAN_CALLS: usize = 4;
 
-/// Of so many lanes it is kept in memory how their logs stand; of others the cursor tells, at the price of one question.
+/// Of so many lanes it is kept in memory how their logs stand; of others the cursor tells, at the price of one
+/// question.
 const REMEMBERED: usize = 1024;
 
 /// How many workers a destination with so many calls at once has.

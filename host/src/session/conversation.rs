@@ -21,8 +21,8 @@ pub use message::{MessageKind, Parents, SessionMessage};
 /// The conversation of a transcript as it stands: what people and the model say, oldest first.
 ///
 /// A transcript is a log, and a conversation one way through it: what was rewound, left on another branch, put aside by
-/// a compaction or meant for nobody's eyes is not part of it. A subagent's transcript has a conversation of its own; its
-/// messages say which call started it.
+/// a compaction or meant for nobody's eyes is not part of it. A subagent's transcript has a conversation of its own;
+/// its messages say which call started it.
 ///
 /// Made by [`conversation`]. Memory: a few hundred bytes a row while it is made, 24 bytes a message and one page of
 /// batches after that.
@@ -133,8 +133,8 @@ impl Conversation {
         Ok(line.map(|line| SessionMessage::read(&line, &self.parents)))
     }
 
-    /// The next message as its entry's line, which is more than the message; none at the end. As it was written, but for
-    /// the LF.
+    /// The next message as its entry's line, which is more than the message; none at the end. As it was written, but
+    /// for the LF.
     pub async fn next_line(&mut self) -> Result<Option<Bytes>, LoadError> {
         let Some(Place { batch, start, len }) = self.rest.as_slice().first().copied() else {
             return Ok(None);

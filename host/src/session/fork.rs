@@ -39,8 +39,8 @@ pub struct Forked {
     pub entries: u64,
 }
 
-/// The entries of a fork, one after the other: whose a restricted session is, each message of the main transcript under a
-/// new uuid, what tools had replaced in it, and a title. Subagents stay with the session.
+/// The entries of a fork, one after the other: whose a restricted session is, each message of the main transcript under
+/// a new uuid, what tools had replaced in it, and a title. Subagents stay with the session.
 ///
 /// Memory: a few hundred bytes a message and one page of batches. The session is read once for the plan, and again for
 /// the entries.

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use crate::transcript::members::{each_item, each_member, string};
 
-/// The members of an entry that say where it stands in a conversation: raw, and empty where there is none. Of several
+/// The members of an entry that say where it stands in a conversation: raw, and empty if it is missing. Of several
 /// with one name, the last one counts.
 #[derive(Debug, Default)]
 pub(super) struct Row<'a> {
@@ -94,7 +94,7 @@ pub(super) fn is_truthy(raw: &str) -> bool {
     }
 }
 
-/// The raw value of an object's member; empty where there is none.
+/// The raw value of an object's member; empty if it is missing.
 pub(super) fn member<'a>(object: &'a str, name: &str) -> &'a str {
     let mut found = "";
     // What is no object has no members.

@@ -20,7 +20,7 @@ pub(super) struct Seen {
     pub(super) batches: u64,
     pub(super) entries: u64,
     pub(super) bytes: u64,
-    /// The number of the first batch; 0 where there is none.
+    /// The number of the first batch; 0 where the system has no such limit.
     pub(super) first: u64,
     /// The last batch is a tombstone.
     pub(super) is_deleted: bool,

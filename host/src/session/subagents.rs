@@ -17,7 +17,8 @@ pub struct Subagent {
     pub transcript: SessionKey,
 }
 
-/// The subagents of a session, those of workflow runs included, sorted by where they lie. Of two with one id, the first.
+/// The subagents of a session, those of workflow runs included, sorted by where they lie. Of two with one id, the
+/// first.
 pub async fn subagents(store: Arc<dyn Store>, session: &SessionKey) -> Result<Vec<Subagent>, SessionError> {
     let keys = subkeys(&*store, &session.to_main()).await?;
     let mut ids = BTreeSet::new();

@@ -21,8 +21,8 @@ pub struct Bound {
     pub session: String,
 }
 
-/// A line of a task's stream. It counts only where the task is bound to what it replaces: of two hosts that bind a task at
-/// once, the first in the log wins, and both find the same winner.
+/// A line of a task's stream. It counts only where the task is bound to what it replaces: of two hosts that bind a task
+/// at once, the first in the log wins, and both find the same winner.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     r#type: String,

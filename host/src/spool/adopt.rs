@@ -50,7 +50,7 @@ impl Adopted {
         !self.alarms.iter().any(unreadable)
     }
 
-    /// The note of its delivery. Returns `None` if there is none, or none that can be read.
+    /// The note of its delivery. Returns `None` if it is missing, or none that can be read.
     pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
         read_note(&self.writer)
     }
@@ -91,7 +91,7 @@ impl Dead {
     pub(crate) fn adopt(self) -> Adopted {
         let (mut streams, mut alarms) = (Vec::new(), Vec::new());
         for name in self.names() {
-            // One that cannot be opened is told of in an alarm.
+            // One that cannot be opened raises an alarm.
             streams.extend(self.open(name, &mut alarms).ok().flatten());
         }
         self.opened(streams, alarms)

@@ -112,7 +112,8 @@ impl Dead {
 }
 
 impl Writer {
-    /// Notes that every stream is whole and on disk. For the holder of the writer's lock, once nothing is written any more.
+    /// Notes that every stream is whole and on disk. For the holder of the writer's lock, once nothing is written any
+    /// more.
     pub(super) fn note_recovered(&self) {
         let noted = disk::replace(&*self.disk, &self.names.recovered(), b"");
         if let Err(error) = noted {

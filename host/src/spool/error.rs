@@ -47,8 +47,8 @@ pub enum SpoolError {
     },
 }
 
-/// Why entries were not accepted. All or nothing: of a call that failed, no entry is shown to anyone. Only where the disk
-/// would not even let them be taken back may some of them turn up after a crash.
+/// Why entries were not accepted. All or nothing: of a call that failed, no entry is shown to anyone. Only where the
+/// disk would not even let them be taken back may some of them turn up after a crash.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {

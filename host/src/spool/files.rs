@@ -34,7 +34,7 @@ impl Files {
         })
     }
 
-    /// The file of this name. Fails with `NotFound` where there is none.
+    /// The file of this name. Fails with `NotFound` where the system has no such limit.
     pub(super) fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         loop {
             let replaced = {

@@ -76,7 +76,8 @@ impl Lane {
         self.end_turn()
     }
 
-    /// A thread's turn is over, be it by a panic: what it had in hand is answered or dropped by then. True if more waits.
+    /// A thread's turn is over, be it by a panic: what it had in hand is answered or dropped by then. True if more
+    /// waits.
     pub(super) fn end_turn(&self) -> bool {
         let mut queue = self.queue();
         queue.scheduled = !queue.calls.is_empty();

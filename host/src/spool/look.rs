@@ -27,8 +27,8 @@ pub struct SpoolLook {
     problems: Vec<String>,
 }
 
-/// One writer's copy of a stream as it lay on disk when it was looked at. Its lines may be pruned meanwhile: reading them
-/// is an error then. Its files are open only while it is read.
+/// One writer's copy of a stream as it lay on disk when it was looked at. Its lines may be pruned meanwhile: reading
+/// them is an error then. Its files are open only while it is read.
 #[derive(Clone)]
 pub struct StreamLook {
     disk: Arc<dyn Disk>,

@@ -60,8 +60,8 @@ impl Mark {
     }
 }
 
-/// Has a mark outlast a power failure. Without that the place may be an older one then, and lines behind it are taken for
-/// whole only as far as they are entries.
+/// Has a mark outlast a power failure. Without that the place may be an older one then, and lines behind it are taken
+/// for whole only as far as they are entries.
 pub(super) fn sync(file: io::Result<Arc<dyn DiskFile>>) {
     if let Err(error) = file.and_then(|file| file.sync()) {
         tracing::warn!(%error, "a mark behind lines that are no entries was not synced");

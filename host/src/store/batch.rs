@@ -53,8 +53,8 @@ pub struct Origin {
 /// How fast payloads move at least, in bytes a second: 1 Mbit/s. A slower line does not keep up with an agent either.
 const SLOWEST: u64 = 125_000;
 
-/// How much longer than its limit a call may take that moves so many bytes of payload: a second for each Mbit, so that the
-/// largest payload gets through on a slow line and is not begun again and again.
+/// How much longer than its limit a call may take that moves so many bytes of payload: a second for each Mbit, so that
+/// the largest payload gets through on a slow line and is not begun again and again.
 pub fn time_to_move(payload: usize) -> Duration {
     Duration::from_micros((payload as u64).saturating_mul(1_000_000 / SLOWEST))
 }

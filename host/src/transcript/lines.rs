@@ -133,7 +133,8 @@ impl<R: BufRead> Lines<R> {
         next
     }
 
-    /// Goes behind the line that was too long, and gives its bytes with the LF; `None` where the input ends before the LF.
+    /// Goes behind the line that was too long, and gives its bytes with the LF; `None` where the input ends before the
+    /// LF.
     pub fn pass_over(&mut self) -> Result<Option<u64>, LineError> {
         let State::TooLong = self.state else { return Ok(None) };
         let mut bytes = self.limit as u64;

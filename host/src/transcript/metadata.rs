@@ -1,5 +1,5 @@
-//! What is known of a subagent: a sidecar file (`agent-<id>.meta.json`) on disk, an entry of the type `agent_metadata` in
-//! its transcript. Such an entry may stand anywhere and more than once; the last one counts.
+//! What is known of a subagent: a sidecar file (`agent-<id>.meta.json`) on disk, an entry of the type `agent_metadata`
+//! in its transcript. Such an entry may stand anywhere and more than once; the last one counts.
 
 use serde_json::{Map, Value};
 

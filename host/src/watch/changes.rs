@@ -1,4 +1,5 @@
-//! What the system tells of files that changed. It may tell too much, and it may miss something: the clock is behind it.
+//! What the system tells of files that changed. It may tell too much, and it may miss something: the clock is behind
+//! it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ impl Told {
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Ok(event) if !event.need_rescan() => match event.kind {
-                // Somebody read it: perhaps we did.
+                // A process read it: perhaps this one.
                 EventKind::Access(_) => return,
                 EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) | EventKind::Create(CreateKind::File) => {
                     dirty.files.extend(event.paths);

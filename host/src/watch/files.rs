@@ -46,8 +46,8 @@ impl Files {
 }
 
 impl Scan {
-    /// Finds every transcript and sidecar; none where there is no such directory. A project's folder may be a link to one;
-    /// other links are not followed. Blocks for the disk.
+    /// Finds every transcript and sidecar; none where there is no such directory. A project's folder may be a link to
+    /// one; other links are not followed. Blocks for the disk.
     pub(super) fn of(projects: &Path) -> Self {
         let mut scan = Self::default();
         let folders = match fs::read_dir(projects) {

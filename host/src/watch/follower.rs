@@ -112,7 +112,7 @@ impl<'a> Follower<'a> {
         let picking_up = pick_up_leftovers(self.host, self.watch.state.clone(), self.tally.clone());
         tokio::select! {
             () = self.follow() => {}
-            // What it was doing then is compared by whoever picks up next.
+            // What it was doing then is compared by the process that picks up next.
             () = picking_up => {}
         }
         // Dropped halfway, a stream is taken as it is found by the next process.

@@ -29,7 +29,7 @@ pub(super) struct Inode {
 }
 
 impl Stamp {
-    /// A regular file's; `None` where there is none. Links are not followed.
+    /// A regular file's; `None` if it is missing. Links are not followed.
     pub(super) fn look(path: &Path) -> io::Result<Option<Self>> {
         let metadata = match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -49,7 +49,7 @@ impl Stamp {
 }
 
 impl Inode {
-    /// A directory's; none where there is none.
+    /// A directory's; none where the system has no such limit.
     pub(super) fn of_dir(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
         Some(Self::of(&metadata))
@@ -113,8 +113,8 @@ impl Mark {
         self.offset = offset;
     }
 
-    /// What was done to the file other than adding to it. Looks at its first line and at the last one that was taken, so
-    /// it misses a line in between that was changed in place to another one of the same length.
+    /// What was done to the file other than adding to it. Looks at its first line and at the last one that was taken,
+    /// so it misses a line in between that was changed in place to another one of the same length.
     pub(super) fn change(&self, path: &Path, before: Option<&Stamp>, now: &Stamp) -> io::Result<Option<Change>> {
         if before.is_some_and(|before| before.file != now.file) {
             return Ok(Some(Change::Replaced));

@@ -65,7 +65,7 @@ impl Records {
         disk::replace(&self.folder, Path::new(BEGUN), b"")
     }
 
-    /// `None` where there is none that can be read: then the file is taken as it is found.
+    /// `None` if it is missing that can be read: then the file is taken as it is found.
     pub(super) fn load(&self, key: &SessionKey) -> Option<Record> {
         let bytes = fs::read(self.dir.join(stream(key))).ok()?;
         serde_json::from_slice(&bytes).ok()

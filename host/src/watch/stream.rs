@@ -24,7 +24,7 @@ pub(super) struct Stream {
     mark: Option<Mark>,
     /// This host's copy holds the file's lines before the mark.
     has_begun: bool,
-    /// Somebody else may have mirrored what comes behind the mark.
+    /// Another process may have mirrored what comes behind the mark.
     is_doubtful: bool,
     /// It was never taken before.
     is_new: bool,
@@ -77,7 +77,7 @@ impl Stream {
         }
     }
 
-    /// Somebody else may have mirrored what it holds by now.
+    /// Another process may have mirrored what it holds by now.
     pub(super) fn doubt(&mut self) {
         self.is_doubtful = true;
     }

@@ -1,5 +1,5 @@
-//! What Mirrorbox does otherwise than the agent's SDK: each row of the table in `docs/sessions.md`, both sides asserted.
-//! A row that fails because the SDK was mended can go.
+//! What Mirrorbox does otherwise than the agent's SDK: each row of the table in `docs/sessions.md`, both sides
+//! asserted. A row that fails because the SDK was mended can go.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

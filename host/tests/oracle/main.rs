@@ -1,7 +1,8 @@
 //! Keys, paths, summaries and what is done with stored sessions against the agent's own Python SDK, on generated input.
 //!
 //! The SDK is asked through `oracle.py`, run by `$MIRRORBOX_ORACLE_PYTHON`, else `target/oracle/bin/python`, else
-//! `python3`. Where none of them has the package `claude_agent_sdk` (0.2.186), each test says so and passes. To have it:
+//! `python3`. Where none of them has the package `claude_agent_sdk` (0.2.186), each test says so and passes. To have
+//! it:
 //!
 //! ```text
 //! python3 -m venv target/oracle && target/oracle/bin/pip install claude-agent-sdk==0.2.186

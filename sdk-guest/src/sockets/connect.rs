@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use super::Address;
 
 /// How long each address of a name may take, a round after the other. A component has one thread, so it cannot wait for
-/// several addresses at once as RFC 8305 does; it takes that document's quarter of a second for each instead. An address
-/// that is slower is tried again with more time.
+/// several addresses at once as RFC 8305 does; it takes that document's quarter of a second for each instead. An
+/// address that is slower is tried again with more time.
 const ROUNDS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 /// Connects to the first address of a name that answers, within about this time.
 ///
-/// A name that leads to no address is [`ErrorKind::NotFound`]; [`ErrorKind::TimedOut`] says that nothing answered at all;
-/// other errors are those of the last address that answered.
+/// A name that leads to no address is [`ErrorKind::NotFound`]; [`ErrorKind::TimedOut`] says that nothing answered at
+/// all; other errors are those of the last address that answered.
 pub fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
     let found = (address.host.as_str(), address.port).to_socket_addrs();
     let found = found.map_err(|error| {

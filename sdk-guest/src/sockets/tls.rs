@@ -95,7 +95,7 @@ impl TlsSettings {
         })
     }
 
-    /// The name of the first setting that is there; `None` if there is none.
+    /// The name of the first setting that is there; `None` if it is missing.
     pub fn any(&self) -> Option<&'static str> {
         let settings = [
             ("ca", &self.ca),

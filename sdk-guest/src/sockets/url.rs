@@ -24,8 +24,8 @@ impl fmt::Display for Address {
 
 /// A server's URL, as people paste it: `SCHEME://USER:PASSWORD@HOST:PORT,HOST:PORT/PATH?NAME=VALUE`, all decoded.
 ///
-/// Errors are [`Error::Misconfigured`], name the setting `url` and quote nothing of it, since any part may be a piece of a
-/// password.
+/// Errors are [`Error::Misconfigured`], name the setting `url` and quote nothing of it, since any part may be a piece
+/// of a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl {
     /// What stands before `://`, in lower case.
@@ -36,7 +36,7 @@ pub struct ServerUrl {
     pub password: Option<String>,
     /// Empty where the URL names none.
     pub addresses: Vec<Address>,
-    /// The parts of the path; empty where there is none.
+    /// The parts of the path; empty if it is missing.
     pub path: Vec<String>,
     /// What follows the `?`, in order.
     pub parameters: Vec<(String, String)>,

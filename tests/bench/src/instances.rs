@@ -1,4 +1,5 @@
-//! Instances: how soon there is one, what it takes, how many calls they serve, and what it costs to be able to stop one.
+//! Instances: how soon there is one, what it takes, how many calls they serve, and what it costs to be able to stop
+//! one.
 
 use std::fs;
 use std::path::Path;

@@ -40,7 +40,8 @@ struct Args {
     /// The adapters before their servers, and nothing else.
     #[arg(long)]
     backends: bool,
-    /// Only the parts whose name holds this: throughput, appends, delivery, sandbox, instances, startup; redis, postgres, s3.
+    /// Only the parts whose name holds this: throughput, appends, delivery, sandbox, instances, startup; redis,
+    /// postgres, s3.
     #[arg(long, default_value = "")]
     only: String,
     /// Up to how many parts of a stream are loaded, and how many sessions listed.

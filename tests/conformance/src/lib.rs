@@ -17,8 +17,8 @@
 //! ```
 //!
 //! A check is one sentence of the contract. Each works under project keys of its own, which nobody used before, so that
-//! a backend may be shared with others and hold anything; behind itself it deletes what it wrote, as far as the store can
-//! delete: tombstones stay.
+//! a backend may be shared with others and hold anything; behind itself it deletes what it wrote, as far as the store
+//! can delete: tombstones stay.
 
 mod checks;
 mod expect;
@@ -50,8 +50,8 @@ pub struct Options {
 
 /// Runs every check against two handles on the same backend, as two hosts would have them, one after the other.
 ///
-/// It needs whatever runtime the stores need, and does not move between threads. Two handles that are one and the same store pass, but their races prove
-/// less.
+/// It needs whatever runtime the stores need, and does not move between threads. Two handles that are one and the same
+/// store pass, but their races prove less.
 pub async fn check(stores: [Arc<dyn Store>; 2], options: &Options) -> Report {
     let [ours, _] = &stores;
     let info = ours.info();

@@ -1,4 +1,5 @@
-//! End to end tests of Mirrorbox: the real binary, real components, real files. `cargo xtask test` builds what they need.
+//! End to end tests of Mirrorbox: the real binary, real components, real files. `cargo xtask test` builds what they
+//! need.
 //!
 //! This library is what the tests share: where the built things are, and adapters to play with.
 #![allow(
@@ -129,7 +130,8 @@ fn status(name: &str) -> String {
     line.trim().to_owned()
 }
 
-/// A configuration and a state directory of its own, with the fs adapter that the command brings along, and the command.
+/// A configuration and a state directory of its own, with the fs adapter that the command brings along, and the
+/// command.
 #[derive(Debug)]
 pub struct Installation {
     /// The configuration directory.

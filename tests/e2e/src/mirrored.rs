@@ -99,8 +99,8 @@ impl Mirrored {
         [self.dir.join("fs"), self.dir.join("faulty/store")]
     }
 
-    /// Both destinations hold of a session what these runs acknowledged, and no entry twice: run after run, each from its
-    /// first entry on, byte for byte. What a process was killed over may be there or not, in both alike.
+    /// Both destinations hold of a session what these runs acknowledged, and no entry twice: run after run, each from
+    /// its first entry on, byte for byte. What a process was killed over may be there or not, in both alike.
     pub async fn check(&self, session: &str, runs: &[Run]) {
         let [fs, faulty] = self.folders();
         let stored = stored(&fs, session).await;

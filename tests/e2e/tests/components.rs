@@ -1,5 +1,5 @@
-//! Components that a fuzzer made up (`fuzz/components`), as they are and with bytes changed, come to inspection and to the
-//! contract check: each is refused with a reason, and none of them ends the process or keeps it busy.
+//! Components that a fuzzer made up (`fuzz/components`), as they are and with bytes changed, come to inspection and to
+//! the contract check: each is refused with a reason, and none of them ends the process or keeps it busy.
 
 #[cfg(test)]
 mod components {

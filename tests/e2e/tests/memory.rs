@@ -1,5 +1,5 @@
-//! Memory does not grow with a session: a gigabyte goes in and comes out within 64 MiB above the idle process plus three
-//! times the largest entry.
+//! Memory does not grow with a session: a gigabyte goes in and comes out within 64 MiB above the idle process plus
+//! three times the largest entry.
 //!
 //! A program of its own with one test: the figure is the peak of all children that this process ever had.
 

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use crate::ServerError;
 
-/// A certificate authority, and a server's certificate for `localhost` and 127.0.0.1: both made for this value, in files
-/// that are there as long as it is.
+/// A certificate authority, and a server's certificate for `localhost` and 127.0.0.1: both made for this value, in
+/// files that are there as long as it is.
 #[derive(Debug)]
 pub struct Certificates {
     dir: TempDir,

@@ -1,13 +1,14 @@
-//! Real servers for tests, each on a free port of 127.0.0.1 with a folder of its own, and a proxy that breaks connections.
+//! Real servers for tests, each on a free port of 127.0.0.1 with a folder of its own, and a proxy that breaks
+//! connections.
 //!
-//! [`Redis`], [`Sentinel`], [`Postgres`], [`PgBouncer`], [`Moto`] and [`Rclone`] are values: a server is there while its value is. Its [`Server`] can
-//! be killed, restarted on the same port and data, and paused. Between it and a client, [`Proxy`] delays, throttles,
-//! stalls, cuts, refuses, and loses the reply to a request that has landed.
+//! [`Redis`], [`Sentinel`], [`Postgres`], [`PgBouncer`], [`Moto`] and [`Rclone`] are values: a server is there while
+//! its value is. Its [`Server`] can be killed, restarted on the same port and data, and paused. Between it and a
+//! client, [`Proxy`] delays, throttles, stalls, cuts, refuses, and loses the reply to a request that has landed.
 //!
 //! [`Model`] answers in place of the model that an agent asks.
 //!
-//! `cargo xtask setup` installs the programs. Starting one that is not there is a [`ServerError::NotInstalled`]; a test that
-//! asks [`if_installed`] is passed over then.
+//! `cargo xtask setup` installs the programs. Starting one that is not there is a [`ServerError::NotInstalled`]; a test
+//! that asks [`if_installed`] is passed over then.
 
 #![deny(unsafe_code)]
 

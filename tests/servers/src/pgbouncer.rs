@@ -19,8 +19,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Before the server on that port of 127.0.0.1, for its database `postgres`. `mode` is `session` or `transaction`; the
-    /// users with their passwords are those that it lets in, by SCRAM.
+    /// Before the server on that port of 127.0.0.1, for its database `postgres`. `mode` is `session` or `transaction`;
+    /// the users with their passwords are those that it lets in, by SCRAM.
     pub fn before(port: u16, mode: &str, users: &[(&str, &str)]) -> Result<Self, ServerError> {
         let dir = tempfile::tempdir().map_err(ServerError::io("make a folder for PgBouncer"))?;
         let path = |name: &str| dir.path().join(name);

@@ -38,7 +38,8 @@ impl Postgres {
         Self::with(PostgresOptions::default())
     }
 
-    /// Makes a cluster and starts it with these options. Where we are root, as the user `postgres`, since it refuses root.
+    /// Makes a cluster and starts it with these options. Where we are root, as the user `postgres`, since it refuses
+    /// root.
     pub fn with(options: PostgresOptions) -> Result<Self, ServerError> {
         let cluster = Cluster::new()?;
         if let Some(certificates) = &options.tls {

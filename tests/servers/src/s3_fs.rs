@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use crate::server::Launch;
 use crate::{Server, ServerError, program};
 
-/// A fast S3 server that checks signatures and hashes, and keeps objects as files, unsynced. It heeds conditions, but not
-/// where two requests arrive at once: for benchmarks, never for races.
+/// A fast S3 server that checks signatures and hashes, and keeps objects as files, unsynced. It heeds conditions, but
+/// not where two requests arrive at once: for benchmarks, never for races.
 #[derive(Debug)]
 pub struct S3Fs {
     /// Its process.
@@ -56,8 +56,8 @@ impl S3Fs {
         fs::create_dir(self.dir.path().join(name)).map_err(ServerError::io(format!("make the bucket `{name}`")))
     }
 
-    /// Moves all objects of a bucket into another one, behind the server's back: it walks through a whole bucket for each
-    /// listing, so filling a large one by requests takes ever longer.
+    /// Moves all objects of a bucket into another one, behind the server's back: it walks through a whole bucket for
+    /// each listing, so filling a large one by requests takes ever longer.
     pub fn move_objects(&self, from: &str, to: &str) -> Result<(), ServerError> {
         let dir = self.dir.path();
         let moved = merge(&dir.join(from), &dir.join(to)).and_then(|()| self.rename_metadata(from, to));

@@ -14,7 +14,8 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Watches the primary on that port of 127.0.0.1 under that name. With a password, clients must say it (`requirepass`).
+    /// Watches the primary on that port of 127.0.0.1 under that name. With a password, clients must say it
+    /// (`requirepass`).
     pub fn of(master: &str, port: u16, password: Option<&str>) -> Result<Self, ServerError> {
         let dir = tempfile::tempdir().map_err(ServerError::io("make a folder for a Sentinel"))?;
         let file = dir.path().join("sentinel.conf");

@@ -110,7 +110,7 @@ impl Named {
         self.name.split_once('@').map_or(&*self.name, |(name, _)| name)
     }
 
-    /// Empty if there is none.
+    /// Empty if it is missing.
     pub(super) fn version(&self) -> &str {
         self.name.split_once('@').map_or("", |(_, version)| version)
     }

@@ -33,7 +33,8 @@ pub(crate) fn entries<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, ENTRIES.get())
 }
 
-/// Runs `work`, whose access number `at` (from 0) fails as the operating system says it. Tells whether it came that far.
+/// Runs `work`, whose access number `at` (from 0) fails as the operating system says it. Tells whether it came that
+/// far.
 pub(crate) fn failing_at<T>(at: usize, errno: i32, work: impl FnOnce() -> T) -> (T, bool) {
     let mut step = 0;
     let (result, steps) = with(

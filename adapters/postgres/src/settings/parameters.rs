@@ -24,7 +24,8 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Refuses, by name, what would change where transcripts go or who can read them; warns of what makes no difference.
+    /// Refuses, by name, what would change where transcripts go or who can read them; warns of what makes no
+    /// difference.
     pub(super) fn read(url: &ServerUrl) -> Result<Self> {
         let mut parameters = Self::default();
         for (name, value) in &url.parameters {
@@ -73,7 +74,7 @@ impl Parameters {
         Ok(true)
     }
 
-    /// The hosts before the path or, where there is none, those of the parameters.
+    /// The hosts before the path or, if it has none, those of the parameters.
     pub(super) fn addresses(&self, url: &ServerUrl) -> Result<Vec<Address>> {
         if !url.addresses.is_empty() {
             return Ok(url.addresses.clone());

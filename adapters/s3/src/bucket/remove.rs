@@ -29,7 +29,8 @@ impl Bucket {
         Ok(())
     }
 
-    /// Removes what is in nobody's way: where the credentials may not remove anything, it stays, and the log says so once.
+    /// Removes what is in nobody's way: where the credentials may not remove anything, it stays, and the log says so
+    /// once.
     pub(crate) async fn tidy(&self, keys: &[String]) -> Result<()> {
         if keys.is_empty() || self.removing.is_allowed.get() == Some(false) {
             return Ok(());

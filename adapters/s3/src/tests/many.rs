@@ -23,8 +23,8 @@ fn grow(backend: &Backend, last: &mut u64, covers: u64) -> (S3, Wire) {
     (s3, wire)
 }
 
-/// How many requests each of these takes: an append at the end, one in a slot that is covered, the first page and one in
-/// the middle, the end, a session's row.
+/// How many requests each of these takes: an append at the end, one in a slot that is covered, the first page and one
+/// in the middle, the end, a session's row.
 fn costs(backend: &Backend, last: &mut u64, covers: u64) -> [usize; 6] {
     let (mut s3, wire) = grow(backend, last, covers);
     // Where the end is, an instance remembers; looking for it first is another matter.

@@ -59,7 +59,7 @@ fn a_setting_that_cannot_be_used_is_named() {
     }
 }
 
-/// Profiles and roles are not asked: whoever expects it is told what to write.
+/// Profiles and roles are not asked: a manifest that expects it is refused with what to write.
 #[test]
 fn credentials_that_are_missing_are_named_with_what_to_write() {
     for name in ["access_key_id", "secret_access_key"] {

@@ -5,8 +5,8 @@ use std::thread;
 
 use super::*;
 
-/// Runs `work` once for each request that it makes, each time on a new stream of three batches, letting `other` act just
-/// before; then lets `check` look at what came of it.
+/// Runs `work` once for each request that it makes, each time on a new stream of three batches, letting `other` act
+/// just before; then lets `check` look at what came of it.
 fn at_every_request<T, O: 'static>(
     work: impl Fn(&mut S3) -> T,
     other: impl Fn(&mut S3) -> O + Copy + Send + 'static,

@@ -122,8 +122,8 @@ fn manifest_of(component: &Path) -> PathBuf {
     component.with_extension("toml")
 }
 
-/// Who installs what comes with this command has approved it. Without a manifest that somebody wrote there is nothing to
-/// take down yet: then it is as good as new.
+/// Who installs what comes with this command has approved it. Without a manifest that somebody wrote there is nothing
+/// to take down yet: then it is as good as new.
 async fn approve(context: &Context, name: &str, has_manifest: bool) -> Result<(), CliError> {
     let config = context.config()?;
     let destination = config.destinations.iter().find(|destination| destination.name == name);

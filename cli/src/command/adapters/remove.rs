@@ -16,8 +16,8 @@ use crate::output::{bytes, safe_line, say};
 
 /// Take an adapter out of the configuration, and let go of what waits for it on this disk
 ///
-/// An adapter whose component or manifest is missing, or cannot be used, is a destination all the same: what it does not have
-/// is kept for it. This ends that. What is stored in its backend stays there.
+/// An adapter whose component or manifest is missing, or cannot be used, is a destination all the same: what it does
+/// not have is kept for it. This ends that. What is stored in its backend stays there.
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
     /// An adapter of the configuration, or one that was there before

@@ -13,8 +13,8 @@ use crate::error::{CliError, Exit};
 
 /// Put the last component that was opened, other than the one that is there, back into the configuration
 ///
-/// Hosts keep the two components that they opened last, with their manifests. A host that runs takes the change over. The
-/// manifest that it replaces stays beside it as NAME.toml.before-rollback.
+/// Hosts keep the two components that they opened last, with their manifests. A host that runs takes the change over.
+/// The manifest that it replaces stays beside it as NAME.toml.before-rollback.
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// Which adapter

@@ -152,8 +152,8 @@ impl Choice<'_> {
         Ok(project_key_named(&here, is_set, name.as_deref()))
     }
 
-    /// The destinations that lack nothing that this machine holds of such sessions: what is not delivered yet is part of
-    /// them.
+    /// The destinations that lack nothing that this machine holds of such sessions: what is not delivered yet is part
+    /// of them.
     async fn complete(&self, is_meant: impl Fn(&SessionKey) -> bool) -> Result<Destinations, CliError> {
         let left = self.host.flush(self.run.deliver).await?;
         let names = self.config.destinations.iter().map(|config| config.name.as_str());

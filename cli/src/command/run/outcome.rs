@@ -52,8 +52,8 @@ pub(super) fn tell(ended: &Ended, absent: &[AdapterStatus], left: &Undelivered) 
     }
 }
 
-/// Whether everything that the agent wrote was mirrored. A command that wrote nothing may have had nothing to write: one
-/// that had a turn, or was told to keep nothing, has not.
+/// Whether everything that the agent wrote was mirrored. A command that wrote nothing may have had nothing to write:
+/// one that had a turn, or was told to keep nothing, has not.
 fn is_kept(ended: &Ended) -> bool {
     let tally = &ended.tally;
     let is_missed = tally.entries == 0 && (tally.turns > 0 || tally.is_not_kept);

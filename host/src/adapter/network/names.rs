@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::network::Host;
 
-/// The most answers that one instance remembers; the oldest are forgotten, and what they led to must be looked up again.
+/// The most answers that one instance remembers; the oldest are forgotten, and what they led to must be looked up
+/// again.
 const MAX_ANSWERS: usize = 1_024;
 
 /// Which names led an instance to which addresses. Every answer in it was allowed by the policy.

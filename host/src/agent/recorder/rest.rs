@@ -96,7 +96,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// The files of a listing; what else it met is told.
+    /// The files of a listing; the rest of what it met is reported.
     fn seen(&mut self, listing: Listing) -> Vec<TranscriptFile> {
         for (path, error) in &listing.unreadable {
             self.unreadable(path, error);

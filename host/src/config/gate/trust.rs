@@ -33,7 +33,7 @@ impl Trust {
         self.is_owner(metadata) || link.parent().is_some_and(is_read_only)
     }
 
-    /// Why somebody else could change this file or directory. Nobody can where the file system is mounted read-only.
+    /// Why another user could change this file or directory. Nobody can where the file system is mounted read-only.
     pub(super) fn objection(&self, path: &Path, metadata: &Metadata) -> Option<Refusal> {
         let mode = std::os::unix::fs::MetadataExt::mode(metadata);
         let refusal = if !self.is_owner(metadata) {
@@ -84,7 +84,7 @@ fn is_read_only(path: &Path) -> bool {
 }
 
 impl Refusal {
-    /// It belongs to somebody else.
+    /// It belongs to another user.
     #[cfg(unix)]
     pub(super) fn foreign(metadata: &Metadata) -> Self {
         Self::Foreign(std::os::unix::fs::MetadataExt::uid(metadata))

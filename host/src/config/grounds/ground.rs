@@ -9,7 +9,8 @@ pub(super) struct Ground {
     path: PathBuf,
     /// Which directory it is, where there is one.
     identity: Option<(u64, u64)>,
-    /// Where it lies in its file system, and what is mounted below it: a file system's device, and a path from its root.
+    /// Where it lies in its file system, and what is mounted below it: a file system's device, and a path from its
+    /// root.
     parts: Vec<(String, PathBuf)>,
 }
 
@@ -67,7 +68,7 @@ impl Ground {
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    // What is not there yet has none, and is told by its path.
+    // What is not there yet has none, and is named by its path.
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }

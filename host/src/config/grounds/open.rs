@@ -2,8 +2,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Opens the directory at `path`, following no link at all: what was a directory when its place was settled, and is a link
-/// now, is an error. What it is can be told from the file; nothing of it can be read through that.
+/// Opens the directory at `path`, following no link at all: what was a directory when its place was settled, and is a
+/// link now, is an error. What it is can be told from the file; nothing of it can be read through that.
 #[cfg(unix)]
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     use std::path::Component;

@@ -25,7 +25,7 @@ fn manifest(dir: &tempfile::TempDir, name: &str, grants: &[(&str, &str)]) -> Man
     Manifest::parse(&Path::new("/c").join(format!("{name}.toml")), &(text + "]\n")).unwrap()
 }
 
-/// What is told of each adapter, without the folder that all of it lies in.
+/// What is reported of each adapter, without the folder that all of it lies in.
 fn told(dir: &tempfile::TempDir, own: &[&str], adapters: &[(&str, &[(&str, &str)])]) -> Vec<Option<String>> {
     let own: Vec<_> = own.iter().map(|path| dir.path().join(path)).collect();
     let mut grounds = Grounds::new(own.iter().map(|path| (Own::State, path.as_path())));

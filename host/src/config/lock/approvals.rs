@@ -97,7 +97,8 @@ impl Approvals {
         self.change(|content| content.entries.remove(name).is_some())
     }
 
-    /// Takes down what is about to run for the first time. Fails if something that may do less was taken down meanwhile.
+    /// Takes down what is about to run for the first time. Fails if something that may do less was taken down
+    /// meanwhile.
     fn try_out(&self, name: &str, entry: &Entry) -> Result<(), LockError> {
         let mut outcome = Ok(());
         let changed = self.change(|content| match entry.verdict(content.entries.get(name)) {
@@ -138,7 +139,8 @@ impl Approvals {
         })
     }
 
-    /// Reads, changes and writes the file while no other process does. `change` says whether there is anything to write.
+    /// Reads, changes and writes the file while no other process does. `change` says whether there is anything to
+    /// write.
     fn change(&self, change: impl FnOnce(&mut Content) -> bool) -> Result<(), ConfigError> {
         let failed = |source| ConfigError::Write {
             path: self.path(),
@@ -171,8 +173,8 @@ impl Admission {
         &self.verdict
     }
 
-    /// Before its first instance is made: what is new is taken down as tried, so that whatever stands under this name the
-    /// next time, whether this one opens or not, may do no more. Blocks for the disk.
+    /// Before its first instance is made: what is new is taken down as tried, so that whatever stands under this name
+    /// the next time, whether this one opens or not, may do no more. Blocks for the disk.
     pub fn try_out(&self) -> Result<(), LockError> {
         match &self.verdict {
             Verdict::New => self.approvals.try_out(&self.name, &self.entry),
@@ -246,8 +248,8 @@ fn write(path: &Path, content: &str) -> io::Result<()> {
     })
 }
 
-/// A file that was not there, for its owner alone. What a process that was killed left under that name goes: nobody else
-/// writes here while the directory is locked.
+/// A file that was not there, for its owner alone. What a process that was killed left under that name goes: nobody
+/// else writes here while the directory is locked.
 fn create_private(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -40,8 +40,8 @@ impl Special {
         }
     }
 
-    /// Whether a grant that says `private = true` for a name covers it. The own link is not among it: it is where clouds put
-    /// what hands out credentials, at addresses that no list has all of.
+    /// Whether a grant that says `private = true` for a name covers it. The own link is not among it: it is where
+    /// clouds put what hands out credentials, at addresses that no list has all of.
     pub(super) fn is_private(self) -> bool {
         matches!(self, Self::Loopback | Self::Private | Self::Shared)
     }

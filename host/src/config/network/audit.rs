@@ -5,7 +5,8 @@ use super::NetworkGrant;
 /// The most different places that are noted; nothing beyond is let through.
 const MOST: usize = 1_024;
 
-/// The grants that an adapter needed, in the order in which each was first needed. Clones note in one and the same place.
+/// The grants that an adapter needed, in the order in which each was first needed. Clones note in one and the same
+/// place.
 #[derive(Clone, Debug, Default)]
 pub struct NetworkAudit(Arc<Mutex<Vec<NetworkGrant>>>);
 

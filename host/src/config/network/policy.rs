@@ -52,8 +52,8 @@ impl NetworkPolicy {
         Self { grants, audit: None }
     }
 
-    /// A policy that lets through what no grant covers, for the audit to note it. What some grant could never allow for a
-    /// name, a metadata server among it, it refuses all the same.
+    /// A policy that lets through what no grant covers, for the audit to note it. What some grant could never allow for
+    /// a name, a metadata server among it, it refuses all the same.
     pub fn audited(grants: Vec<NetworkGrant>, audit: NetworkAudit) -> Self {
         Self {
             grants,
@@ -132,7 +132,8 @@ impl NetworkPolicy {
         allowed(is_told, || self.leads_astray(Transport::Tcp, host, None, address))
     }
 
-    /// May a TCP connection be made? `names` are those that were looked up and led to this very address, the latest last.
+    /// May a TCP connection be made? `names` are those that were looked up and led to this very address, the latest
+    /// last.
     pub fn connect<'a>(&self, to: SocketAddr, names: impl IntoIterator<Item = &'a Host>) -> Result<(), Refusal> {
         let (address, port) = (to.ip().to_canonical(), to.port());
         let names: Vec<_> = names.into_iter().collect();
@@ -151,8 +152,8 @@ impl NetworkPolicy {
         })
     }
 
-    /// Whether a way to `address` is open: by the grant that was found; in an audit also without one, and then the lacking
-    /// grant is noted.
+    /// Whether a way to `address` is open: by the grant that was found; in an audit also without one, and then the
+    /// lacking grant is noted.
     fn allows(&self, granted: Option<&NetworkGrant>, lacking: impl FnOnce() -> NetworkGrant, address: IpAddr) -> bool {
         let Some(audit) = &self.audit else {
             return granted.is_some();

@@ -1,5 +1,5 @@
-//! `<state>/destinations/NAME`, an empty file for each adapter that was ever a destination: its lines are kept until they
-//! are there, whatever becomes of its component and its manifest.
+//! `<state>/destinations/NAME`, an empty file for each adapter that was ever a destination: its lines are kept until
+//! they are there, whatever becomes of its component and its manifest.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,9 +49,9 @@ impl Named {
         }
     }
 
-    /// Lets go of a name and of everything that is kept of it here: what was opened under it, how far it had got, what was
-    /// still to be deleted there. Lines that wait for nobody else go with the next sweep. A host that runs lets go of it when
-    /// it ends. Blocks for the disk.
+    /// Lets go of a name and of everything that is kept of it here: what was opened under it, how far it had got, what
+    /// was still to be deleted there. Lines that wait for nobody else go with the next sweep. A host that runs lets go
+    /// of it when it ends. Blocks for the disk.
     pub fn forget(&self, name: &str) -> Result<(), SpoolError> {
         let failed = |path: &Path| {
             let path = path.to_owned();

@@ -69,9 +69,9 @@ impl Slot {
         }
     }
 
-    /// What stands in the directory when a host starts is a destination from the first moment, whatever is wrong with it:
-    /// its streams wait until it is mended. Everything does where no manifest, this one or the last good one, says which
-    /// do. Whether there is something to open. Blocks for the disk.
+    /// What stands in the directory when a host starts is a destination from the first moment, whatever is wrong with
+    /// it: its streams wait until it is mended. Everything does where no manifest, this one or the last good one, says
+    /// which do. Whether there is something to open. Blocks for the disk.
     pub(super) fn take_part_at_start(&mut self) -> Result<bool, HostError> {
         self.at_start = true;
         let found = self.found.borrow().clone();
@@ -82,7 +82,7 @@ impl Slot {
         if self.directory.taken.contains(&self.name) || !is_destination_name(&self.name) {
             return Ok(false);
         }
-        // What is wrong is told when it is to be opened.
+        // What is wrong is reported when it is to be opened.
         let candidate = candidate.ok().flatten();
         let options = candidate
             .as_ref()

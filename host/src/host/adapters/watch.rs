@@ -71,8 +71,8 @@ impl Directory {
         Ok(self.runtime.get_or_init(|| runtime).clone())
     }
 
-    /// Takes down what a name's manifest grants; the manifest is refused if that overlaps with what others have. Blocks for
-    /// the disk.
+    /// Takes down what a name's manifest grants; the manifest is refused if that overlaps with what others have. Blocks
+    /// for the disk.
     pub(super) fn claim(&self, name: &str, manifest: &mut Manifest) {
         let mut grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
         grounds.claim(name, manifest);
@@ -90,8 +90,8 @@ impl Directory {
     }
 }
 
-/// Adds what stands in the directory as destinations, has them opened in the background, and watches from then on. Blocks
-/// for the disk; within the mirror's runtime.
+/// Adds what stands in the directory as destinations, has them opened in the background, and watches from then on.
+/// Blocks for the disk; within the mirror's runtime.
 pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
     let found = scan(&directory.dir).map_err(|source| HostError::AdapterDirectory {
         path: directory.dir.clone(),
@@ -122,8 +122,8 @@ pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
     Ok(())
 }
 
-/// With nothing under each name that was a destination before and does not stand in the directory any more: what waits for
-/// it is kept until somebody lets go of it. Blocks for the disk.
+/// With nothing under each name that was a destination before and does not stand in the directory any more: what waits
+/// for it is kept until the guard is dropped. Blocks for the disk.
 fn with_those_named_before(
     state: &Path,
     mut found: BTreeMap<String, Found>,

@@ -8,8 +8,8 @@ use crate::spool::{AppendError, Base};
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES};
 
 impl Sessions {
-    /// Appends an entry to a session that is known: behind what a destination holds of it, so that others that hold less
-    /// are brought that first.
+    /// Appends an entry to a session that is known: behind what a destination holds of it, so that others that hold
+    /// less are brought that first.
     pub(super) async fn add(&self, session: &str, entry: Bytes) -> Answer<()> {
         let key = self.key(session)?;
         let transcript = Transcript::new(self.core.clone(), key.clone());

@@ -5,7 +5,8 @@ use super::fixture::{DEADLINE, Switched, builder, key, line, lines, stored};
 use crate::config::Keep;
 use crate::spool::Spool;
 
-/// Leaves a delivered spool behind, has another host look after it, and gives how many spools with streams are there then.
+/// Leaves a delivered spool behind, has another host look after it, and gives how many spools with streams are there
+/// then.
 fn kept(keep: Keep, state: &Path) -> usize {
     let store = Switched::new();
     for number in [1, 2] {

@@ -38,8 +38,8 @@ impl Delivery {
         self.compaction.again
     }
 
-    /// Compacts the stream where that is due and nothing waits to be delivered. A failure is no trouble of the stream's:
-    /// it is tried again with the next batches.
+    /// Compacts the stream where that is due and nothing waits to be delivered. A failure is no trouble of the
+    /// stream's: it is tried again with the next batches.
     pub(super) async fn compact(&mut self, at: &Entered) -> Result<(), Trouble> {
         let number = self.log.as_ref().map_or(0, Chain::number);
         let has_grown = number >= self.compaction.through.unwrap_or(0) + BATCHES;

@@ -1,9 +1,9 @@
 //! Lines of a file that may be at a destination already, under whichever writer: it gets those that it lacks.
 //!
-//! A copy holds a file's lines in order ([`Doubt`]). In the end the log is to hold each of them as often as the file does,
-//! whosever they are. So the log's lines are counted, and the file's lines are set off against them one after the other:
-//! what is there is passed over, what is lacking is stored. That says the same after every restart, for what was stored
-//! on the way is counted with the rest; and it needs no other destination and no record of what was decided.
+//! A copy holds a file's lines in order ([`Doubt`]). In the end the log is to hold each of them as often as the file
+//! does, whosever they are. So the log's lines are counted, and the file's lines are set off against them one after the
+//! other: what is there is passed over, what is lacking is stored. That says the same after every restart, for what was
+//! stored on the way is counted with the rest; and it needs no other destination and no record of what was decided.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::transcript::{Bag, lines_of, metadata};
 
 /// The lines of one file in a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Section {
+pub(super) struct FileSection {
     doubt: Doubt,
     /// Here the next file begins.
     end: u64,
@@ -31,8 +31,8 @@ pub(super) struct Section {
 
 /// What a log holds beside the lines of a section that were set off against it.
 #[derive(Debug)]
-pub(super) struct Met {
-    section: Section,
+pub(super) struct LogCount {
+    section: FileSection,
     /// Lines that stand for none of the section's.
     others: Bag,
     /// By writer: its lines before these are counted, although they may come later. A spool on this disk holds them.
@@ -53,7 +53,7 @@ struct Kept {
     count: u64,
 }
 
-/// A copy's writer, its [`Met::foreseen`], and the lines that arrived.
+/// A copy's writer, its [`LogCount::foreseen`], and the lines that arrived.
 type Compared = (String, BTreeMap<String, u64>, Bag);
 
 /// Lines that others stored behind what is known of a log, for each copy that is being compared.
@@ -64,12 +64,12 @@ pub(super) struct Arrived {
 
 impl LocalCopy {
     /// The lines of a file that the next line is one of; `None` where it is no file's.
-    pub(super) fn section(&self) -> Option<Section> {
+    pub(super) fn section(&self) -> Option<FileSection> {
         let doubts = self.stream.doubts();
         let begun = doubts.iter().rposition(|doubt| doubt.from <= self.next.line)?;
         let end = doubts.get(begun + 1).map_or(u64::MAX, |next| next.from);
         let doubt = *doubts.get(begun)?;
-        Some(Section { doubt, end })
+        Some(FileSection { doubt, end })
     }
 
     /// What is known of the log has to be read again.
@@ -82,7 +82,7 @@ impl LocalCopy {
     pub(super) fn take_up(&mut self) {
         let section = self.section().filter(|section| section.doubt.to <= self.next.line);
         if let Some(section) = section.filter(|_| self.is_revived && self.met.is_none()) {
-            self.met = Some(Met::new(section, false));
+            self.met = Some(LogCount::new(section, false));
         }
     }
 
@@ -101,8 +101,8 @@ impl LocalCopy {
         }
     }
 
-    /// Goes behind the lines that are there, and gives those behind them that are lacking; `None` where none is among the
-    /// next ones.
+    /// Goes behind the lines that are there, and gives those behind them that are lacking; `None` where none is among
+    /// the next ones.
     fn next_lacking(&mut self) -> Result<Option<Chunk>, ReadError> {
         let (Some(chunk), Some(met)) = (self.read()?, &mut self.met) else {
             return Ok(None);
@@ -132,8 +132,8 @@ impl LocalCopy {
     }
 }
 
-impl Met {
-    fn new(section: Section, is_deleted: bool) -> Self {
+impl LogCount {
+    fn new(section: FileSection, is_deleted: bool) -> Self {
         Self {
             section,
             others: Bag::default(),
@@ -282,9 +282,9 @@ impl Delivery {
         let entry = self.read_ledger()?.clone();
         let from_line = entry.share(stream.writer()).from_line;
         let is_deleted = read.has_tombstone || self.keeps_back();
-        let mut met = Met::new(section, is_deleted);
-        // Of a pruned file it is not known any more what stands for its first lines. Nothing that is there stands for the
-        // rest, but what comes from now on.
+        let mut met = LogCount::new(section, is_deleted);
+        // Of a pruned file it is not known any more what stands for its first lines. Nothing that is there stands for
+        // the rest, but what comes from now on.
         if section.doubt.from >= stream.start().line {
             on_disk(|| -> Result<(), ReadError> {
                 for other in &others {
@@ -319,7 +319,7 @@ impl Delivery {
         Ok(read.up_to(reader.chain().clone()))
     }
 
-    /// Lines of this disk's copies that were deleted at the destination: whoever finds their file may not know of them.
+    /// Lines of this disk's copies that were deleted at the destination: a process that finds their file may not know of them.
     fn lines_gone(&self, entry: &ledger::Entry) -> Result<Bag, ReadError> {
         let mut gone = Bag::default();
         for copy in &self.copies {

@@ -5,7 +5,7 @@ use super::super::lane::Copied;
 use super::super::ledger::Share;
 use super::super::on_disk;
 use super::Delivery;
-use super::compare::Met;
+use super::compare::LogCount;
 use crate::spool::{Chunk, Place, ReadError, Stream};
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Position};
 
@@ -32,7 +32,7 @@ pub(super) struct LocalCopy {
     /// Another host took the stream over.
     pub(super) is_stopped: bool,
     /// What the log holds beside it, where its next lines may be there under other writers.
-    pub(super) met: Option<Met>,
+    pub(super) met: Option<LogCount>,
     /// It was forgotten when it was quiet, and nothing that is there stood for none of its lines.
     pub(super) is_revived: bool,
 }

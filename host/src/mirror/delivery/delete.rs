@@ -78,8 +78,9 @@ impl Delivery {
         Ok(is_same)
     }
 
-    /// Everything else that the destination holds of the session: each is a delete of its own from now on. The wish says
-    /// after every page which: one that is done must not be done again, for others may have begun the subpath anew.
+    /// Everything else that the destination holds of the session: each is a delete of its own from now on. The wish
+    /// says after every page which: one that is done must not be done again, for others may have begun the subpath
+    /// anew.
     async fn want_subpaths_deleted(&mut self, mut wanted: Wanted, at: &Entered) -> Result<(), Trouble> {
         let (project, session) = (
             self.lane.key.project_key().to_owned(),
@@ -131,15 +132,15 @@ impl Delivery {
         }))
     }
 
-    /// A call of this machine's may still be under way, of a process that is no more, say: the next number must be taken
-    /// by the tombstone, or it would bring back what is to be deleted.
+    /// A call of this machine's may still be under way, of a process that is no more, say: the next number must be
+    /// taken by the tombstone, or it would bring back what is to be deleted.
     fn may_land_late(&self) -> bool {
         let entry = self.entry.as_ref();
         entry.is_some_and(|entry| entry.writers.values().any(|share| share.begun))
     }
 
-    /// Lines were deleted before any of them came here. The log itself says so from now on: the file that they were taken
-    /// from may be found again when nobody remembers it here any more.
+    /// Lines were deleted before any of them came here. The log itself says so from now on: the file that they were
+    /// taken from may be found again when nobody remembers it here any more.
     pub(super) fn keeps_back(&self) -> bool {
         let entry = self.entry.as_ref();
         entry.is_some_and(|entry| entry.writers.values().any(|share| share.from_line > 1))
@@ -176,8 +177,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// Lines that were appended after the delete was asked for, and stored before it was done, are hidden with the rest:
-    /// they are delivered again.
+    /// Lines that were appended after the delete was asked for, and stored before it was done, are hidden with the
+    /// rest: they are delivered again.
     fn go_back_to_what_stays(&mut self) -> Result<(), Trouble> {
         let Some(entry) = self.entry.clone() else { return Ok(()) };
         for copy in &mut self.copies {

@@ -1,5 +1,5 @@
-//! Deletes that this destination did not hear of when they were asked for: it was named later, or its history was deleted
-//! elsewhere.
+//! Deletes that this destination did not hear of when they were asked for: it was named later, or its history was
+//! deleted elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use super::confirm::failed;
 use super::copy::LocalCopy;
 
 impl Delivery {
-    /// Once, before anything is added: lines that were deleted are not brought here, and where they are here already, by
-    /// another way, they are deleted.
+    /// Once, before anything is added: lines that were deleted are not brought here, and where they are here already,
+    /// by another way, they are deleted.
     pub(super) async fn hear_of_deletes(&mut self, at: &Entered) -> Result<(), Trouble> {
         if self.has_heard {
             return Ok(());
@@ -47,8 +47,9 @@ impl Delivery {
         Ok(())
     }
 
-    /// Lines that this machine deleted may come after that: another host copied them from where they were not deleted yet.
-    /// Only what arrives behind a log that we know is judged: a backend that was put back was put back for a reason.
+    /// Lines that this machine deleted may come after that: another host copied them from where they were not deleted
+    /// yet. Only what arrives behind a log that we know is judged: a backend that was put back was put back for a
+    /// reason.
     pub(super) fn meet_late_copies(&mut self, survey: &Survey) -> Result<(), Trouble> {
         let holds = |entry: &Entry| {
             let mut shares = entry.writers.iter();

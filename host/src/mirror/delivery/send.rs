@@ -15,7 +15,8 @@ use crate::config::Flush;
 use crate::spool::Chunk;
 use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, StoreError};
 
-/// A burst stores its summary this often on its way: whoever reads meanwhile, or after a crash, has as much to fold anew.
+/// A burst stores its summary this often on its way: whoever reads meanwhile, or after a crash, has as much to fold
+/// anew.
 const SUMMARY_EVERY: u64 = 16;
 
 impl Delivery {

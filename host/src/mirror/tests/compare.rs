@@ -32,7 +32,7 @@ fn append(process: &Process, lines: &[&str]) {
     process.spool.append_blocking(&key(), lines).unwrap();
 }
 
-/// What somebody else stores behind all that is there: an import, say.
+/// What another writer stores behind all that is there: an import, say.
 async fn store_by(store: &Moody, writer: &str, kind: Kind, lines: &[&str]) -> Batch {
     let end = store.inside.end(&key()).await.unwrap();
     let chain = end.map_or_else(|| Chain::start(&key()), |end| Chain::at(&key(), end));

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::index::{Index, Link};
 
-/// The conversation of a main transcript, oldest first. A session that was rewound or branched has several ends: the one
-/// that was written last counts, of the main agent where it has one. What compaction put aside is behind a row without
-/// a parent, and so not part of it.
+/// The conversation of a main transcript, oldest first. A session that was rewound or branched has several ends: the
+/// one that was written last counts, of the main agent where it has one. What compaction put aside is behind a row
+/// without a parent, and so not part of it.
 pub(super) fn of_session(index: &Index) -> Vec<&Link> {
     let ends = ends(index);
     let is_main = |link: &&Link| !link.is_sidechain && !link.is_of_team && !link.is_meta;

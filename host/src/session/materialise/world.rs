@@ -1,5 +1,5 @@
-//! What the user has put beside the agent's account: instructions, skills, commands and the like. Without them a resumed
-//! agent would be another one.
+//! What the user has put beside the agent's account: instructions, skills, commands and the like. Without them a
+//! resumed agent would be another one.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::AgentHome;
 
-/// The user's own files and directories. Plugins are not among them: they name places in the directory that they lie in.
+/// The user's own files and directories. Plugins are not among them: they name places in the directory that they lie
+/// in.
 const OWN: [&str; 10] = [
     "CLAUDE.md",
     "agents",

@@ -200,7 +200,7 @@ fn result_text(content: &str) -> String {
     texts.join("\n")
 }
 
-/// A member's raw value; empty where there is none. Names of members are written without escapes.
+/// A member's raw value; empty if it is missing. Names of members are written without escapes.
 fn member<'a>(object: &'a str, name: &str) -> &'a str {
     let mut found = "";
     let is_it = |key: &str| key.strip_prefix('"').and_then(|key| key.strip_suffix('"')) == Some(name);

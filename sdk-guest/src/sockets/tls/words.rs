@@ -11,8 +11,8 @@ use super::Fingerprint;
 const MAKE: &str = "make it anew: openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=HOST -addext \
      subjectAltName=DNS:HOST -addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.crt";
 
-/// An error of a socket whose cause is TLS, in words: [`ErrorKind::InvalidData`] where settings or certificates are to be
-/// mended, [`ErrorKind::ConnectionAborted`] where it may pass. Other errors come back as they are.
+/// An error of a socket whose cause is TLS, in words: [`ErrorKind::InvalidData`] where settings or certificates are to
+/// be mended, [`ErrorKind::ConnectionAborted`] where it may pass. Other errors come back as they are.
 pub fn explain(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     let Some(cause) = cause else { return error };

@@ -8,8 +8,8 @@ use wasmtime::{Config, Engine, Instance, Module, Store, TypedFunc};
 use crate::pairs::Pairs;
 use crate::report::Report;
 
-/// Hashes a MiB of its memory (FNV-1a, byte by byte), as often as it is asked: a check at every turn of a short loop is the
-/// dearest there is.
+/// Hashes a MiB of its memory (FNV-1a, byte by byte), as often as it is asked: a check at every turn of a short loop is
+/// the dearest there is.
 const GUEST: &str = r#"
 (module
   (memory 16)

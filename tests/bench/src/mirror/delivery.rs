@@ -1,5 +1,5 @@
-//! From an append to the destination: entries synced to local disk and delivered, against the SDK's batcher, which syncs
-//! nothing; and what waited, delivered after an outage.
+//! From an append to the destination: entries synced to local disk and delivered, against the SDK's batcher, which
+//! syncs nothing; and what waited, delivered after an outage.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

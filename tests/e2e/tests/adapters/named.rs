@@ -118,7 +118,7 @@ async fn what_is_removed_by_command_waits_for_nothing_any_more() {
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("never got 5 entries") && told.contains("--yes"), "{told}");
     assert_eq!(command(&["adapters", "remove", "c", "--yes"]).0, Some(2));
-    // Somebody removed its files by hand: it is waited for all the same.
+    // Its files were removed by hand: it is waited for all the same.
     fs::remove_file(directory.path("b.wasm")).unwrap();
     fs::remove_file(directory.path("b.toml")).unwrap();
     assert_eq!(command(&["status"]).0, Some(3));

@@ -1,4 +1,5 @@
-//! The same through the command: `mirrorbox watch` follows an agent's files while an adapter is replaced again and again.
+//! The same through the command: `mirrorbox watch` follows an agent's files while an adapter is replaced again and
+//! again.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};

@@ -1,5 +1,5 @@
-//! The adapters before real servers: servers that fail, that are killed, that lose what they were given, and settings that
-//! are wrong.
+//! The adapters before real servers: servers that fail, that are killed, that lose what they were given, and settings
+//! that are wrong.
 
 mod appending;
 mod bucket;

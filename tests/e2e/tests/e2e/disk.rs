@@ -11,7 +11,8 @@ use std::process::{Command, Output};
 use mirrorbox_e2e::Installation;
 use mirrorbox_transcripts::Projects;
 
-/// Runs the command with a tmpfs mounted over `mount`, which it finds empty; what is below it afterwards goes to stdout.
+/// Runs the command with a tmpfs mounted over `mount`, which it finds empty; what is below it afterwards goes to
+/// stdout.
 fn with_tmpfs(mount: &Path, options: &str, command: &Command) -> Option<Output> {
     const SCRIPT: &str = r#"
         mount -t tmpfs -o "$2" none "$1" || exit 99

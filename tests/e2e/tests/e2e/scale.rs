@@ -9,7 +9,8 @@ use mirrorbox_e2e::{Installation, amount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Per transcript, and more than that for the start: far more than it takes, for a machine that has better things to do.
+/// Per transcript, and more than that for the start: far more than it takes, for a machine that has better things to
+/// do.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a program of any size has open, and what is kept open for streams.

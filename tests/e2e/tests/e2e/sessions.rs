@@ -1,4 +1,5 @@
-//! What people do with stored sessions, through the command: titles, tags, forks, conversations, and following one live.
+//! What people do with stored sessions, through the command: titles, tags, forks, conversations, and following one
+//! live.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -20,8 +20,8 @@ fn fresh() -> Raw {
     Raw::new().with(&format!("(data (i32.const 4096) \"{}\")", fastrand::u64(..)))
 }
 
-/// Some 300 KB: a function with more local variables and branches than a compiler can follow. Which value a variable has
-/// at its end depends on every branch.
+/// Some 300 KB: a function with more local variables and branches than a compiler can follow. Which value a variable
+/// has at its end depends on every branch.
 fn bomb() -> String {
     const LOCALS: usize = 3_000;
     let branch = |number: usize| {

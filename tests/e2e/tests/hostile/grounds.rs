@@ -1,5 +1,5 @@
-//! Guests that rename and link what they may write to, so that a path leads elsewhere: no byte outside of what was opened
-//! is read or written.
+//! Guests that rename and link what they may write to, so that a path leads elsewhere: no byte outside of what was
+//! opened is read or written.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,7 +52,7 @@ async fn a_granted_folder_that_is_exchanged_for_a_link_stays_what_was_opened() {
         "read /sub/flag\nwrite /sub/written\nread /a/sub/flag\n",
     )
     .await;
-    // What it says of `/sub` is told as the host's path.
+    // What it says of `/sub` is reported as the host's path.
     assert!(second.contains("/flag: its own"), "{second}");
     assert!(!second.contains("canary"), "{second}");
     assert!(

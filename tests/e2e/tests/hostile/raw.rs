@@ -10,8 +10,8 @@ use wit_parser::Resolve;
 
 use crate::fixture::manifest;
 
-/// What the functions return where nothing else is said: `open` an info without a capability, `name` a `raw`, the others
-/// the error `unsupported`. The memory begins with 64 KiB for answers; behind that, arguments are put.
+/// What the functions return where nothing else is said: `open` an info without a capability, `name` a `raw`, the
+/// others the error `unsupported`. The memory begins with 64 KiB for answers; behind that, arguments are put.
 const DEFAULTS: &str = r#"
     (data (i32.const 1024) "\00\00\00\00\00\00\00\00\60\04\00\00\03\00\00\00\60\04\00\00\03\00\00\00\00")
     (data (i32.const 1120) "raw")

@@ -16,9 +16,9 @@ use crate::orders::{self, When};
 /// store/   what was stored, as the fs adapter stores it
 /// ```
 ///
-/// `OPERATION` is `append`, `load`, `end` or `any`. `WHEN` is `before` the work, `after` it (what was asked is done, and
-/// nobody hears of it), or, of an append, `later`: the batch is put aside, and stored when the next append of its stream
-/// arrives. The first order that fits and has times left counts; one without times is for ever.
+/// `OPERATION` is `append`, `load`, `end` or `any`. `WHEN` is `before` the work, `after` it (what was asked is done,
+/// and nobody hears of it), or, of an append, `later`: the batch is put aside, and stored when the next append of its
+/// stream arrives. The first order that fits and has times left counts; one without times is for ever.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,

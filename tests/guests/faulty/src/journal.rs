@@ -15,8 +15,8 @@ const BEAT: Duration = Duration::from_millis(5);
 
 /// A call under way.
 ///
-/// Its file is `calls/<begin in Unix nanoseconds, 20 digits> <operation> <session id>`. It was last written when the call
-/// was last seen alive, and holds `end` once the call is done.
+/// Its file is `calls/<begin in Unix nanoseconds, 20 digits> <operation> <session id>`. It was last written when the
+/// call was last seen alive, and holds `end` once the call is done.
 #[derive(Debug)]
 pub(crate) struct Call {
     file: Option<File>,

@@ -4,11 +4,11 @@
 //! session id of the key names it, so that one instance can be told to fail now and to work then; an id that names no
 //! fault works. [`Fault`] says what each one does.
 //!
-//! The setting `folder` names a granted folder. There it stores what it gets, and what goes wrong is ordered by a file that
-//! may change at any time ([`Folder`]).
+//! The setting `folder` names a granted folder. There it stores what it gets, and what goes wrong is ordered by a file
+//! that may change at any time ([`Folder`]).
 //!
-//! Without that setting, a call that works stores nothing: `append` succeeds, `load` and listings are empty, `end` tells the number of calls
-//! that this instance has had, `open` not included (`1` is a fresh instance).
+//! Without that setting, a call that works stores nothing: `append` succeeds, `load` and listings are empty, `end`
+//! tells the number of calls that this instance has had, `open` not included (`1` is a fresh instance).
 
 mod fault;
 mod folder;

@@ -6,7 +6,7 @@ use std::io;
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::{Descriptor, PathFlags};
 
-/// What came of each act, a line each: what was read is told, too.
+/// What came of each act, a line each: what was read is reported, too.
 pub(crate) fn perform() -> String {
     let script = match fs::read_to_string("/a/script") {
         Ok(script) => script,

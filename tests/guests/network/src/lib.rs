@@ -1,8 +1,8 @@
 //! An adapter that reaches out on command: for tests of the host.
 //!
 //! The session id of the key that `load` gets is the command, in words: [`Command`] lists them. What came of it is told
-//! as `other`. The setting `run` is a command for `open`, told likewise; `end` is one for each call of `end`, which tells
-//! nobody. One connection is kept from call to call. Everything else works and does nothing.
+//! as `other`. The setting `run` is a command for `open`, told likewise; `end` is one for each call of `end`, which
+//! tells nobody. One connection is kept from call to call. Everything else works and does nothing.
 
 mod command;
 mod http;

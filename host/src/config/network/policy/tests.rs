@@ -388,7 +388,7 @@ fn the_most_specific_grant_says_which_certificates_count() {
         assert_eq!(ca("api.x.example"), None);
         assert_eq!(ca("other.x.example"), Some("corp".into()));
         assert_eq!(ca("a.deep.x.example"), Some("deep".into()));
-        // The lock knows no order, so there is none.
+        // The lock knows no order, so it is the same.
         grants.reverse();
     }
     grants.push(other);

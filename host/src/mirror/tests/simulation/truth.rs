@@ -241,7 +241,8 @@ impl Truth {
         }
     }
 
-    /// A tombstone hides other hosts' lines, too: a machine stores one for each delete that it was asked for, and no more.
+    /// A tombstone hides other hosts' lines, too: a machine stores one for each delete that it was asked for, and no
+    /// more.
     fn check_asked(&self, at: Incarnation, key: &SessionKey, machine: usize, log: &mut Log) {
         let asked = self
             .asked

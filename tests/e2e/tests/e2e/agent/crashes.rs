@@ -25,8 +25,8 @@ fn a_host_that_is_killed_is_made_up_for_by_the_next_start() {
     machine.installed.succeeds(["verify"]);
 }
 
-/// Starts a run and kills its host while the answer is held, and the agent after it. What the agent wrote meanwhile is in
-/// its file only, for the host stands still since it passed the first line on. The session's id.
+/// Starts a run and kills its host while the answer is held, and the agent after it. What the agent wrote meanwhile is
+/// in its file only, for the host stands still since it passed the first line on. The session's id.
 fn kill_host(claude: &Claude, machine: &Machine, options: &[&str], number: usize, prompt: &str) -> String {
     let mut running = Running::start(machine.asking(claude, options, prompt));
     let session = running.session();

@@ -1,5 +1,5 @@
-//! Connections that break, stall or are refused in the middle of a call: a typed error that can be retried, and after the
-//! retry every batch is there once.
+//! Connections that break, stall or are refused in the middle of a call: a typed error that can be retried, and after
+//! the retry every batch is there once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +65,8 @@ impl Bench {
         bench
     }
 
-    /// Appends while these faults are there, which must fail in a way that can be retried; then, as a host would, again.
+    /// Appends while these faults are there, which must fail in a way that can be retried; then, as a host would,
+    /// again.
     async fn append_under(&mut self, faults: Faults) {
         let batch = self.log.next();
         self.proxy.set(faults.clone());

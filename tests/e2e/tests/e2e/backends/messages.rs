@@ -1,4 +1,5 @@
-//! Settings that are wrong: one line says which one, and what the server said; no secret is in anything that is printed.
+//! Settings that are wrong: one line says which one, and what the server said; no secret is in anything that is
+//! printed.
 
 mod postgres;
 mod redis;
