@@ -300,7 +300,8 @@ impl Running {
         signal::kill(self.pid(), signal).unwrap();
     }
 
-    /// The agent that it started: of its children, the one that runs another program. (It compiles in a child of its own.)
+    /// The agent that it started: of its children, the one that runs another program. (It compiles in a child of its
+    /// own.)
     pub fn agent(&self) -> Pid {
         let children = format!("/proc/{0}/task", self.child.id());
         let tasks = fs::read_dir(children).unwrap();

@@ -22,11 +22,10 @@ fn only_faulty(mirrored: &Mirrored) {
 }
 
 /// The faulty destination lists nothing, but stores as the fs adapter does, which takes its place.
-fn read_by_fs(mirrored: &Mirrored) {
+fn read_by_fs(mirrored: &Mirrored, machine: &Machine) {
     let adapters = mirrored.config().join("adapters");
-    for file in ["faulty.wasm", "faulty.toml"] {
-        fs::remove_file(adapters.join(file)).unwrap();
-    }
+    // By command: a destination that only lost its files is waited for.
+    machine.installed.succeeds(["adapters", "remove", "faulty", "--yes"]);
     let [_, folder] = mirrored.folders();
     let manifest = format!("[grants]\ndirs = [{{ host = {folder:?}, guest = \"/data\" }}]\n");
     fs::write(adapters.join("fs.toml"), manifest).unwrap();
@@ -55,7 +54,7 @@ fn a_destination_that_is_away_all_the_while_gets_everything_later() {
 
     mirrored.faulty.obey();
     machine.installed.succeeds(["drain"]);
-    read_by_fs(&mirrored);
+    read_by_fs(&mirrored, &machine);
     assert_eq!(
         machine.stored_lines(&told.session()),
         machine.own_lines(&told.session())
