@@ -252,7 +252,7 @@ impl Store for Adapter {
 
     async fn load(&self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>, StoreError> {
         let key = key.clone();
-        let batches = call!(self, moving max_bytes as usize, call_load, bindings::key(&key), after, max_bytes).await?;
+        let batches = call!(self, call_load, bindings::key(&key), after, max_bytes).await?;
         batches.into_iter().map(bindings::to_batch).collect()
     }
 

@@ -85,8 +85,8 @@ impl Pool {
         told.map_err(|source| AdapterError::Open { place: None, source })?
     }
 
-    /// Calls an export of whichever instance is free, or waits for one. `payload` bytes go with the call, or may come
-    /// of it: it has more time for them.
+    /// Calls an export of whichever instance is free, or waits for one. `payload` bytes go with the call: it has more
+    /// time for them.
     pub(super) async fn call<R, F>(&self, payload: usize, call: F) -> Result<R, StoreError>
     where
         R: Send + 'static,

@@ -37,7 +37,12 @@ impl Runs {
             names => names?,
         };
         for name in names {
-            let file = name?.path().join(WrittenTrail::FILE);
+            let run = name?;
+            // Between the runs' directories lie their locks.
+            if !run.file_type()?.is_dir() {
+                continue;
+            }
+            let file = run.path().join(WrittenTrail::FILE);
             if self.has(&file, folder, session, path, bytes)? {
                 return Ok(true);
             }
@@ -108,6 +113,7 @@ mod tests {
         };
         assert!(!has("-srv", "new", 9));
         run(&state, &projects);
+        fs::write(state.join("agents/1.folder"), "").unwrap();
         assert!(has("-srv", "new", 9) && has("-srv", "old", 4) && has("-other", "named", 9));
         assert!(!has("-srv", "old", 3) && !has("-other", "new", 9));
         run(&state, &dir.path().join("elsewhere"));
