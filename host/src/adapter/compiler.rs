@@ -187,9 +187,17 @@ impl Compiler {
     }
 }
 
-/// Code of another version, most of all: of a command that is not of this library's.
+/// Loads code. What no place in the pool has room for is the component's fault; the rest is that of the code: most of
+/// all, it is of another version, by a command that is not of this library's.
 fn loaded(component: wasmtime::Result<Component>) -> Result<Component, CompileError> {
-    component.map_err(|error| CompileError::Compiler(format!("its code cannot be used here: {error:#}")))
+    component.map_err(|error| {
+        let reason = format!("{error:#}");
+        if reason.contains("pooling allocator") {
+            CompileError::NotAComponent(reason)
+        } else {
+            CompileError::Compiler(format!("its code cannot be used here: {reason}"))
+        }
+    })
 }
 
 /// Names the command that compiles for this process.

@@ -202,6 +202,8 @@ fn an_adapter_that_is_mended_while_the_host_runs_delivers_then() {
     let manifest = installed.config.join("adapters/fs.toml");
     let good = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, good.replace("/store", "/nowhere")).unwrap();
+    // A folder that is missing may be mounted a moment later; a file in its place stays one.
+    fs::write(installed.store.with_file_name("nowhere"), "").unwrap();
     let config = Config::load(&installed.config, &installed.state).unwrap();
     let host = Host::builder(&config.state).config(&config).build_blocking().unwrap();
     let mut events = host.events();

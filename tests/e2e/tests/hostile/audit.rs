@@ -65,6 +65,8 @@ fn the_check_of_an_adapter_prints_the_grants_that_it_needs() {
         .with_extension("toml");
     let without = bare.to_string().replace("[grants]\n", "");
     fs::write(path, format!("{without}\n{grants}")).unwrap();
+    // It was tried with nothing: what it is granted now is more than that.
+    installed.succeeds(["adapters", "approve", backend.adapter()]);
     let ran = check(&[]);
     assert_eq!(ran.code, Some(0), "{grants}\n{ran:?}");
     let told = check(&["--audit"]).stdout;

@@ -63,16 +63,12 @@ fn refused_at(told: &str) -> u64 {
 /// Instances of a component that is made of many parts would leave no room for those of others.
 #[tokio::test]
 async fn who_is_made_of_many_memories_may_have_few_instances() {
-    let many = Raw::new().with(&"(memory 0)".repeat(60));
+    let many = Raw::new().memories(60);
     let refused = beside_another(many.open("instances = 4")).await.unwrap_err();
     assert!(matches!(refused, AdapterError::NoRoom { .. }), "{refused}");
     assert!(
         refused.to_string().contains("memories") && !refused.can_retry(),
         "{refused}"
     );
-    Raw::new()
-        .with(&"(memory 0)".repeat(40))
-        .open("instances = 1")
-        .await
-        .unwrap();
+    Raw::new().memories(40).open("instances = 1").await.unwrap();
 }

@@ -54,6 +54,8 @@ pub(crate) struct Raw {
     more: String,
     pages: u32,
     strings: StringEncoding,
+    /// Modules of one memory beside its own.
+    memories: u32,
 }
 
 impl Raw {
@@ -63,6 +65,7 @@ impl Raw {
             more: String::new(),
             pages: 16,
             strings: StringEncoding::UTF8,
+            memories: 0,
         }
     }
 
@@ -87,6 +90,12 @@ impl Raw {
     /// How much memory it has, in pages of 64 KiB.
     pub(crate) fn pages(mut self, pages: u32) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// So many modules more, of one memory each, as in a component that was put together from others.
+    pub(crate) fn memories(mut self, memories: u32) -> Self {
+        self.memories = memories;
         self
     }
 
@@ -125,7 +134,8 @@ impl Raw {
         embed_component_metadata(&mut module, &resolve, world, self.strings).unwrap();
         // What is valid is for the engine to say.
         let encoder = ComponentEncoder::default();
-        let component = encoder.validate(false).module(&module).unwrap().encode().unwrap();
+        let mut component = encoder.validate(false).module(&module).unwrap().encode().unwrap();
+        add_memories(&mut component, self.memories);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("raw.wasm");
         std::fs::write(&path, component).unwrap();
@@ -142,4 +152,56 @@ impl Raw {
     pub(crate) async fn open_at(path: &Path, text: &str) -> Result<Adapter, AdapterError> {
         Adapter::load(&runtime(), "raw", path, &manifest(text)).await
     }
+}
+
+/// Appends modules of one memory to a component's bytes, and an instance of each.
+fn add_memories(component: &mut Vec<u8>, memories: u32) {
+    const MODULE: u8 = 1;
+    const INSTANCE: u8 = 2;
+    let module = wat::parse_str("(module (memory 0))").unwrap();
+    let before = modules(component);
+    for memory in 0..memories {
+        section(component, MODULE, &module);
+        // One instance, of that module, without arguments.
+        let mut instance = vec![1, 0];
+        leb128(&mut instance, before + memory);
+        instance.push(0);
+        section(component, INSTANCE, &instance);
+    }
+}
+
+/// How many modules stand in a component's own sections.
+fn modules(component: &[u8]) -> u32 {
+    // Behind the magic number and the version.
+    let (mut at, mut modules) = (8, 0);
+    while at < component.len() {
+        modules += u32::from(component[at] == 1);
+        at += 1;
+        let (mut size, mut shift) = (0, 0);
+        loop {
+            let byte = component[at];
+            at += 1;
+            size |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        at += size;
+    }
+    modules
+}
+
+fn section(component: &mut Vec<u8>, id: u8, content: &[u8]) {
+    component.push(id);
+    leb128(component, u32::try_from(content.len()).unwrap());
+    component.extend_from_slice(content);
+}
+
+fn leb128(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
 }
