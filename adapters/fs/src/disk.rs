@@ -224,13 +224,7 @@ pub(crate) fn prepare(layout: &Layout) -> Result<()> {
 fn require_root(root: &Path) -> Result<()> {
     let is_dir = match step().and_then(|()| fs::metadata(root)) {
         Ok(metadata) => metadata.is_dir(),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(Error::Unavailable(format!(
-                "{} is not there: mount or create it, and grant it in the manifest (`dirs` under [grants]), or set \
-                 `root` under [config] to the guest path of a granted folder",
-                root.display()
-            )));
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing(root)),
         Err(error) => return Err(failed("look at", root, error)),
     };
     if is_dir {
@@ -240,6 +234,19 @@ fn require_root(root: &Path) -> Result<()> {
         "{} is not a folder: set `root` under [config] to the guest path of a granted one (`dirs` under [grants])",
         root.display()
     )))
+}
+
+/// Where no folder above it can be seen either, nothing is granted that it could come into.
+fn missing(root: &Path) -> Error {
+    let reason = format!(
+        "{} is not there: mount or create it, and grant it in the manifest (`dirs` under [grants]), or set `root` under \
+         [config] to the guest path of a granted folder",
+        root.display()
+    );
+    match root.ancestors().skip(1).any(|above| fs::metadata(above).is_ok()) {
+        true => Error::Unavailable(reason),
+        false => Error::Misconfigured(reason),
+    }
 }
 
 /// A name must be given once: nothing else decides between two hosts.

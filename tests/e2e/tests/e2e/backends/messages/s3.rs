@@ -13,9 +13,13 @@ fn settings_of_s3() {
     let Some(setup) = before_moto() else { return };
     let port = setup.backend.port();
     let with_tls = format!("https://localhost:{port}");
-    for endpoint in [&format!("http://{NOWHERE}"), &format!("http://{CLOSED}"), &with_tls] {
+    for (endpoint, cause) in [
+        (&format!("http://{NOWHERE}"), "cannot be looked up"),
+        (&format!("http://{CLOSED}"), "`If-None-Match`"),
+        (&with_tls, "`If-None-Match`"),
+    ] {
         let there = setup.but("endpoint", endpoint);
-        setup.refuses(&grant(there, endpoint), &["`endpoint`", "got no answer"]);
+        setup.refuses(&grant(there, endpoint), &["`endpoint`", cause]);
     }
     let nothing_granted = setup.right.clone().without_grants();
     setup.refuses(&nothing_granted, &["`endpoint`", "`network` under [grants]"]);
