@@ -39,10 +39,9 @@ struct Written {
     network: Vec<NetworkGrant>,
     #[serde(default)]
     dirs: Vec<DirGrant>,
-    /// Not there: an older version wrote it.
+    /// Neither this nor `limits` is there if an older version wrote the entry.
     secrets: Option<BTreeSet<String>>,
-    #[serde(default)]
-    limits: Raised,
+    limits: Option<Raised>,
     #[serde(default)]
     tried: bool,
 }
@@ -59,9 +58,9 @@ impl Content {
                 grant.host = base.join(&grant.host);
             }
             let further = Further {
-                is_unsaid: written.secrets.is_none(),
+                is_unsaid: written.secrets.is_none() && written.limits.is_none(),
                 secrets: written.secrets.unwrap_or_default(),
-                limits: written.limits,
+                limits: written.limits.unwrap_or_default(),
             };
             let entry = Entry {
                 permissions: Permissions::new(&written.imports, written.network, written.dirs, further, base),

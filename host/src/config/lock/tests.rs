@@ -327,6 +327,23 @@ fn a_lock_of_an_older_version_goes_on() {
     assert!(!content.to_string().contains("secrets"));
 }
 
+/// A merge by hand may leave one of the two lines: no version wrote that, so nothing of it was used without asking.
+#[test]
+fn an_entry_with_one_of_the_newer_lines_is_no_older_one() {
+    for line in ["limits = [\"instances 8\"]", "limits = []", "secrets = [\"env KEY\"]"] {
+        let text = format!("[adapters.a]\nsha256 = \"{}\"\n{line}\n", "01".repeat(32));
+        let content = Content::parse(Path::new("/l"), &text, Path::new("/etc/adapters")).unwrap();
+        let again = Content::parse(Path::new("/l"), &content.to_string(), Path::new("/etc/adapters")).unwrap();
+        assert_eq!(again, content, "{line}");
+        let now = of_manifest("instances = 8\n[config]\na = { env = \"KEY\" }\n");
+        let other = Entry {
+            sha256: "02".repeat(32),
+            ..now
+        };
+        assert!(!more(&other, &content.entries["a"]).is_empty(), "{line}");
+    }
+}
+
 #[test]
 fn what_is_no_limit_is_told() {
     let text = format!(
