@@ -51,7 +51,7 @@ pub use compiler::compile_component;
 pub(crate) use component::sha256;
 pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
-pub use crash_loop::AdapterState;
+pub use crash_loop::InstanceState;
 pub use engine::Runtime;
 pub use error::AdapterError;
 pub use refusals::Refused;
@@ -66,7 +66,7 @@ use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSe
 use contract::v0_1::bindings;
 use guest::Grants;
 use instance::Template;
-use pool::Pool;
+use pool::InstancePool;
 
 /// A component that was loaded and opened.
 ///
@@ -76,7 +76,7 @@ use pool::Pool;
 #[derive(Debug)]
 pub struct Adapter {
     info: StoreInfo,
-    pool: Pool,
+    pool: InstancePool,
 }
 
 impl Adapter {
@@ -120,7 +120,7 @@ impl Adapter {
         };
         let stopped = |error: tokio::task::JoinError| AdapterError::Start(error.to_string());
         let (template, admission) = preparing.await.map_err(stopped)??;
-        let pool = Pool::new(template, manifest.instances);
+        let pool = InstancePool::new(template, manifest.instances);
         match pool.start().await {
             Ok(info) => {
                 if let Some(admission) = admission {

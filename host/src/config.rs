@@ -23,12 +23,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use directory::Found;
-use gate::Gate;
+use gate::FileGate;
 use grounds::Grounds;
 use lock::Approvals;
 
 pub use audit::Audit;
-pub use directory::Refusal;
+pub use directory::Rejected;
 #[cfg(feature = "wasm")]
 pub(crate) use gate::check_file;
 pub use gate::read_file;
@@ -36,7 +36,7 @@ pub use local::{Acknowledge, Keep};
 pub use manifest::{DirGrant, DirMode, Grants, Manifest};
 pub use mirror::{Flush, MirrorSettings, Writers};
 pub use secret::{Setting, Settings};
-pub use text::Place;
+pub use text::SourceLocation;
 
 /// The adapter directory, within the configuration directory.
 pub(crate) const ADAPTERS: &str = "adapters";
@@ -106,13 +106,13 @@ pub enum ConfigError {
         /// Which file or directory.
         path: PathBuf,
         /// Why, and what to do.
-        refusal: Refusal,
+        refusal: Rejected,
     },
     /// A file says something that it must not.
     #[error("{place}: {message}")]
     Invalid {
         /// Which file, and which line.
-        place: Place,
+        place: SourceLocation,
         /// What is wrong and what would be right.
         message: String,
     },
@@ -137,7 +137,7 @@ impl Config {
     /// Reads the configuration directory `dir`. `state` is where the host keeps its own files unless `mirrorbox.toml`
     /// names another place; relative paths in it start at `dir`.
     ///
-    /// Files that others than their owner could change are refused, and whatever else [`Refusal`] names; the first such
+    /// Files that others than their owner could change are refused, and whatever else [`Rejected`] names; the first
     /// thing is the error, as is the first manifest with a mistake.
     pub fn load(dir: &Path, state: &Path) -> Result<Self, ConfigError> {
         Self::read(dir, state, |found| {
@@ -174,7 +174,7 @@ impl Config {
         if !dir.is_dir() {
             return Err(ConfigError::Absent(dir.to_owned()));
         }
-        let gate = Gate::of(dir);
+        let gate = FileGate::of(dir);
         gate.directory(dir)?;
         let file = dir.join(MAIN_FILE);
         let main: MainFile = match gate.read(&file, gate::MAX_MAIN_FILE)? {

@@ -66,7 +66,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 
 pub use destination::DestinationOptions;
-pub use event::{Counts, Event, What};
+pub use event::{DeliveryCounts, Event, What};
 pub use flush::{Left, Undelivered};
 pub(crate) use history::{FillError, Moved, copy_log};
 pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look, look_at_others};
@@ -331,7 +331,7 @@ impl Mirror {
     }
 
     /// What was counted so far, by destination.
-    pub fn counts(&self) -> BTreeMap<String, Counts> {
+    pub fn counts(&self) -> BTreeMap<String, DeliveryCounts> {
         let count = |destination: Arc<Destination>| (destination.name.clone(), destination.announcer.counts());
         self.shared.all_destinations().into_iter().map(count).collect()
     }

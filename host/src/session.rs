@@ -62,7 +62,7 @@ pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine
 pub use materialise::{AgentHome, Materialised, materialise};
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, StreamEnd, restore};
-pub use show::{Entries, Entry, Message, Part, Speaker, show, subpaths};
+pub use show::{Entries, Entry, Message, MessagePart, Speaker, show, subpaths};
 pub use spools::{SpoolCheck, SpoolsReport, check_spools};
 pub use subagents::{Subagent, subagent, subagents};
 pub use tasks::{Bound, TASKS, bound, task_key};

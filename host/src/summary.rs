@@ -9,7 +9,7 @@ mod prompt;
 use std::fmt;
 
 use crate::transcript::members::{self, each_member};
-use entry::Entry;
+use entry::EntryFields;
 pub(crate) use prompt::is_space;
 
 /// The most bytes that one text of a summary holds; longer ones are cut. Whatever an entry says, a listing stays small.
@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 16 << 10;
 
 /// When an entry was written, in Unix milliseconds, if it says so.
 pub(crate) fn time_of(entry: &[u8]) -> Option<u64> {
-    Entry::read(entry)?.created_at()
+    EntryFields::read(entry)?.created_at()
 }
 
 /// What is known of a session after the entries so far.
@@ -66,7 +66,7 @@ struct Texts {
 pub struct SessionInfo {
     /// One text that stands for the session: its title, else a prompt.
     pub summary: String,
-    /// The title that somebody gave it, or the agent.
+    /// The title that a user or the agent gave it.
     pub custom_title: Option<String>,
     /// What was asked first, at most 201 characters.
     pub first_prompt: Option<String>,
@@ -130,7 +130,7 @@ impl Fold {
 
     /// Takes in the next entry of the main transcript, with or without its LF. What is no JSON object is passed over.
     pub fn fold(&mut self, line: &[u8]) {
-        let Some(entry) = Entry::read(line) else { return };
+        let Some(entry) = EntryFields::read(line) else { return };
         self.is_sidechain.get_or_insert(entry.is_sidechain);
         self.created_at = self.created_at.or_else(|| entry.created_at());
         let texts = &mut self.texts;
@@ -154,7 +154,7 @@ impl Fold {
         self.fold_prompt(&entry);
     }
 
-    fn fold_prompt(&mut self, entry: &Entry<'_>) {
+    fn fold_prompt(&mut self, entry: &EntryFields<'_>) {
         if self.first_prompt_locked || !entry.is_prompt() {
             return;
         }
@@ -221,7 +221,7 @@ impl Fold {
 }
 
 impl fmt::Debug for Fold {
-    /// Without the texts: they are of somebody's conversation.
+    /// Without the texts: they are of a user's conversation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fold")
             .field("is_sidechain", &self.is_sidechain)

@@ -46,8 +46,8 @@ pub fn decode(encoded: &str) -> Option<String> {
 ///
 /// Different parts give different names, also on a file system that folds case, normalises Unicode, drops trailing
 /// dots or reserves names: whatever it could touch is percent-encoded. No name begins with a dot. One that is too long
-/// keeps its beginning and ends in `~` and the SHA-256 of the part: [`is_hashed`]; whoever lists names stores the part
-/// beside it.
+/// keeps its beginning and ends in `~` and the SHA-256 of the part: [`is_hashed`]; an adapter that lists keys
+/// stores the part beside it.
 pub fn encode_file_name(part: &str) -> String {
     let (last, device) = (part.len().saturating_sub(1), is_device(part));
     let name = percent_encode(part, |at, byte| match byte {

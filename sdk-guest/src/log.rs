@@ -39,7 +39,7 @@ macro_rules! levels {
 }
 
 levels! {
-    /// Every step: for whoever writes the adapter.
+    /// Every step: for the adapter's author.
     trace Trace
     /// What helps to find out why something went wrong.
     debug Debug

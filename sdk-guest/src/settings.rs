@@ -1,3 +1,5 @@
+//! The settings of an adapter, read by name and type; unknown names are refused.
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};

@@ -1,3 +1,5 @@
+//! The types of the contract: keys, batches, positions, pages and summaries.
+
 use std::fmt;
 
 /// Which transcript. Each part is opaque text of 1 to 4096 bytes without U+0000: it may hold `:`, `/`, `..` and any
@@ -88,7 +90,7 @@ impl Batch {
 }
 
 impl fmt::Debug for Batch {
-    /// Without the payload: it is somebody's conversation, and may be 128 MiB.
+    /// Without the payload: it is a user's conversation, and may be 128 MiB.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch")
             .field("number", &self.number)

@@ -15,7 +15,7 @@ use crate::build::{self, Profile};
 use crate::workspace::Workspace;
 use crate::{process, set_up};
 use comparison::Tree;
-use figures::Figures;
+use figures::DemoFigures;
 use measured::Measured;
 
 /// How much of a long answer is shown: lines, and characters of each.
@@ -77,7 +77,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn play(&self) -> Result<Figures> {
+    fn play(&self) -> Result<DemoFigures> {
         let (local, restored) = (self.folder.join("agent/projects"), self.folder.join("restored"));
 
         say("Transcripts of an agent, made up for this:");
@@ -105,7 +105,7 @@ impl Stage<'_> {
         println!("  {}: equal, byte for byte", tree.summary());
         let verify = self.measured(&["verify", "--projects-dir"], Some(&local))?;
 
-        Ok(Figures {
+        Ok(DemoFigures {
             profile: self.profile.name(),
             tree,
             idle,

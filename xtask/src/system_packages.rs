@@ -85,7 +85,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     }
 }
 
-/// `apt-get` as somebody who may install: root, or with a sudo that asks for no password.
+/// `apt-get` with the right to install: as root, or with a sudo that asks for no password.
 fn apt_get() -> Option<Vec<&'static str>> {
     if !process::exists("apt-get") {
         return None;

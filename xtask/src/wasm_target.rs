@@ -47,7 +47,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
         return Ok(());
     };
     let _turn = take_turn(&compiler)?;
-    // Whoever had the lock before may have done the work.
+    // The process that held the lock before may have done the work.
     if probe::link(&compiler, &workspace.target).is_ok() {
         return Ok(());
     }

@@ -71,7 +71,7 @@ pub(crate) fn session(layout: &Layout, main: &SessionKey) -> Result<Option<Sessi
     Ok((last.number > tombstone).then_some(session))
 }
 
-/// A damaged tombstone is for whoever loads the transcript to tell; it must not hide all other sessions.
+/// `load` reports a damaged tombstone; here it must not hide all other sessions.
 fn newest_tombstone(stream: &Stream<'_>) -> Result<u64> {
     match stream.newest_tombstone() {
         Err(Error::Corrupt { reason, .. }) => {

@@ -38,7 +38,7 @@ impl Schema {
         let transaction = client.transaction().await?;
         let lock = "SELECT pg_advisory_xact_lock(hashtextextended('mirrorbox ' || $1, 0))";
         transaction.query_typed(lock, &[(&self.0, Type::TEXT)]).await?;
-        // Somebody may have made all of it meanwhile.
+        // Another client may have made all of it meanwhile.
         let version = self.version(transaction.client()).await?;
         let Some(missing) = MIGRATIONS.get(version.unwrap_or(0)..) else {
             return Ok(None);

@@ -259,7 +259,7 @@ impl Write for Socket {
 mod tests {
     use super::*;
 
-    /// Whoever is written to, a write at a time.
+    /// Keeps each write by itself.
     #[derive(Default)]
     struct Writes(Vec<Vec<u8>>);
 

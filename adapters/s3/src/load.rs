@@ -104,7 +104,7 @@ impl Stream<'_> {
         let shelf = Shelf::new(side, slots);
         let mut next = wanted.max(tombstone);
         if after == 0 && tombstone == 0 {
-            // From the oldest kept. Whoever reads knows whether that should be 1.
+            // From the oldest kept. The reader knows whether that should be 1.
             next = shelf.at_or_behind(next).unwrap_or(next);
         }
         self.read_on(pile, shelf, next, max_bytes).await

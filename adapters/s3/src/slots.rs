@@ -24,7 +24,7 @@ pub(crate) struct Slots {
     pub(crate) all: Vec<Slot>,
     /// Whether there are more behind them.
     pub(crate) more: bool,
-    /// Something that looks like a batch and is none.
+    /// The name of an object that looks like a batch and is not one.
     pub(crate) foreign: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Stream<'_> {
         let seen = self.backend.last_seen(&self.folder);
         let mut first = self.slots_after(seen.saturating_sub(1)).await?;
         if first.all.is_empty() && seen > 1 {
-            // Somebody emptied the bucket.
+            // Another process emptied the bucket.
             first = self.slots_after(0).await?;
         }
         let Some(mut last) = first.all.last().copied() else {

@@ -25,7 +25,7 @@ pub(crate) struct Stream<'a> {
 
 /// What an attempt to create a batch came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
+enum CreateOutcome {
     Created,
     /// It holds this very batch.
     Ours,
@@ -42,31 +42,31 @@ impl Stream<'_> {
             let mark = self.beside(&Beside::Tombstone(position.number));
             self.bucket.put(&mark, Bytes::new()).await?;
         }
-        let slot = self.create(batch).await?;
+        let outcome = self.create(batch).await?;
         let through = summary.as_ref().map(|summary| summary.through);
         if let Some(summary) = summary
-            && slot != Slot::Taken
+            && outcome != CreateOutcome::Taken
         {
             let object = self.beside(&Beside::Summary(summary.through));
             self.bucket.put(&object, summary.json).await?;
         }
         let side = self.side(View::From(position.number), position.number).await?;
-        if self.stands(slot, &position, &side).await? {
+        if self.stands(outcome, &position, &side).await? {
             self.backend.saw(&self.folder, position.number);
             return self.tidy_summaries(&side).await;
         }
-        self.take_back(slot, &position, through).await?;
+        self.take_back(outcome, &position, through).await?;
         Err(Error::Conflict)
     }
 
     /// Looks, after a batch took its slot, whether that counts: the slot may have been free only because a delete or a
     /// compaction had emptied it.
-    async fn stands(&self, slot: Slot, position: &Position, side: &Side) -> Result<bool> {
+    async fn stands(&self, outcome: CreateOutcome, position: &Position, side: &Side) -> Result<bool> {
         if side.tombstone > position.number {
             return Ok(false);
         }
         let Some(cover) = side.cover_of(position.number) else {
-            return Ok(slot != Slot::Taken);
+            return Ok(outcome != CreateOutcome::Taken);
         };
         match cover.open(self.bucket, self.key).await? {
             Some(cover) => Ok(cover.has(position.number, &position.digest)),
@@ -76,28 +76,28 @@ impl Stream<'_> {
 
     /// Removes what a batch that does not count left behind: its object, and the summary that was stored with it, which
     /// a listing would believe.
-    async fn take_back(&self, slot: Slot, position: &Position, summary: Option<u64>) -> Result<()> {
+    async fn take_back(&self, outcome: CreateOutcome, position: &Position, summary: Option<u64>) -> Result<()> {
         let mut left = Vec::new();
-        if slot == Slot::Created {
+        if outcome == CreateOutcome::Created {
             left.push(self.slot(position.number));
         }
-        if let Some(through) = summary.filter(|_| slot != Slot::Taken) {
+        if let Some(through) = summary.filter(|_| outcome != CreateOutcome::Taken) {
             left.push(self.beside(&Beside::Summary(through)));
         }
         self.bucket.tidy(&left).await
     }
 
-    async fn create(&self, batch: Batch) -> Result<Slot> {
+    async fn create(&self, batch: Batch) -> Result<CreateOutcome> {
         let (number, digest) = (batch.number, batch.digest.clone());
         let metadata = Header::of(&batch).to_metadata()?;
         let (slot, payload) = (self.slot(number), Bytes::from(batch.payload));
         for _ in 0..LOOKS {
             if self.bucket.create(&slot, metadata.clone(), payload.clone()).await? {
-                return Ok(Slot::Created);
+                return Ok(CreateOutcome::Created);
             }
             match self.header(number).await? {
-                Some(header) if header.digest == digest => return Ok(Slot::Ours),
-                Some(_) => return Ok(Slot::Taken),
+                Some(header) if header.digest == digest => return Ok(CreateOutcome::Ours),
+                Some(_) => return Ok(CreateOutcome::Taken),
                 // Removed just now.
                 None => {}
             }

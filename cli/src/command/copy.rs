@@ -1,3 +1,5 @@
+//! `mirrorbox copy`: brings to one destination what another has.
+
 use clap::Args;
 use mirrorbox::mirror::Notes;
 use mirrorbox::session::{self, CopyReport, CopyState, SessionError, StreamCopy};
@@ -71,7 +73,7 @@ impl Copy {
         Ok(session::copy(source, target, &what, bar.listener()).await?)
     }
 
-    /// Whoever deletes it there deletes what waits on this disk.
+    /// A delete at that destination also deletes the entries that still wait on this disk.
     fn note(&self, notes: &Notes, report: &CopyReport) -> Result<(), CliError> {
         let is_there = |stream: &&StreamCopy| {
             !matches!(stream.state, Some(CopyState::DeletedAtTarget { .. })) && stream.failure.is_none()

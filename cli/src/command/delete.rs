@@ -1,3 +1,5 @@
+//! `mirrorbox delete`: deletes a session at every destination, and shows where that failed.
+
 use std::path::Path;
 
 use clap::Args;

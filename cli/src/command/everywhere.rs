@@ -55,7 +55,7 @@ pub(super) fn print<R: Serialize>(
     mut print: impl FnMut(&mut Context, &R) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     if context.output.is_json() {
-        context.output.json(&Document::new(done))?;
+        context.output.json(&DestinationsDocument::new(done))?;
     }
     for Done { destination, outcome } in done {
         match outcome {
@@ -112,12 +112,12 @@ impl<R> Done<R> {
 
 /// The reports for programs.
 #[derive(Serialize)]
-struct Document<'a, R> {
-    destinations: Vec<Row<'a, R>>,
+struct DestinationsDocument<'a, R> {
+    destinations: Vec<DestinationRow<'a, R>>,
 }
 
 #[derive(Serialize)]
-struct Row<'a, R> {
+struct DestinationRow<'a, R> {
     destination: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<&'a R>,
@@ -125,9 +125,9 @@ struct Row<'a, R> {
     error: Option<String>,
 }
 
-impl<'a, R> Document<'a, R> {
+impl<'a, R> DestinationsDocument<'a, R> {
     fn new(done: &'a [Done<R>]) -> Self {
-        let row = |done: &'a Done<R>| Row {
+        let row = |done: &'a Done<R>| DestinationRow {
             destination: &done.destination,
             report: done.outcome.as_ref().ok(),
             error: done.outcome.as_ref().err().map(CliError::to_string),
@@ -189,7 +189,7 @@ mod tests {
                 outcome: Err(CliError::failed("away").advise("wait")),
             },
         ];
-        let json = serde_json::to_string(&Document::new(&rows)).unwrap();
+        let json = serde_json::to_string(&DestinationsDocument::new(&rows)).unwrap();
         let expected =
             r#"{"destinations":[{"destination":"a","report":5},{"destination":"b","error":"away\n  wait"}]}"#;
         assert_eq!(json, expected);

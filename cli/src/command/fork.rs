@@ -26,7 +26,7 @@ pub(crate) struct Fork {
 
 /// What was done, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct ForkDocument<'a> {
     #[serde(flatten)]
     forked: &'a Forked,
     #[serde(flatten)]
@@ -45,7 +45,7 @@ impl Fork {
         let forked = adding.sessions(&source).fork(source.session_id(), &what).await?;
         let left = adding.finish(&forked.session, self.delivery).await?;
         if context.output.is_json() {
-            context.output.json(&Document {
+            context.output.json(&ForkDocument {
                 forked: &forked,
                 left: &left,
             })?;

@@ -23,7 +23,7 @@ pub(crate) struct Rename {
 
 /// What was done, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct RenameDocument<'a> {
     #[serde(flatten)]
     session: &'a SessionKey,
     title: &'a str,
@@ -40,7 +40,7 @@ impl Rename {
         adding.sessions(&session).rename(session.session_id(), title).await?;
         let left = adding.finish(&session, self.delivery).await?;
         if context.output.is_json() {
-            context.output.json(&Document {
+            context.output.json(&RenameDocument {
                 session: &session,
                 title,
                 left: &left,

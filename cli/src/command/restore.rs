@@ -1,3 +1,5 @@
+//! `mirrorbox restore`: writes stored sessions into a directory.
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -31,7 +33,7 @@ pub(crate) struct Restore {
 
 /// The report for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct RestoreDocument<'a> {
     destination: &'a str,
     #[serde(flatten)]
     report: &'a RestoreReport,
@@ -44,7 +46,7 @@ impl Restore {
         destinations.close().await;
         let answer = answer?;
         if context.output.is_json() {
-            context.output.json(&Document {
+            context.output.json(&RestoreDocument {
                 destination: &answer.name,
                 report: &answer.value,
             })?;

@@ -1,3 +1,5 @@
+//! `mirrorbox sessions`: the stored sessions as a table or as JSON.
+
 use clap::Args;
 use mirrorbox::session::{self, Listing, SessionRow};
 use serde::Serialize;
@@ -23,7 +25,7 @@ pub(crate) struct Sessions {
 
 /// The list for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct SessionsDocument<'a> {
     destination: &'a str,
     sessions: &'a [SessionRow],
 }
@@ -41,7 +43,7 @@ impl Sessions {
             .await?;
         destinations.close().await;
         if context.output.is_json() {
-            context.output.json(&Document {
+            context.output.json(&SessionsDocument {
                 destination: &answer.name,
                 sessions: &answer.value,
             })?;

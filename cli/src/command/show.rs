@@ -1,3 +1,5 @@
+//! `mirrorbox show`: prints a session for people, or its lines as JSON.
+
 pub(super) mod render;
 
 use std::sync::Arc;

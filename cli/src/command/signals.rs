@@ -58,7 +58,7 @@ async fn after(limit: Option<Duration>) {
     }
 }
 
-/// The signals by which a process is told to stop.
+/// The signals that ask a process to stop.
 #[cfg(unix)]
 struct Told {
     terminate: tokio::signal::unix::Signal,
@@ -94,7 +94,7 @@ impl Told {
     }
 
     async fn next(&mut self) {
-        // Where nobody can listen, nobody is told.
+        // Without a handler no signal arrives.
         if tokio::signal::ctrl_c().await.is_err() {
             future::pending().await
         }

@@ -26,7 +26,7 @@ pub(crate) struct Tag {
 
 /// What was done, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct TagDocument<'a> {
     #[serde(flatten)]
     session: &'a SessionKey,
     tag: Option<&'a str>,
@@ -43,7 +43,7 @@ impl Tag {
         adding.sessions(&session).tag(session.session_id(), tag).await?;
         let left = adding.finish(&session, self.delivery).await?;
         if context.output.is_json() {
-            context.output.json(&Document {
+            context.output.json(&TagDocument {
                 session: &session,
                 tag,
                 left: &left,

@@ -1,3 +1,5 @@
+//! `mirrorbox verify`: checks the destinations, and shows what is damaged, missing or different.
+
 mod across;
 
 use std::path::PathBuf;

@@ -272,7 +272,7 @@ fn read(path: &Path) -> Result<Vec<u8>, AdapterError> {
     }
 }
 
-/// Before it is opened: a fifo would hold us up until somebody writes to it, and a huge file be read up to the limit.
+/// Before it is opened: a fifo would block until another process writes to it, and a huge file be read up to the limit.
 fn check_file(path: &Path) -> Result<(), AdapterError> {
     let reason = match std::fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => "it is not a file".to_owned(),

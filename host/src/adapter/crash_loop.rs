@@ -22,7 +22,7 @@ const PARKED: Duration = Duration::from_secs(300);
 /// Whether an adapter may have fresh instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum AdapterState {
+pub enum InstanceState {
     /// It may.
     Ready,
     /// Instances crashed in a row: not before a pause is over. Calls that find no old instance fail meanwhile.
@@ -31,7 +31,7 @@ pub enum AdapterState {
     Parked,
 }
 
-impl fmt::Display for AdapterState {
+impl fmt::Display for InstanceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ready => "ready",
@@ -43,7 +43,7 @@ impl fmt::Display for AdapterState {
 
 /// How an instance came to a bad end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum FatalEnd {
     /// It trapped, it did not start, or it computed past its deadline: nobody's fault but its own.
     Crashed,
     /// It waited past its deadline. The backend may be away, so nobody is parked for it.
@@ -61,9 +61,9 @@ pub(super) struct CrashLoop {
 
 impl CrashLoop {
     /// An instance came to a bad end. Says for how long no other is made.
-    pub(super) fn failed(&mut self, now: Instant, end: End, cause: String) -> Option<Duration> {
+    pub(super) fn failed(&mut self, now: Instant, end: FatalEnd, cause: String) -> Option<Duration> {
         self.ends = self.ends.saturating_add(1);
-        self.crashes = self.crashes.saturating_add(u32::from(end == End::Crashed));
+        self.crashes = self.crashes.saturating_add(u32::from(end == FatalEnd::Crashed));
         self.cause = cause;
         let pause = self.pause()?;
         self.not_before = self.not_before.max(now.checked_add(pause));
@@ -78,11 +78,11 @@ impl CrashLoop {
         }
     }
 
-    pub(super) fn state(&self, now: Instant) -> AdapterState {
+    pub(super) fn state(&self, now: Instant) -> InstanceState {
         match self.left(now) {
-            None => AdapterState::Ready,
-            Some(_) if self.crashes >= PARKS => AdapterState::Parked,
-            Some(_) => AdapterState::BackingOff,
+            None => InstanceState::Ready,
+            Some(_) if self.crashes >= PARKS => InstanceState::Parked,
+            Some(_) => InstanceState::BackingOff,
         }
     }
 
@@ -94,7 +94,7 @@ impl CrashLoop {
         let left = humantime::format_duration(Duration::from_millis((left.as_millis() as u64).max(1)));
         let cause = &self.cause;
         Err(StoreError::Unavailable(match self.state(now) {
-            AdapterState::Parked => format!(
+            InstanceState::Parked => format!(
                 "the adapter is parked: it crashed {} times without answering once, at last with: {cause}; it is tried \
                  again in {left}, or at once when its component or its manifest is replaced",
                 self.crashes
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn crash(crashes: &mut CrashLoop, now: Instant) -> Option<Duration> {
-        crashes.failed(now, End::Crashed, "unreachable".to_owned())
+        crashes.failed(now, FatalEnd::Crashed, "unreachable".to_owned())
     }
 
     #[test]
@@ -136,10 +136,10 @@ mod tests {
         let mut expected = FIRST;
         for _ in FREE + 1..PARKS {
             assert_eq!(crash(&mut crashes, now), Some(expected));
-            assert_eq!(crashes.state(now), AdapterState::BackingOff);
+            assert_eq!(crashes.state(now), InstanceState::BackingOff);
             expected = (expected * 2).min(LONGEST);
         }
-        assert_eq!(crashes.state(now + LONGEST), AdapterState::Ready);
+        assert_eq!(crashes.state(now + LONGEST), InstanceState::Ready);
     }
 
     #[test]
@@ -158,21 +158,21 @@ mod tests {
         let (now, mut crashes) = (Instant::now(), CrashLoop::default());
         let pauses: Vec<_> = (0..PARKS).map(|_| crash(&mut crashes, now)).collect();
         assert_eq!(pauses.last(), Some(&Some(PARKED)));
-        assert_eq!(crashes.state(now + PARKED / 2), AdapterState::Parked);
+        assert_eq!(crashes.state(now + PARKED / 2), InstanceState::Parked);
         let later = now + PARKED;
         assert_eq!(crashes.check(later), Ok(()));
         assert_eq!(crash(&mut crashes, later), Some(PARKED), "one more crash is enough");
-        assert_eq!(crashes.state(later + PARKED / 2), AdapterState::Parked);
+        assert_eq!(crashes.state(later + PARKED / 2), InstanceState::Parked);
     }
 
     #[test]
     fn who_waits_for_a_backend_is_never_parked() {
         let (now, mut crashes) = (Instant::now(), CrashLoop::default());
         for _ in 0..10 * PARKS {
-            let pause = crashes.failed(now, End::Waited, "no answer".to_owned());
+            let pause = crashes.failed(now, FatalEnd::Waited, "no answer".to_owned());
             assert!(pause <= Some(LONGEST), "{pause:?}");
         }
-        assert_eq!(crashes.state(now), AdapterState::BackingOff);
+        assert_eq!(crashes.state(now), InstanceState::BackingOff);
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
         }
         let earlier = now.checked_sub(PARKED).unwrap_or(now);
         crash(&mut crashes, earlier);
-        assert_eq!(crashes.state(now), AdapterState::Parked);
+        assert_eq!(crashes.state(now), InstanceState::Parked);
     }
 
     #[test]

@@ -1,8 +1,10 @@
+//! Why an adapter cannot be used, and whether a later attempt can succeed.
+
 use std::io;
 use std::path::PathBuf;
 
 use super::ContractError;
-use crate::config::Place;
+use crate::config::SourceLocation;
 use crate::config::grounds::Overlap;
 use crate::config::lock::LockError;
 use crate::store::StoreError;
@@ -71,7 +73,7 @@ pub enum AdapterError {
     #[error("{}{message}", at(.place))]
     Setting {
         /// The line of the manifest.
-        place: Option<Place>,
+        place: Option<SourceLocation>,
         /// What is missing.
         message: String,
     },
@@ -111,7 +113,7 @@ pub enum AdapterError {
     #[error("{}{source}", at(.place))]
     Open {
         /// The line of the manifest that the adapter complains about, as far as that can be told.
-        place: Option<Place>,
+        place: Option<SourceLocation>,
         /// What the adapter said.
         source: StoreError,
     },
@@ -142,7 +144,7 @@ impl AdapterError {
 }
 
 impl AdapterError {
-    /// What a caller of the adapter is told where a later instance of it cannot be started.
+    /// The error of a call for which no later instance could be started.
     pub(super) fn into_store_error(self) -> StoreError {
         match self {
             Self::Open { source, .. } => source,
@@ -161,6 +163,6 @@ fn room(left: &Option<u64>) -> String {
     }
 }
 
-fn at(place: &Option<Place>) -> String {
+fn at(place: &Option<SourceLocation>) -> String {
     place.as_ref().map_or_else(String::new, |place| format!("{place}: "))
 }

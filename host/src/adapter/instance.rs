@@ -17,13 +17,13 @@ use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
 use super::bindings::{self, Exports, ExportsPre, wit};
-use super::crash_loop::{CrashLoop, End};
+use super::crash_loop::{CrashLoop, FatalEnd};
 use super::guest::{Grants, Guest};
 use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
 use super::network::LOOKUPS;
 use super::place::JobPlace;
-use super::pool::{Alive, Idle};
-use super::usage::Counters;
+use super::pool::{Alive, IdleInstances};
+use super::usage::UsageCounters;
 use super::{AdapterError, Runtime};
 use crate::store::{StoreError, StoreInfo};
 
@@ -36,7 +36,7 @@ pub(super) struct Template {
     pub(super) runtime: Arc<Runtime>,
     pub(super) grants: Grants,
     pub(super) timeout: Duration,
-    pub(super) counters: Counters,
+    pub(super) counters: UsageCounters,
     crashes: Mutex<CrashLoop>,
     exports: ExportsPre<Guest>,
 }
@@ -63,7 +63,7 @@ impl Template {
             runtime,
             grants,
             timeout,
-            counters: Counters::default(),
+            counters: UsageCounters::default(),
             crashes: Mutex::default(),
             exports,
         })
@@ -74,7 +74,7 @@ impl Template {
     }
 
     /// An instance is not to be used any more.
-    fn broke(&self, end: End, error: &StoreError) {
+    fn broke(&self, end: FatalEnd, error: &StoreError) {
         self.counters.broke(error);
         let pause = self.crashes().failed(Instant::now(), end, error.to_string());
         if let Some(pause) = pause {
@@ -131,8 +131,8 @@ impl Live {
         });
         match opened.await {
             Ok(info) => live.info = bindings::to_info(info, |text| template.grants.translate(&text)),
-            Err(Failure::Said(source)) => return Err(AdapterError::Open { place: None, source }),
-            Err(Failure::Broken(end, source)) => {
+            Err(CallFailure::Said(source)) => return Err(AdapterError::Open { place: None, source }),
+            Err(CallFailure::Broken(end, source)) => {
                 template.broke(end, &source);
                 return Err(AdapterError::Open { place: None, source });
             }
@@ -141,7 +141,12 @@ impl Live {
     }
 
     /// Runs one call of the guest, until its deadline at most: so much `longer` than others may take.
-    async fn call<R>(&mut self, template: &Template, longer: Duration, call: impl Call<R>) -> Result<R, Failure> {
+    async fn call<R>(
+        &mut self,
+        template: &Template,
+        longer: Duration,
+        call: impl GuestCall<R>,
+    ) -> Result<R, CallFailure> {
         self.calls += 1;
         let patience = template.timeout + longer;
         let deadline = Instant::now() + patience;
@@ -157,17 +162,17 @@ impl Live {
             Ok(Ok(Ok(result))) => Ok(result),
             Ok(Ok(Err(error))) => {
                 let translate = |text: String| template.grants.translate(&text);
-                Err(Failure::Said(bindings::to_error(error, translate)))
+                Err(CallFailure::Said(bindings::to_error(error, translate)))
             }
             Ok(Err(error)) => {
                 let error = self.broken(template, patience, &error);
                 let end = match error {
-                    StoreError::Unavailable(_) => End::Waited,
-                    _ => End::Crashed,
+                    StoreError::Unavailable(_) => FatalEnd::Waited,
+                    _ => FatalEnd::Crashed,
                 };
-                Err(Failure::Broken(end, error))
+                Err(CallFailure::Broken(end, error))
             }
-            Err(_elapsed) => Err(Failure::Broken(End::Waited, StoreError::Timeout(patience))),
+            Err(_elapsed) => Err(CallFailure::Broken(FatalEnd::Waited, StoreError::Timeout(patience))),
         }
     }
 
@@ -220,25 +225,25 @@ async fn instantiate(template: &Template, store: &mut Store<Guest>) -> Result<Ex
         Ok(Err(error)) => error.root_cause().to_string(),
         Err(_elapsed) => format!("it did not start within {:?}", template.timeout),
     };
-    template.broke(End::Crashed, &StoreError::Trapped(cause.clone()));
+    template.broke(FatalEnd::Crashed, &StoreError::Trapped(cause.clone()));
     Err(AdapterError::Start(cause))
 }
 
 /// Why a call gave no result.
-enum Failure {
+enum CallFailure {
     /// The guest said so: it is well.
     Said(StoreError),
     /// The guest is not to be used again.
-    Broken(End, StoreError),
+    Broken(FatalEnd, StoreError),
 }
 
 /// What a guest's export gives: a trap, or the contract's result.
 pub(super) type Returned<R> = wasmtime::Result<Result<R, wit::Error>>;
 
 /// A call of a guest's export.
-pub(super) trait Call<R>: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
+pub(super) trait GuestCall<R>: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
 
-impl<R, F> Call<R> for F where F: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
+impl<R, F> GuestCall<R> for F where F: for<'a> FnOnce(&'a mut Live) -> LocalBoxFuture<'a, Returned<R>> {}
 
 /// What an instance's thread is asked to do.
 pub(super) struct Job {
@@ -255,7 +260,7 @@ impl Job {
     }
 }
 
-/// What instances are made from, and the instance for a job, or why there is none.
+/// What instances are made from, and the instance for a job, or why it did not start.
 pub(super) type Started<'a> = (&'a Template, Result<&'a mut Live, AdapterError>);
 
 impl fmt::Debug for Job {
@@ -313,7 +318,7 @@ pub(super) fn start() -> (Job, oneshot::Receiver<Result<StoreInfo, AdapterError>
 pub(super) fn call<R, F>(longer: Duration, call: F) -> (Job, oneshot::Receiver<Result<R, StoreError>>)
 where
     R: Send + 'static,
-    F: Call<R> + Send + 'static,
+    F: GuestCall<R> + Send + 'static,
 {
     job(longer, move |started| {
         Box::pin(async move {
@@ -329,17 +334,17 @@ where
     })
 }
 
-/// Makes a call; whether the instance is to be used again, and what the caller is told.
+/// Makes a call; returns whether the instance is to be used again, and the caller's result.
 async fn answer<R>(
     template: &Template,
     live: &mut Live,
     longer: Duration,
-    call: impl Call<R>,
+    call: impl GuestCall<R>,
 ) -> (Fate, Result<R, StoreError>) {
     let answer = match live.call(template, longer, call).await {
         Ok(result) => Ok(result),
-        Err(Failure::Said(error)) => Err(error),
-        Err(Failure::Broken(end, error)) => {
+        Err(CallFailure::Said(error)) => Err(error),
+        Err(CallFailure::Broken(end, error)) => {
             template.broke(end, &error);
             return (Fate::Retire, Err(error));
         }
@@ -365,7 +370,7 @@ struct Order {
 
 impl Instance {
     /// A thread that makes its instance with the first job. `alive` is dropped when it ends.
-    pub(super) fn spawn(template: Arc<Template>, idle: Arc<Idle>, alive: Alive) -> io::Result<Self> {
+    pub(super) fn spawn(template: Arc<Template>, idle: Arc<IdleInstances>, alive: Alive) -> io::Result<Self> {
         let (jobs, orders) = mpsc::channel();
         let reactor = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -400,7 +405,7 @@ impl Instance {
 }
 
 /// Does one job after the other, until the instance is retired or nobody can send another.
-async fn serve(template: &Template, idle: &Idle, orders: &mpsc::Receiver<Order>) {
+async fn serve(template: &Template, idle: &IdleInstances, orders: &mpsc::Receiver<Order>) {
     let mut live = None;
     // Nothing else runs on this thread: waiting here blocks nobody.
     while let Ok(Order { job, instance, place }) = orders.recv() {

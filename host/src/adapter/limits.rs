@@ -40,7 +40,7 @@ impl Limits {
         self.used
     }
 
-    /// Whether memory was refused since the last time somebody asked.
+    /// Whether memory was refused since the last call.
     pub(super) fn take_refusal(&mut self) -> bool {
         std::mem::take(&mut self.refused)
     }

@@ -75,7 +75,7 @@ impl Log {
     /// Logs one line, masked and cut, unless the adapter has said too much already.
     pub(super) fn line(&self, level: Level, context: &str, message: &str) {
         let verdict = self.rate().admit(Instant::now());
-        let Verdict::Logged { suppressed } = verdict else {
+        let Rating::Logged { suppressed } = verdict else {
             return;
         };
         let adapter = &*self.adapter;
@@ -161,7 +161,7 @@ struct Rate {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Rating {
     /// The line may be logged; so many before it were not.
     Logged {
         suppressed: u32,
@@ -180,7 +180,7 @@ impl Rate {
         }
     }
 
-    fn admit(&mut self, now: Instant) -> Verdict {
+    fn admit(&mut self, now: Instant) -> Rating {
         let mut suppressed = 0;
         if now.duration_since(self.since) >= Duration::from_secs(1) {
             (self.since, self.lines) = (now, 0);
@@ -189,10 +189,10 @@ impl Rate {
         if self.lines == self.most {
             self.suppressed = self.suppressed.saturating_add(suppressed).saturating_add(1);
             self.dropped += 1;
-            return Verdict::Suppressed;
+            return Rating::Suppressed;
         }
         self.lines += 1;
-        Verdict::Logged { suppressed }
+        Rating::Logged { suppressed }
     }
 }
 
@@ -286,13 +286,13 @@ mod tests {
         let start = Instant::now();
         let mut rate = Rate::new(3, start);
         for _ in 0..3 {
-            assert_eq!(rate.admit(start), Verdict::Logged { suppressed: 0 });
+            assert_eq!(rate.admit(start), Rating::Logged { suppressed: 0 });
         }
-        assert_eq!(rate.admit(start), Verdict::Suppressed);
-        assert_eq!(rate.admit(start), Verdict::Suppressed);
+        assert_eq!(rate.admit(start), Rating::Suppressed);
+        assert_eq!(rate.admit(start), Rating::Suppressed);
         let later = start + Duration::from_secs(1);
-        assert_eq!(rate.admit(later), Verdict::Logged { suppressed: 2 });
-        assert_eq!(rate.admit(later), Verdict::Logged { suppressed: 0 });
+        assert_eq!(rate.admit(later), Rating::Logged { suppressed: 2 });
+        assert_eq!(rate.admit(later), Rating::Logged { suppressed: 0 });
         assert_eq!(rate.dropped, 2);
     }
 
@@ -301,7 +301,7 @@ mod tests {
         let start = Instant::now();
         let mut rate = Rate::new(0, start);
         for second in 0..3 {
-            assert_eq!(rate.admit(start + Duration::from_secs(second)), Verdict::Suppressed);
+            assert_eq!(rate.admit(start + Duration::from_secs(second)), Rating::Suppressed);
         }
         assert_eq!(rate.dropped, 3);
     }

@@ -35,7 +35,7 @@ use super::log::Log;
 use crate::config::Manifest;
 use crate::config::network::{NetworkPolicy, Refusal};
 use http::Client;
-use names::Names;
+use names::ResolvedNames;
 
 /// Puts what asks the policy before what wasmtime links.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -71,7 +71,7 @@ impl Network {
     /// Lets an instance's sockets up to the address check, so that a refusal can say which address it was. What the
     /// instance looks up is known to the check.
     pub(super) fn sockets(self: &Arc<Self>, wasi: &mut WasiCtxBuilder) -> Lookups {
-        let (network, names) = (self.clone(), Names::default());
+        let (network, names) = (self.clone(), ResolvedNames::default());
         let lookups = Lookups::new(self.clone(), names.clone());
         wasi.allow_tcp(true)
             .allow_udp(true)
@@ -83,7 +83,7 @@ impl Network {
         lookups
     }
 
-    fn socket(&self, address: SocketAddr, purpose: SocketAddrUse, names: &Names) -> bool {
+    fn socket(&self, address: SocketAddr, purpose: SocketAddrUse, names: &ResolvedNames) -> bool {
         // What every connect begins with. Nothing can be reached, or reach it, through a port that is only bound.
         let is_wildcard = address.ip().is_unspecified() && address.port() == 0;
         match purpose {

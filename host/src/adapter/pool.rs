@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::AdapterError;
-use super::instance::{self, Call, Instance, Job, Template};
+use super::instance::{self, GuestCall, Instance, Job, Template};
 use super::log::Log;
 use super::place::{Places, closed};
 use super::usage::Usage;
@@ -25,15 +25,15 @@ pub(super) type Alive = watch::Receiver<()>;
 
 /// The instances that wait for work.
 #[derive(Debug, Default)]
-pub(super) struct Idle(Mutex<Waiting>);
+pub(super) struct IdleInstances(Mutex<IdleList>);
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct IdleList {
     instances: Vec<Instance>,
     closed: bool,
 }
 
-impl Idle {
+impl IdleInstances {
     /// Brings an instance back. After the end of the pool it ends too.
     pub(super) fn put(&self, instance: Instance) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,14 +61,14 @@ impl Idle {
 
 /// The instances of one adapter.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct InstancePool {
     template: Arc<Template>,
     places: Arc<Places>,
-    idle: Arc<Idle>,
+    idle: Arc<IdleInstances>,
     threads: watch::Sender<()>,
 }
 
-impl Pool {
+impl InstancePool {
     pub(super) fn new(template: Template, instances: u16) -> Self {
         Self {
             template: Arc::new(template),
@@ -90,7 +90,7 @@ impl Pool {
     pub(super) async fn call<R, F>(&self, payload: usize, call: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        F: Call<R> + Send + 'static,
+        F: GuestCall<R> + Send + 'static,
     {
         let (job, answer) = instance::call(time_to_move(payload), call);
         self.answer(job, answer).await?
@@ -169,8 +169,8 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
-    /// Instances end by themselves; only [`Pool::close`] awaits it.
+impl Drop for InstancePool {
+    /// Instances end by themselves; only [`InstancePool::close`] awaits it.
     fn drop(&mut self) {
         self.end();
     }

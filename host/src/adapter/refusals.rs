@@ -45,7 +45,7 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Takes one down. Says whether it is a new one that is kept: who tries the same again and again is told of once.
+    /// Counts a refusal. Returns true if it is new and kept: one that is repeated is reported once.
     pub(super) fn add(&self, refusal: &Refusal) -> bool {
         let mut met = self.lock();
         met.total += 1;

@@ -13,29 +13,29 @@ const TICK: Duration = Duration::from_millis(10);
 /// Advances the engine's epoch while calls are under way, and sleeps while none is: an idle host wakes nobody.
 #[derive(Debug)]
 pub(super) struct Ticker {
-    shared: Arc<Shared>,
+    shared: Arc<TickerShared>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct TickerShared {
+    state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TickerState {
     calls: usize,
     closed: bool,
 }
 
 /// A call is under way while this lives.
 #[derive(Debug)]
-pub(super) struct Ticking(Arc<Shared>);
+pub(super) struct Ticking(Arc<TickerShared>);
 
 impl Ticker {
     pub(super) fn start(engine: Engine) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(TickerShared::default());
         let thread = thread::Builder::new().name("mirrorbox-ticker".into()).spawn({
             let shared = shared.clone();
             move || run(&shared, &engine)
@@ -54,8 +54,8 @@ impl Ticker {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl TickerShared {
+    fn lock(&self) -> MutexGuard<'_, TickerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,7 +78,7 @@ impl Drop for Ticker {
     }
 }
 
-fn run(shared: &Shared, engine: &Engine) {
+fn run(shared: &TickerShared, engine: &Engine) {
     let mut state = shared.lock();
     while !state.closed {
         state = if state.calls == 0 {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
-use super::crash_loop::AdapterState;
+use super::crash_loop::InstanceState;
 use crate::store::StoreError;
 
 /// What an adapter has used since it was opened, all its instances together.
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub struct Usage {
     /// Whether a fresh instance may be made now.
-    pub state: AdapterState,
+    pub state: InstanceState,
     /// Instances that there are now, each with a thread of its own.
     pub instances: u64,
     /// Instances that were begun.
@@ -35,7 +35,7 @@ pub struct Usage {
 
 /// The counters that instances share. Each is exact; together they are no picture of one moment.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct UsageCounters {
     pub(super) started: AtomicU64,
     pub(super) calls: AtomicU64,
     pub(super) failures: AtomicU64,
@@ -44,7 +44,7 @@ pub(super) struct Counters {
     pub(super) memory_peak: AtomicU64,
 }
 
-impl Counters {
+impl UsageCounters {
     /// An instance was not to be used any more after this.
     pub(super) fn broke(&self, error: &StoreError) {
         match error {

@@ -1,3 +1,6 @@
+//! Records which hosts an adapter reaches for while it may reach all of them, so that its manifest can grant just
+//! those.
+
 use std::fmt::Write as _;
 
 use super::DirGrant;

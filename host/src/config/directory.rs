@@ -3,8 +3,8 @@
 //! [`scan`] only looks: no file is opened, so a fifo holds nobody up and a huge file costs nothing. What is wrong with
 //! one name never hurts another. [`Found::manifest`] reads the manifest of a name with which nothing is wrong.
 //!
-//! What is looked past: names that begin with a dot, and all that do not end in `.wasm` or `.toml`. Whoever copies a
-//! file here in parts does so under such a name, then renames it.
+//! What is looked past: names that begin with a dot, and all that do not end in `.wasm` or `.toml`. A program that
+//! copies a file here in parts does so under such a name, then renames it.
 
 mod check;
 mod stamp;
@@ -15,12 +15,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use check::Refusal;
-pub use stamp::Stamp;
+pub use check::Rejected;
+pub use stamp::FileStamp;
 
-use super::gate::Fault;
+use super::gate::FileFault;
 use super::{ConfigError, Manifest};
-use check::Base;
+use check::CheckedDir;
 
 /// The largest component that is looked into, in bytes: 256 MiB. Language runtimes take about 20.
 pub const MAX_COMPONENT: u64 = 256 << 20;
@@ -33,19 +33,19 @@ pub const MAX_MANIFEST: u64 = 256 << 10;
 /// Two that are equal are of the same files, as far as can be told without opening them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    component: Option<Place>,
-    manifest: Option<Place>,
+    component: Option<DirectoryEntry>,
+    manifest: Option<DirectoryEntry>,
     /// What is wrong with the name itself, or with the directory.
-    refused: Option<Fault>,
+    refused: Option<FileFault>,
 }
 
 /// A directory entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct DirectoryEntry {
     /// The path in the directory.
     path: PathBuf,
     /// The file behind it, if it may be opened.
-    file: Result<Stamp, Fault>,
+    file: Result<FileStamp, FileFault>,
 }
 
 /// Whether a destination can have this name: it becomes a directory's name in several places.
@@ -55,7 +55,7 @@ pub fn is_destination_name(name: &str) -> bool {
 
 /// Looks at everything in the adapter directory; at nothing if it is missing. Blocks for the disk.
 pub fn scan(dir: &Path) -> io::Result<BTreeMap<String, Found>> {
-    let base = match Base::of(dir) {
+    let base = match CheckedDir::of(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         base => base?,
     };
@@ -66,7 +66,7 @@ pub fn scan(dir: &Path) -> io::Result<BTreeMap<String, Found>> {
             continue;
         };
         let name = stem.to_string_lossy().into_owned();
-        let place = || Place {
+        let place = || DirectoryEntry {
             path: path.clone(),
             file: base.check(&path),
         };
@@ -86,7 +86,7 @@ pub fn scan(dir: &Path) -> io::Result<BTreeMap<String, Found>> {
         found.refused = match base.refusal() {
             Some(fault) => Some(fault.clone()),
             None if stem.to_str().is_some_and(is_destination_name) => None,
-            None => Some(Fault::of(&path, Refusal::Name)),
+            None => Some(FileFault::of(&path, Rejected::Name)),
         };
     }
     Ok(names)
@@ -108,8 +108,8 @@ impl Found {
         }
         match (&self.component, &self.manifest) {
             (Some(component), _) => component.usable(MAX_COMPONENT),
-            (None, Some(manifest)) => Err(Fault::of(&manifest.path, Refusal::Orphan).into()),
-            (None, None) => Err(Fault::of(Path::new(""), Refusal::Absent).into()),
+            (None, Some(manifest)) => Err(FileFault::of(&manifest.path, Rejected::Orphan).into()),
+            (None, None) => Err(FileFault::of(Path::new(""), Rejected::Absent).into()),
         }
     }
 
@@ -129,11 +129,11 @@ impl Found {
     }
 }
 
-impl Place {
+impl DirectoryEntry {
     fn usable(&self, most: u64) -> Result<&Path, ConfigError> {
         match &self.file {
             Err(fault) => Err(fault.clone().into()),
-            Ok(stamp) if stamp.size() > most => Err(Fault::of(&self.path, Refusal::Large(most)).into()),
+            Ok(stamp) if stamp.size() > most => Err(FileFault::of(&self.path, Rejected::Large(most)).into()),
             Ok(_) => Ok(&self.path),
         }
     }

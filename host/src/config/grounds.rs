@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{DirMode, Manifest, Place};
+use super::{DirMode, Manifest, SourceLocation};
 use ground::{Ground, Meeting};
 use mounts::Mounts;
 
@@ -35,7 +35,7 @@ struct Granted {
     /// As the manifest has it.
     dir: PathBuf,
     mode: DirMode,
-    line: Option<Place>,
+    line: Option<SourceLocation>,
     ground: Ground,
 }
 
@@ -51,7 +51,7 @@ pub enum Own {
 /// Two directories that must not be granted like that, and what they have to do with each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    line: Option<Place>,
+    line: Option<SourceLocation>,
     dir: PathBuf,
     meeting: Meeting,
     with: With,
@@ -63,7 +63,7 @@ enum With {
     Granted {
         adapter: String,
         dir: PathBuf,
-        line: Option<Place>,
+        line: Option<SourceLocation>,
     },
 }
 

@@ -51,12 +51,12 @@ mod tests {
     use super::*;
 
     #[derive(Deserialize)]
-    struct File {
+    struct KeepFile {
         keep: Keep,
     }
 
     fn keep(text: &str) -> Result<Keep, String> {
-        let file: Result<File, _> = toml::from_str(&format!("keep = \"{text}\""));
+        let file: Result<KeepFile, _> = toml::from_str(&format!("keep = \"{text}\""));
         file.map(|file| file.keep).map_err(|error| error.to_string())
     }
 

@@ -1,5 +1,5 @@
 //! `adapters.lock`: what each adapter was last approved with, so that a component or a manifest that asks for more
-//! waits until somebody has looked at it.
+//! waits until a person has approved it.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -25,7 +25,7 @@ use content::Content;
 
 /// What the lock says of an adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LockEntry {
     /// Hex SHA-256 of the component.
     pub sha256: String,
     /// What it may do.
@@ -37,7 +37,7 @@ pub struct Entry {
 /// How an adapter stands to what was approved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing was approved under this name yet. Whoever may copy into the directory is trusted once.
+    /// Nothing was approved under this name yet. A component under a new name is trusted once.
     New,
     /// Exactly what was approved.
     Same,
@@ -68,9 +68,9 @@ pub enum LockError {
     Unreadable(ConfigError),
 }
 
-impl Entry {
+impl LockEntry {
     /// Holds this against what was approved before.
-    pub fn verdict(&self, approved: Option<&Entry>) -> Verdict {
+    pub fn verdict(&self, approved: Option<&LockEntry>) -> Verdict {
         let Some(approved) = approved else {
             return Verdict::New;
         };

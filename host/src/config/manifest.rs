@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::audit::Audit;
 use super::grounds::{Overlap, real};
 use super::network::{NetworkGrant, NetworkPolicy};
-use super::{ConfigError, MirrorSettings, Place, Setting, text};
+use super::{ConfigError, MirrorSettings, Setting, SourceLocation, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
 ///
@@ -75,9 +75,9 @@ pub struct Manifest {
 #[derive(Clone, Debug)]
 struct Origin {
     path: PathBuf,
-    lines: BTreeMap<String, Place>,
+    lines: BTreeMap<String, SourceLocation>,
     /// Of the granted directories.
-    dirs: Vec<Place>,
+    dirs: Vec<SourceLocation>,
 }
 
 /// Where granted directories stand in a manifest's text.
@@ -170,7 +170,7 @@ impl Manifest {
     pub fn parse(path: &Path, content: &str) -> Result<Self, ConfigError> {
         let mut manifest: Self = text::parse_toml(path, content)?;
         manifest.check().map_err(|message| ConfigError::Invalid {
-            place: Place::file(path),
+            place: SourceLocation::file(path),
             message,
         })?;
         if let Some(base) = path.parent() {
@@ -181,7 +181,7 @@ impl Manifest {
         for grant in &mut manifest.grants.network {
             grant.locate(path, content);
         }
-        let line = |setting: &Spanned<Setting>| Place::span(path, content, Some(setting.span()));
+        let line = |setting: &Spanned<Setting>| SourceLocation::span(path, content, Some(setting.span()));
         let Spans { grants } = text::parse_toml(path, content)?;
         manifest.origin = Some(Origin {
             path: path.to_owned(),
@@ -193,7 +193,7 @@ impl Manifest {
             dirs: grants
                 .dirs
                 .iter()
-                .map(|dir| Place::span(path, content, Some(dir.span())))
+                .map(|dir| SourceLocation::span(path, content, Some(dir.span())))
                 .collect(),
         });
         Ok(manifest)
@@ -252,7 +252,7 @@ impl Manifest {
     /// the second time.
     ///
     /// Each granted directory, where it lies, and the line of the manifest that says so.
-    pub fn settle(&mut self) -> impl Iterator<Item = (&DirGrant, &Path, Option<&Place>)> {
+    pub fn settle(&mut self) -> impl Iterator<Item = (&DirGrant, &Path, Option<&SourceLocation>)> {
         let places = self.places();
         let places = &*self.places.insert(places);
         let lines = self.origin.iter().flat_map(|origin| &origin.dirs).map(Some);
@@ -282,11 +282,12 @@ impl Manifest {
 
     /// The place in the manifest that a message about settings is about: the line of the first setting that the
     /// message names in backticks, else the file; none for the default manifest.
-    pub fn place_of(&self, message: &str) -> Option<Place> {
+    pub fn place_of(&self, message: &str) -> Option<SourceLocation> {
         let origin = self.origin.as_ref()?;
-        let named = |(name, place): (&String, &Place)| message.contains(&format!("`{name}`")).then(|| place.clone());
+        let named =
+            |(name, place): (&String, &SourceLocation)| message.contains(&format!("`{name}`")).then(|| place.clone());
         let line = origin.lines.iter().find_map(named);
-        Some(line.unwrap_or_else(|| Place::file(&origin.path)))
+        Some(line.unwrap_or_else(|| SourceLocation::file(&origin.path)))
     }
 
     /// What the types cannot say.

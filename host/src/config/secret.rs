@@ -1,3 +1,5 @@
+//! The settings of an adapter, plain or from an environment variable or a file; `Debug` never shows a value.
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,14 +10,14 @@ use super::ConfigError;
 
 /// A file, and the line in it where that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file.
     pub path: PathBuf,
     /// The line, from 1.
     pub line: Option<usize>,
 }
 
-impl Place {
+impl SourceLocation {
     /// A file as a whole.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())?;
         match self.line {
@@ -68,7 +68,7 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Option<String>, ConfigError
 /// Parses TOML. The error has the message and the line, not the line's text: a secret may stand there.
 pub(super) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError::Invalid {
-        place: Place::span(path, text, error.span()),
+        place: SourceLocation::span(path, text, error.span()),
         message: error.message().to_owned(),
     })
 }

@@ -1,3 +1,5 @@
+//! Builds a `Host`: its state directory, its destinations, and the adapter directory that it watches.
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +36,7 @@ pub struct HostBuilder {
     watching: Watching,
 }
 
-/// How many events of adapters a slow listener may fall behind before it is told how many it missed.
+/// How many events of adapters a slow listener may fall behind before it gets the number of those it missed.
 const BACKLOG: usize = 1024;
 
 impl HostBuilder {

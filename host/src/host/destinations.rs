@@ -1,3 +1,5 @@
+//! The destinations of a configuration for commands that only read, opened side by side.
+
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -7,8 +9,8 @@ use crate::config::lock::Approvals;
 use crate::config::{Config, DestinationConfig};
 use crate::store::Store;
 
-/// Every destination of a configuration, opened as far as it could be: for whoever reads stored sessions and appends
-/// nothing. Its calls need a tokio runtime with time around them.
+/// Every destination of a configuration, opened as far as it could be: for a caller that only reads stored sessions.
+/// Its calls need a tokio runtime with time around them.
 ///
 /// ```no_run
 /// use std::path::Path;

@@ -1,3 +1,5 @@
+//! The stored sessions of one project, for programs: reads ask the destinations in turn, writes go through the spool.
+
 mod adding;
 mod asking;
 mod blocking;
@@ -153,7 +155,7 @@ impl Sessions {
 
     /// Gives a session a title. One that nobody knows is an error. White space around the title goes.
     ///
-    /// With `writers = "last"` in a manifest, whoever renames or tags a session takes it over.
+    /// With `writers = "last"` in a manifest, the process that renames or tags a session takes it over.
     pub fn rename(&self, session: &str, title: &str) -> impl Future<Output = Answer<()>> + Send + use<> {
         let (session, entry) = (session.to_owned(), session::rename(session, title));
         self.work(async move |this| this.add(&session, entry?).await)

@@ -1,3 +1,5 @@
+//! From a session key to a file path, and which keys must not become file names.
+
 use std::path::PathBuf;
 
 use super::{Part, SessionKey};

@@ -88,7 +88,7 @@ fn subpath(main: SessionKey, folders: &[&str], file: &str) -> Result<SessionKey,
     Ok(main.with_subpath(format!("{}/{name}", folders.join("/")))?)
 }
 
-/// A name that would change its meaning in a path is none.
+/// Returns `None` for a name that would change its meaning in a path.
 fn named(name: &str) -> Result<&str, PathError> {
     match name {
         "" | "." | ".." => Err(PathError::Name(name.to_owned())),

@@ -1,3 +1,5 @@
+//! Project keys: the folder name under which an agent keeps the transcripts of a working directory.
+
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Component, Path, PathBuf};

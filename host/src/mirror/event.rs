@@ -187,7 +187,7 @@ impl fmt::Display for What {
 
 /// What happened so far at one destination, since the process began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct DeliveryCounts {
     /// Batches delivered.
     pub batches: u64,
     /// Entries in them.
@@ -251,8 +251,8 @@ impl Announcer {
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        Counts {
+    pub(super) fn counts(&self) -> DeliveryCounts {
+        DeliveryCounts {
             batches: self.counters.batches.load(Ordering::Relaxed),
             entries: self.counters.entries.load(Ordering::Relaxed),
             bytes: self.counters.bytes.load(Ordering::Relaxed),

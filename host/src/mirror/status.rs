@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::event::Counts;
+use super::event::DeliveryCounts;
 use super::lane::{Progress, State};
 use super::shared::Shared;
 use crate::key::SessionKey;
@@ -17,7 +17,7 @@ pub struct DestinationStatus {
     /// How often in a row calls failed.
     pub failures: u32,
     /// What was counted.
-    pub counts: Counts,
+    pub counts: DeliveryCounts,
     /// Its streams, those that have everything included.
     pub streams: Vec<StreamStatus>,
 }

@@ -1,3 +1,5 @@
+//! Splits the agent's standard output into frames and the bytes that pass, however it is cut into reads.
+
 use std::mem;
 
 use bytes::Bytes;
@@ -19,7 +21,7 @@ const HEAD: usize = 64 << 10;
 /// Something that the agent printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// For whoever started the agent.
+    /// To be passed on to the caller that started the agent.
     Pass(Bytes),
     /// A frame, without its line feed where it has one.
     Frame(Vec<u8>),
@@ -48,12 +50,12 @@ enum Line {
     Begun(usize),
     Frame(Vec<u8>),
     TooLong,
-    Other(Other),
+    Other(PassingLine),
 }
 
 /// A line that passes.
 #[derive(Debug, Default)]
-struct Other {
+struct PassingLine {
     is_result: bool,
     /// The end of what has passed: the mark may lie across two pieces.
     last: Vec<u8>,
@@ -150,7 +152,7 @@ fn begin(seen: usize, part: &[u8], pieces: &mut Vec<Piece>) -> Line {
         if seen > 0 {
             pieces.push(Piece::Pass(beginning(seen)));
         }
-        let mut other = Other::default();
+        let mut other = PassingLine::default();
         other.look(&beginning(seen), true);
         return Line::Other(other);
     }
@@ -164,7 +166,7 @@ fn beginning(len: usize) -> Bytes {
     Bytes::from_static(FRAME.get(..len).unwrap_or_default())
 }
 
-impl Other {
+impl PassingLine {
     fn look(&mut self, part: &[u8], for_session: bool) {
         if for_session {
             let room = HEAD - self.head.len();

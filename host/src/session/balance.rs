@@ -12,7 +12,7 @@ use bytes::Bytes;
 /// Memory: about 80 bytes for each line that one side has given and the other has not.
 #[derive(Debug, Default)]
 pub(super) struct Balance {
-    writers: HashMap<String, Writer>,
+    writers: HashMap<String, BothHalves>,
     differs: Option<(String, u64)>,
 }
 
@@ -25,7 +25,7 @@ pub(super) enum Side {
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct Imbalance {
     /// Lines that only the first side has,
     pub(super) only_first: u64,
     /// and only the second.
@@ -40,7 +40,7 @@ pub(super) struct Outcome {
 type Fingerprint = [u8; 16];
 
 #[derive(Debug, Default)]
-struct Writer {
+struct BothHalves {
     first: Half,
     second: Half,
 }
@@ -60,7 +60,7 @@ impl Balance {
     /// Takes consecutive lines of a writer, the first of which has a number.
     pub(super) fn take(&mut self, side: Side, writer: &str, line: u64, payload: &Bytes) {
         if !self.writers.contains_key(writer) {
-            self.writers.insert(writer.to_owned(), Writer::default());
+            self.writers.insert(writer.to_owned(), BothHalves::default());
         }
         let Some(of_writer) = self.writers.get_mut(writer) else {
             return;
@@ -73,14 +73,14 @@ impl Balance {
     }
 
     /// Both sides are at their ends.
-    pub(super) fn finish(self) -> Outcome {
+    pub(super) fn finish(self) -> Imbalance {
         let mut bag: HashMap<Fingerprint, u64> = HashMap::new();
         let mut seconds = Vec::new();
-        let mut outcome = Outcome {
+        let mut outcome = Imbalance {
             differs: self.differs,
-            ..Outcome::default()
+            ..Imbalance::default()
         };
-        for Writer { first, second } in self.writers.into_values() {
+        for BothHalves { first, second } in self.writers.into_values() {
             for fingerprint in first.only.into_iter().chain(first.waiting.into_values()) {
                 *bag.entry(fingerprint).or_default() += 1;
                 outcome.only_first += 1;
@@ -101,7 +101,7 @@ impl Balance {
     }
 }
 
-impl Writer {
+impl BothHalves {
     /// False where the other side has another line of this number.
     fn take(&mut self, side: Side, number: u64, fingerprint: Fingerprint) -> bool {
         let (ours, theirs) = match side {
@@ -136,7 +136,7 @@ mod tests {
     use super::Side::{First, Second};
     use super::*;
 
-    fn balance(takes: &[(Side, &str, u64, &'static str)]) -> Outcome {
+    fn balance(takes: &[(Side, &str, u64, &'static str)]) -> Imbalance {
         let mut balance = Balance::default();
         for (side, writer, line, payload) in takes {
             balance.take(*side, writer, *line, &Bytes::from_static(payload.as_bytes()));
@@ -154,7 +154,7 @@ mod tests {
             (Second, "a", 2, "2\n3\n"),
             (Second, "b", 2, "y\n"),
         ];
-        assert_eq!(balance(&takes), Outcome::default());
+        assert_eq!(balance(&takes), Imbalance::default());
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
             (First, "a", 2, "2\n"),
             (Second, "a", 1, "1\n2\n"),
         ];
-        assert_eq!(balance(&takes), Outcome::default());
+        assert_eq!(balance(&takes), Imbalance::default());
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Compares what two destinations hold of each stream, writer by writer.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -5,9 +7,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream as streams};
 use serde::Serialize;
 
-use super::balance::{Balance, Outcome, Side};
+use super::balance::{Balance, Imbalance, Side};
 use super::progress::Meter;
-use super::stored::{Stored, count_lines};
+use super::stored::{StoredReader, count_lines};
 use super::{OnProgress, SIDE_BY_SIDE, SessionError, StreamError, catalog};
 use crate::config::MirrorSettings;
 use crate::key::SessionKey;
@@ -139,8 +141,8 @@ pub(super) async fn keys(
 }
 
 async fn row(first: Arc<dyn Store>, second: Arc<dyn Store>, key: SessionKey, meter: &Meter) -> StreamBetween {
-    let mut first = Log::new(first, key.clone());
-    let mut second = Log::new(second, key.clone());
+    let mut first = StoredSide::new(first, key.clone());
+    let mut second = StoredSide::new(second, key.clone());
     let compared = balance(&mut first, &mut second, meter).await;
     meter.finished_stream();
     let state = match compared {
@@ -152,8 +154,8 @@ async fn row(first: Arc<dyn Store>, second: Arc<dyn Store>, key: SessionKey, met
     StreamBetween { stream: key, state }
 }
 
-fn state(outcome: Outcome, first_deleted: bool, second_deleted: bool) -> BetweenState {
-    let Outcome {
+fn state(outcome: Imbalance, first_deleted: bool, second_deleted: bool) -> BetweenState {
+    let Imbalance {
         only_first,
         only_second,
         elsewhere,
@@ -178,24 +180,24 @@ fn state(outcome: Outcome, first_deleted: bool, second_deleted: bool) -> Between
 
 /// Consecutive lines of one writer.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct WriterLines {
     pub(super) writer: String,
     pub(super) line: u64,
     pub(super) payload: Bytes,
 }
 
 /// One side of a comparison, read from its beginning.
-pub(super) trait Runs {
+pub(super) trait ComparedSide {
     /// The next lines; none at the end.
-    async fn next(&mut self) -> Result<Option<Run>, StreamError>;
+    async fn next(&mut self) -> Result<Option<WriterLines>, StreamError>;
 }
 
 /// Reads both sides to their ends, whichever is behind first, and sets them off against each other.
 pub(super) async fn balance(
-    first: &mut impl Runs,
-    second: &mut impl Runs,
+    first: &mut impl ComparedSide,
+    second: &mut impl ComparedSide,
     meter: &Meter,
-) -> Result<Outcome, StreamError> {
+) -> Result<Imbalance, StreamError> {
     let mut balance = Balance::default();
     // The lines that came from each; none once it is at its end.
     let (mut of_first, mut of_second) = (Some(0), Some(0));
@@ -221,15 +223,15 @@ pub(super) async fn balance(
 
 /// A stored stream as a side of a comparison.
 #[derive(Debug)]
-pub(super) struct Log {
-    stored: Stored,
+pub(super) struct StoredSide {
+    stored: StoredReader,
     tombstone: Option<u64>,
 }
 
-impl Log {
+impl StoredSide {
     pub(super) fn new(store: Arc<dyn Store>, key: SessionKey) -> Self {
         Self {
-            stored: Stored::new(store, key, None),
+            stored: StoredReader::new(store, key, None),
             tombstone: None,
         }
     }
@@ -240,14 +242,14 @@ impl Log {
     }
 }
 
-impl Runs for Log {
-    async fn next(&mut self) -> Result<Option<Run>, StreamError> {
+impl ComparedSide for StoredSide {
+    async fn next(&mut self) -> Result<Option<WriterLines>, StreamError> {
         while let Some(batch) = self.stored.next().await? {
             match batch.kind {
                 Kind::Tombstone => self.tombstone = Some(batch.number),
                 Kind::Claim => {}
                 Kind::Entries => {
-                    return Ok(Some(Run {
+                    return Ok(Some(WriterLines {
                         writer: batch.origin.writer,
                         line: batch.origin.line,
                         payload: batch.payload,

@@ -1,3 +1,5 @@
+//! Lists the stored sessions with their summaries; a summary that is missing or outdated is rebuilt from the stream.
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -5,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Serialize, Serializer};
 
 use super::retry::retrying;
-use super::stored::{PayloadLines, Stored};
+use super::stored::{PayloadLines, StoredReader};
 use super::{SessionError, TASKS};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Page, Store, StoreError, StoredSession, Summary};
@@ -79,10 +81,10 @@ pub async fn list_page(store: Arc<dyn Store>, what: &Listing) -> Result<Vec<Sess
         .await?
         .into_iter()
         .filter(|(project, _)| what.project.is_some() || project != TASKS)
-        .map(Found::new)
+        .map(ListedSession::new)
         .filter(|found| !(what.shown_only && found.is_hidden()))
         .collect();
-    found.sort_by(Found::newest_first);
+    found.sort_by(ListedSession::newest_first);
     let page = found
         .into_iter()
         .skip(what.offset)
@@ -105,7 +107,9 @@ pub async fn info(store: Arc<dyn Store>, session: &SessionKey) -> Result<Option<
         .map_err(SessionError::store("look for the session"))?;
     match found {
         Some(found) => Ok(Some(
-            Found::new((project.to_owned(), found)).into_row(store.clone()).await,
+            ListedSession::new((project.to_owned(), found))
+                .into_row(store.clone())
+                .await,
         )),
         None => Ok(None),
     }
@@ -157,14 +161,14 @@ async fn with_id(store: &dyn Store, projects: &[String], id: &str) -> Result<Vec
 }
 
 /// A session that a store lists.
-struct Found {
+struct ListedSession {
     project: String,
     session: StoredSession,
     /// What its summary says; none where it has none that reaches the end.
     fresh: Option<Fold>,
 }
 
-impl Found {
+impl ListedSession {
     fn new((project, session): (String, StoredSession)) -> Self {
         let reaches_the_end = |summary: &&Summary| summary.through >= session.last;
         let summary = session.summary.as_ref().filter(reaches_the_end);
@@ -216,7 +220,7 @@ async fn rebuild(store: Arc<dyn Store>, project: &str, session: &str) -> Result<
     let mut fold = Fold::new();
     // `all` leaves out what cannot be a key.
     if let Ok(key) = SessionKey::main(project, session) {
-        let mut stored = Stored::in_pages(store, key, REBUILT_FROM);
+        let mut stored = StoredReader::in_pages(store, key, REBUILT_FROM);
         while let Some(batch) = stored.next().await? {
             PayloadLines::new(batch.payload).for_each(|line| fold.fold(&line));
         }

@@ -1,3 +1,5 @@
+//! Compares a local file with a stored stream line by line, for imports and for `verify`.
+
 use std::collections::HashMap;
 use std::io::BufRead;
 
@@ -87,11 +89,11 @@ impl<S> From<GivenUp> for CompareError<S> {
 
 /// What is stored behind the lines that went side by side.
 #[derive(Debug, Default)]
-struct Rest {
+struct RemainingLines {
     lines: HashMap<[u8; 16], u32>,
 }
 
-impl Rest {
+impl RemainingLines {
     fn put(&mut self, line: &[u8]) {
         *self.lines.entry(fingerprint(line)).or_default() += 1;
     }
@@ -176,14 +178,14 @@ impl<'a, R: BufRead, L: Listener> Compare<'a, R, L> {
     }
 
     /// Whether a local line is stored. The rest is there once the sides went apart, or the stored one ended.
-    fn is_stored(&mut self, line: &[u8], rest: &mut Option<Rest>) -> Result<bool, GivenUp> {
+    fn is_stored(&mut self, line: &[u8], rest: &mut Option<RemainingLines>) -> Result<bool, GivenUp> {
         if let Some(rest) = rest {
             return Ok(self.take(rest, line));
         }
         match self.beside(line)? {
             Beside::Equal => Ok(true),
             Beside::End => {
-                *rest = Some(Rest::default());
+                *rest = Some(RemainingLines::default());
                 Ok(false)
             }
             Beside::Other(other) => {
@@ -194,7 +196,7 @@ impl<'a, R: BufRead, L: Listener> Compare<'a, R, L> {
         }
     }
 
-    fn take(&mut self, rest: &mut Rest, line: &[u8]) -> bool {
+    fn take(&mut self, rest: &mut RemainingLines, line: &[u8]) -> bool {
         let taken = rest.take(line);
         if taken && !metadata::is_metadata(line) {
             self.found.only_stored = self.found.only_stored.saturating_sub(1);
@@ -217,8 +219,8 @@ impl<'a, R: BufRead, L: Listener> Compare<'a, R, L> {
     }
 
     /// Reads the stored side to its end.
-    fn gather(&mut self, first: Option<Bytes>) -> Result<Rest, GivenUp> {
-        let mut rest = Rest::default();
+    fn gather(&mut self, first: Option<Bytes>) -> Result<RemainingLines, GivenUp> {
+        let mut rest = RemainingLines::default();
         let mut next = first;
         loop {
             let line = match next.take() {

@@ -1,3 +1,6 @@
+//! A transcript read as a conversation: one pass over the stored stream finds the chain of messages, a second reads
+//! them.
+
 mod chain;
 mod index;
 mod message;
@@ -10,11 +13,11 @@ use bytes::Bytes;
 
 use super::compare::without_lf;
 use super::row::Row;
-use super::stored::{PayloadLines, Stored};
+use super::stored::{PayloadLines, StoredReader};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Position, Store};
 use crate::transcript::metadata;
-use index::{Index, Place};
+use index::{LineSlice, RowIndex};
 
 pub use message::{MessageKind, Parents, SessionMessage};
 
@@ -32,7 +35,7 @@ pub struct Conversation {
     key: SessionKey,
     /// Of each batch, the one before it; none before the first.
     before: Vec<Option<Position>>,
-    rest: IntoIter<Place>,
+    rest: IntoIter<LineSlice>,
     parents: Parents,
     reading: Option<Reading>,
 }
@@ -40,7 +43,7 @@ pub struct Conversation {
 /// A batch, and the way to those behind it.
 #[derive(Debug)]
 struct Reading {
-    stored: Stored,
+    stored: StoredReader,
     batch: usize,
     payload: Bytes,
 }
@@ -48,8 +51,8 @@ struct Reading {
 /// Finds the conversation of a main transcript, or of a subagent's. Reads the stream once; [`Conversation::next`] reads
 /// it again. Nothing stored: an empty one.
 pub async fn conversation(store: Arc<dyn Store>, key: &SessionKey) -> Result<Conversation, LoadError> {
-    let mut survey = Survey::default();
-    let mut stored = Stored::new(store.clone(), key.clone(), None);
+    let mut survey = FirstReading::default();
+    let mut stored = StoredReader::new(store.clone(), key.clone(), None);
     loop {
         let before = stored.chain().position();
         let Some(batch) = stored.next().await? else { break };
@@ -74,13 +77,13 @@ pub async fn conversation(store: Arc<dyn Store>, key: &SessionKey) -> Result<Con
 
 /// What one reading finds out.
 #[derive(Debug, Default)]
-struct Survey {
-    index: Index,
+struct FirstReading {
+    index: RowIndex,
     before: Vec<Option<Position>>,
     parents: Parents,
 }
 
-impl Survey {
+impl FirstReading {
     fn take(&mut self, payload: Bytes, before: Option<Position>) {
         let batch = self.before.len();
         self.before.push(before);
@@ -91,20 +94,20 @@ impl Survey {
                 // It is written anew whenever something changes.
                 self.parents = Parents::read(&line);
             } else if let Some(row) = Row::read(&line) {
-                self.index.take(&row, Place { batch, start, len });
+                self.index.take(&row, LineSlice { batch, start, len });
             }
             start += len;
         }
     }
 }
 
-fn of_session(index: &Index) -> Vec<Place> {
+fn of_session(index: &RowIndex) -> Vec<LineSlice> {
     let chain = parallel::with_parallel_calls(index, chain::of_session(index));
     let shown = |link: &&index::Link| link.is_said() && !link.is_meta && !link.is_sidechain && !link.is_of_team;
     chain.into_iter().filter(shown).map(|link| link.place).collect()
 }
 
-fn of_agent(index: &Index) -> Vec<Place> {
+fn of_agent(index: &RowIndex) -> Vec<LineSlice> {
     let chain = chain::of_agent(index).into_iter();
     chain.filter(|link| link.is_said()).map(|link| link.place).collect()
 }
@@ -136,7 +139,7 @@ impl Conversation {
     /// The next message as its entry's line, which is more than the message; none at the end. As it was written, but
     /// for the LF.
     pub async fn next_line(&mut self) -> Result<Option<Bytes>, LoadError> {
-        let Some(Place { batch, start, len }) = self.rest.as_slice().first().copied() else {
+        let Some(LineSlice { batch, start, len }) = self.rest.as_slice().first().copied() else {
             return Ok(None);
         };
         let payload = self.payload(batch).await?;
@@ -161,13 +164,13 @@ impl Conversation {
 
     async fn read_from(&self, batch: usize) -> Result<Reading, LoadError> {
         let before = self.before.get(batch).copied().flatten();
-        let mut stored = Stored::new(self.store.clone(), self.key.clone(), before);
+        let mut stored = StoredReader::new(self.store.clone(), self.key.clone(), before);
         let payload = self.next_payload(&mut stored).await?;
         Ok(Reading { stored, batch, payload })
     }
 
     /// It was there when the conversation was made.
-    async fn next_payload(&self, stored: &mut Stored) -> Result<Bytes, LoadError> {
+    async fn next_payload(&self, stored: &mut StoredReader) -> Result<Bytes, LoadError> {
         match stored.next().await? {
             Some(batch) => Ok(batch.payload),
             None => {

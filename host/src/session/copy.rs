@@ -1,3 +1,5 @@
+//! Copies to one destination what another has and it lacks, with numbers and origins kept where that is possible.
+
 mod report;
 
 use std::sync::Arc;
@@ -5,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream as streams};
 
-use super::balance::Outcome;
-use super::between::{self, Log as LogLines};
+use super::balance::Imbalance;
+use super::between::{self, StoredSide};
 use super::progress::Meter;
 use super::retry::{Retry, retrying};
-use super::stored::Stored;
+use super::stored::StoredReader;
 use super::{OnProgress, SIDE_BY_SIDE, SessionError, StreamError};
 use crate::config::MirrorSettings;
 use crate::key::SessionKey;
@@ -103,7 +105,7 @@ impl Pair {
             self.meter.moved(0, copied.bytes - before);
             match tried {
                 Ok(()) => match self.verified(key, source).await {
-                    // Somebody writes to the source meanwhile.
+                    // Another process writes to the source meanwhile.
                     Err(StreamError::NotCopied { .. })
                         if end(&*self.from, key).await? != source && retry.pause(Duration::ZERO).await => {}
                     verified => return verified.map(Some),
@@ -129,22 +131,22 @@ impl Pair {
 
     /// Reads the target back. Where it does not end as the source does, the lines are compared.
     async fn verified(&self, key: &SessionKey, source: Option<Position>) -> Result<CopyState, StreamError> {
-        let mut stored = Stored::new(self.to.clone(), key.clone(), None);
+        let mut stored = StoredReader::new(self.to.clone(), key.clone(), None);
         while stored.next().await?.is_some() {}
         if stored.chain().position() == source {
             return Ok(CopyState::Copied);
         }
-        let mut from = LogLines::new(self.from.clone(), key.clone());
-        let mut to = LogLines::new(self.to.clone(), key.clone());
+        let mut from = StoredSide::new(self.from.clone(), key.clone());
+        let mut to = StoredSide::new(self.to.clone(), key.clone());
         let silent = Meter::new(super::silent());
         match between::balance(&mut from, &mut to, &silent).await? {
             // What the target holds under other writers is what it got of the same file by another way.
-            Outcome {
+            Imbalance {
                 only_first: 0,
                 differs: None,
                 ..
             } => Ok(CopyState::Merged),
-            Outcome {
+            Imbalance {
                 only_first, differs, ..
             } => Err(StreamError::NotCopied {
                 missing: only_first,
@@ -191,7 +193,7 @@ async fn end(store: &dyn Store, key: &SessionKey) -> Result<Option<Position>, St
 
 /// The number of the tombstone that a stream begins with, if it does.
 async fn tombstone(store: &Arc<dyn Store>, key: &SessionKey) -> Result<Option<u64>, StreamError> {
-    let first = Stored::new(store.clone(), key.clone(), None).next().await?;
+    let first = StoredReader::new(store.clone(), key.clone(), None).next().await?;
     Ok(first
         .filter(|batch| batch.kind == Kind::Tombstone)
         .map(|batch| batch.number))

@@ -1,3 +1,5 @@
+//! Deletes a session at one destination: a tombstone ends each of its streams, the main transcript's last.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Why a command failed, or one stream of it, with what a person can do about it.
+
 use std::io;
 use std::path::PathBuf;
 

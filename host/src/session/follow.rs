@@ -1,3 +1,5 @@
+//! Follows a stored stream: its entries as they arrive, its deletes, and the outages of its destination.
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +41,7 @@ pub enum News {
     Entry(Bytes),
     /// It was deleted. What comes now begins it anew.
     Deleted,
-    /// The destination does not answer. It is asked again for as long as somebody waits.
+    /// The destination does not answer. It is asked again for as long as the caller waits.
     Away {
         /// What it said.
         cause: StoreError,
@@ -78,7 +80,7 @@ async fn before_last(store: &dyn Store, key: &SessionKey) -> Result<Option<Posit
 
 impl Follow {
     /// What happens next. Waits for it, for as long as it takes; dropped, it loses nothing. An error is damage, or a
-    /// destination that will not answer until somebody does something about it.
+    /// destination that will not answer until a person mends the cause.
     pub async fn next(&mut self) -> Result<News, LoadError> {
         loop {
             if let Some(news) = self.at_hand() {
@@ -88,7 +90,7 @@ impl Follow {
                 Ok(is_more) => self.heard(is_more),
                 Err(error) => self.failed(error)?,
             }
-            // What came of it is told before anybody waits.
+            // What was read before is reported before the pause.
             if self.news.is_empty() && self.lines.is_empty() {
                 tokio::time::sleep(self.pause).await;
                 self.pause = (self.pause * 2).min(LONGEST);
@@ -130,7 +132,7 @@ impl Follow {
         Ok(())
     }
 
-    /// Takes in the next batch; false if there is none.
+    /// Takes in the next batch; returns false at the end.
     async fn take_in(&mut self) -> Result<bool, LoadError> {
         let reader = match &mut self.reader {
             Some(reader) => reader,

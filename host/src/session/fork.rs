@@ -1,3 +1,5 @@
+//! Makes the entries of a new session from those of an existing one, up to a message or to its end.
+
 mod owner;
 mod rewrite;
 
@@ -9,15 +11,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::edit::{now, title_row};
-use super::row::{Kind, Row, is_truthy};
-use super::stored::{PayloadLines, Stored};
+use super::row::{Row, RowKind, is_truthy};
+use super::stored::{PayloadLines, StoredReader};
 use super::{Entries, SessionError, show};
 use crate::key::SessionKey;
 use crate::store::{BATCH_BYTES, Store};
 use crate::summary::Fold;
 use crate::transcript::members::{each_item, string};
 use owner::Owner;
-use rewrite::Stamp;
+use rewrite::ForkStamp;
 
 /// What to fork of a session; all of it by default.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,7 @@ pub(crate) struct ForkRows {
     store: Arc<dyn Store>,
     plan: Plan,
     entries: Entries,
-    stamp: Stamp,
+    stamp: ForkStamp,
     /// Messages that were passed so far, those that are not written included.
     passed: u64,
     stage: Stage,
@@ -89,7 +91,7 @@ struct Plan {
 struct Node {
     /// Its uuid in the fork.
     uuid: Uuid,
-    /// It is left out, and whoever follows it follows this one instead.
+    /// It is left out; rows that follow it follow this one instead.
     left_out: Option<Option<Box<str>>>,
 }
 
@@ -98,7 +100,7 @@ impl ForkRows {
     pub(crate) async fn new(store: Arc<dyn Store>, source: &SessionKey, what: &Fork) -> Result<Self, SessionError> {
         let source = source.to_main();
         let mut plan = Plan::default();
-        let mut stored = Stored::new(store.clone(), source.clone(), None);
+        let mut stored = StoredReader::new(store.clone(), source.clone(), None);
         let mut is_known = false;
         while let Some(batch) = stored.next().await? {
             for line in PayloadLines::new(batch.payload) {
@@ -116,7 +118,7 @@ impl ForkRows {
         let title = plan.title(what.title.as_deref());
         Ok(Self {
             entries: show(store.clone(), &source),
-            stamp: Stamp {
+            stamp: ForkStamp {
                 now: now(),
                 source: source.session_id().to_owned(),
                 session,
@@ -257,7 +259,7 @@ impl Plan {
         let Some((kind, uuid)) = row.link() else { return };
         self.wanted += 1;
         self.is_cut = through == Some(uuid.as_ref());
-        let is_left_out = kind == Kind::Progress;
+        let is_left_out = kind == RowKind::Progress;
         if !is_left_out {
             self.last_written = self.wanted;
         }
@@ -294,7 +296,7 @@ impl Plan {
     fn links(&self, row: &Row<'_>) -> Option<Links> {
         let (kind, uuid) = row.link()?;
         let logical_parent = string(row.logical_parent);
-        (kind != Kind::Progress).then_some(Links {
+        (kind != RowKind::Progress).then_some(Links {
             uuid: self.nodes.get(uuid.as_ref())?.uuid,
             parent: self.parent(row),
             logical_parent: logical_parent.and_then(|uuid| Some(self.nodes.get(uuid.as_ref())?.uuid)),

@@ -29,7 +29,7 @@ pub struct Materialised {
 /// in the folder that belongs to its current directory, whichever project the session is stored under. Of the account,
 /// the token that would renew it stays behind: a second holder who renewed it would lock the first one out. Plugins
 /// stay behind, too. What is not there is said in a warning, as is a token that has expired. Files are for their owner
-/// only. `into` must be empty or not there yet; whoever asked for it removes it, whatever the outcome.
+/// only. `into` must be empty or not there yet; the caller removes it, whatever the outcome.
 ///
 /// Fails with [`SessionError::NotFound`] where nothing is stored.
 pub async fn materialise(

@@ -31,12 +31,12 @@ pub fn silent() -> OnProgress {
 /// Counts for everybody who works on one command.
 #[derive(Clone)]
 pub(super) struct Meter {
-    counters: Arc<Counters>,
+    counters: Arc<ProgressCounters>,
     tell: OnProgress,
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+struct ProgressCounters {
     streams: AtomicU64,
     total_streams: AtomicU64,
     entries: AtomicU64,
@@ -78,7 +78,7 @@ impl Meter {
     }
 
     fn tell(&self) {
-        let Counters {
+        let ProgressCounters {
             streams,
             total_streams,
             entries,

@@ -1,3 +1,5 @@
+//! Writes stored sessions out as the files that an agent resumes from, each verified before it gets its name.
+
 mod report;
 mod stage;
 mod target;
@@ -14,7 +16,7 @@ use self::stage::Staged;
 use self::target::Target;
 use super::catalog;
 use super::progress::Meter;
-use super::stored::{Stored, StoredLines};
+use super::stored::{StoredLines, StoredReader};
 use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, joined, progress};
 use crate::key::{SessionKey, UnsafeKey};
 use crate::store::{Position, Store};
@@ -119,7 +121,7 @@ impl Restore {
     /// Every stream into files with temporary names, then all of them to their places.
     async fn streams(&self, session: &SessionKey, row: &mut SessionRestore) -> Result<Vec<StreamEnd>, Failure> {
         let main = session.to_main();
-        // Before anything is loaded: without a place for the main transcript there is none for the others.
+        // Before anything is loaded: if the main transcript has no place, the others have none either.
         self.named(&main).map_err(|error| unsafe_key(&main, &error))?;
         let subkeys = catalog::subkeys(&*self.store, &main).await;
         let subkeys = subkeys.map_err(|error| Failure::new(&main, StreamError::Listing(Box::new(error))))?;
@@ -159,7 +161,7 @@ impl Restore {
 
     /// Loads a stream while a blocking thread writes it.
     async fn stream(&self, key: &SessionKey, named: SessionKey) -> Result<(Restored, Option<StreamEnd>), StreamError> {
-        let mut stored = Stored::new(self.store.clone(), key.clone(), None).ahead();
+        let mut stored = StoredReader::new(self.store.clone(), key.clone(), None).ahead();
         let (to_write, pieces) = mpsc::channel(1);
         let (target, meter) = (self.target.clone(), self.meter.clone());
         let writing =

@@ -1,3 +1,5 @@
+//! Retries a call of a store with pauses that double and are partly random.
+
 use std::time::Duration;
 
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Reads the members of an entry that place it in a conversation, without parsing the rest.
+
 use std::borrow::Cow;
 
 use crate::transcript::members::{each_item, each_member, string};
@@ -25,7 +27,7 @@ pub(super) struct Row<'a> {
 
 /// The kinds of entries that a conversation is a chain of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RowKind {
     User,
     Assistant,
     /// Only links the chain, and is shown to nobody.
@@ -66,13 +68,13 @@ impl<'a> Row<'a> {
     }
 
     /// Kind and uuid, if it is part of a conversation.
-    pub(super) fn link(&self) -> Option<(Kind, Cow<'a, str>)> {
+    pub(super) fn link(&self) -> Option<(RowKind, Cow<'a, str>)> {
         let kind = match string(self.kind)?.as_ref() {
-            "user" => Kind::User,
-            "assistant" => Kind::Assistant,
-            "progress" => Kind::Progress,
-            "system" => Kind::System,
-            "attachment" => Kind::Attachment,
+            "user" => RowKind::User,
+            "assistant" => RowKind::Assistant,
+            "progress" => RowKind::Progress,
+            "system" => RowKind::System,
+            "attachment" => RowKind::Attachment,
             _ => return None,
         };
         Some((kind, string(self.uuid)?))
@@ -108,18 +110,18 @@ pub(super) fn member<'a>(object: &'a str, name: &str) -> &'a str {
 
 /// A block of a message's content, raw.
 #[derive(Debug, Default)]
-pub(super) struct Block<'a> {
+pub(super) struct ContentBlock<'a> {
     pub(super) kind: &'a str,
     pub(super) id: &'a str,
     pub(super) tool_use_id: &'a str,
 }
 
 /// The blocks of a message's content; none where the content is a string.
-pub(super) fn blocks(message: &str) -> Vec<Block<'_>> {
+pub(super) fn blocks(message: &str) -> Vec<ContentBlock<'_>> {
     let mut blocks = Vec::new();
     // What is no list has no items, and what is no object no members.
     let _ = each_item(member(message, "content"), |item| {
-        let mut block = Block::default();
+        let mut block = ContentBlock::default();
         let _ = each_member(item, |key, value| {
             match string(key).unwrap_or_default().as_ref() {
                 "type" => block.kind = value,
@@ -140,8 +142,8 @@ mod tests {
     #[test]
     fn five_kinds_with_a_uuid_are_part_of_a_conversation() {
         let link = |line: &str| Row::read(line.as_bytes()).and_then(|row| row.link().map(|(kind, _)| kind));
-        assert_eq!(link(r#"{"type":"user","uuid":"a"}"#), Some(Kind::User));
-        assert_eq!(link(r#"{"uuid":"","t\u0079pe":"progress"}"#), Some(Kind::Progress));
+        assert_eq!(link(r#"{"type":"user","uuid":"a"}"#), Some(RowKind::User));
+        assert_eq!(link(r#"{"uuid":"","t\u0079pe":"progress"}"#), Some(RowKind::Progress));
         for line in [
             r#"{"type":"tag","uuid":"a"}"#,
             r#"{"type":"user"}"#,

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::SessionError;
 use super::catalog;
 use super::compare::without_lf;
-use super::stored::{PayloadLines, Stored};
+use super::stored::{PayloadLines, StoredReader};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Store};
 
-pub use message::{Message, Part, Speaker};
+pub use message::{Message, MessagePart, Speaker};
 
 /// One stored entry.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Entry {
 /// The entries of one stream, in stored order, verified. Memory: a page of batches.
 #[derive(Debug)]
 pub struct Entries {
-    stored: Stored,
+    stored: StoredReader,
     batch: PayloadLines,
     number: u64,
 }
@@ -40,7 +40,7 @@ pub struct Entries {
 /// Reads one stored stream.
 pub fn show(store: Arc<dyn Store>, key: &SessionKey) -> Entries {
     Entries {
-        stored: Stored::new(store, key.clone(), None),
+        stored: StoredReader::new(store, key.clone(), None),
         batch: PayloadLines::default(),
         number: 0,
     }

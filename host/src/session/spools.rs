@@ -1,3 +1,5 @@
+//! Checks that a destination holds every line that the spools of this machine count as delivered to it.
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -5,7 +7,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream as streams};
 use serde::Serialize;
 
-use super::between::{Log, Run, Runs, balance};
+use super::between::{ComparedSide, StoredSide, WriterLines, balance};
 use super::progress::Meter;
 use super::stored::count_lines;
 use super::{OnProgress, SIDE_BY_SIDE, StreamError, blocking};
@@ -41,7 +43,7 @@ pub struct SpoolCheck {
     pub missing: u64,
     /// The first line that is there, and not alike: whose, and its number.
     pub differs: Option<(String, u64)>,
-    /// Somebody deleted the stream there: what is missing may be what was deleted.
+    /// The stream was deleted there: what is missing may be what was deleted.
     pub deleted: bool,
     /// Why it could not be compared.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,13 +67,13 @@ pub async fn check_spools(
     progress: OnProgress,
 ) -> SpoolsReport {
     let meter = Meter::new(progress);
-    let mut work: BTreeMap<SessionKey, Result<Vec<Delivered>, String>> = BTreeMap::new();
+    let mut work: BTreeMap<SessionKey, Result<Vec<DeliveredFile>, String>> = BTreeMap::new();
     let mut unread = Vec::new();
     for spool in spools {
         let (streams, problems) = spool.as_far_as_readable();
         unread.extend_from_slice(problems);
         for stream in streams {
-            let delivered = Delivered::of(stream, &spool.writer, destination, records);
+            let delivered = DeliveredFile::of(stream, &spool.writer, destination, records);
             let of_stream = work.entry(stream.key().clone()).or_insert(Ok(Vec::new()));
             match (of_stream, delivered) {
                 (Ok(all), Ok(delivered)) => all.extend(delivered),
@@ -103,7 +105,7 @@ pub async fn check_spools(
 async fn check(
     store: Arc<dyn Store>,
     key: SessionKey,
-    delivered: Result<Vec<Delivered>, String>,
+    delivered: Result<Vec<DeliveredFile>, String>,
     meter: &Meter,
 ) -> SpoolCheck {
     let mut row = SpoolCheck {
@@ -134,8 +136,8 @@ async fn check(
                 return row;
             }
             let mut log = Within {
-                log: Log::new(store, key),
-                wanted: delivered.iter().map(Delivered::range).collect(),
+                log: StoredSide::new(store, key),
+                wanted: delivered.iter().map(DeliveredFile::range).collect(),
             };
             match balance(&mut log, &mut Spools { left: delivered }, meter).await {
                 Ok(outcome) => {
@@ -155,13 +157,13 @@ async fn check(
 async fn missing_of_files(
     store: Arc<dyn Store>,
     key: &SessionKey,
-    files: Vec<Delivered>,
+    files: Vec<DeliveredFile>,
     meter: &Meter,
 ) -> Result<(u64, bool), StreamError> {
     if files.is_empty() {
         return Ok((0, false));
     }
-    let (mut log, mut held) = (Log::new(store, key.clone()), Bag::default());
+    let (mut log, mut held) = (StoredSide::new(store, key.clone()), Bag::default());
     while let Some(run) = log.next().await? {
         meter.moved(count_lines(&run.payload), run.payload.len() as u64);
         held.add_payload(&run.payload);
@@ -186,14 +188,14 @@ async fn missing_of_files(
 
 /// What is delivered of one writer's copy, and still in its spool.
 #[derive(Debug)]
-struct Delivered {
+struct DeliveredFile {
     stream: StreamLook,
     writer: String,
     next: Place,
     end: Place,
 }
 
-impl Delivered {
+impl DeliveredFile {
     /// None where nothing is.
     fn of(stream: &StreamLook, writer: &str, destination: &str, records: &Records) -> Result<Option<Self>, String> {
         let standing = records
@@ -220,11 +222,11 @@ impl Delivered {
 /// Spools as a side of a comparison.
 #[derive(Debug)]
 struct Spools {
-    left: Vec<Delivered>,
+    left: Vec<DeliveredFile>,
 }
 
-impl Runs for Spools {
-    async fn next(&mut self) -> Result<Option<Run>, StreamError> {
+impl ComparedSide for Spools {
+    async fn next(&mut self) -> Result<Option<WriterLines>, StreamError> {
         while let Some(delivered) = self.left.last_mut() {
             if delivered.next.line >= delivered.end.line {
                 self.left.pop();
@@ -236,7 +238,7 @@ impl Runs for Spools {
                 continue;
             };
             delivered.next = chunk.next;
-            return Ok(Some(Run {
+            return Ok(Some(WriterLines {
                 writer: delivered.writer.clone(),
                 line: chunk.first.line,
                 payload: chunk.payload,
@@ -249,12 +251,12 @@ impl Runs for Spools {
 /// A log without the lines that nobody looks for.
 #[derive(Debug)]
 struct Within {
-    log: Log,
+    log: StoredSide,
     wanted: Vec<(String, Range<u64>)>,
 }
 
-impl Runs for Within {
-    async fn next(&mut self) -> Result<Option<Run>, StreamError> {
+impl ComparedSide for Within {
+    async fn next(&mut self) -> Result<Option<WriterLines>, StreamError> {
         while let Some(run) = self.log.next().await? {
             let lines = run.line..run.line + count_lines(&run.payload);
             let is_wanted = |(writer, wanted): &(String, Range<u64>)| {

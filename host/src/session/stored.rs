@@ -1,3 +1,5 @@
+//! Reads one stored stream with retries, and hands its batches to a blocking thread.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use crate::store::{Batch, Chain, Kind, LoadError, Position, Reader, Store};
 
 /// Reads one stored stream with retries, and counts.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredReader {
     reader: Reader,
     seen: Seen,
 }
@@ -28,7 +30,7 @@ pub(super) struct Seen {
 
 /// What a blocking thread gets to see of a stream. A channel that closes without the end was given up.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(super) enum StoredPiece {
     Batch(Batch),
     End,
 }
@@ -38,7 +40,7 @@ pub(super) enum Piece {
 #[error("reading the stored stream was given up")]
 pub(super) struct GivenUp;
 
-impl Stored {
+impl StoredReader {
     /// Reads from the beginning, or on behind a position that was verified before.
     pub(super) fn new(store: Arc<dyn Store>, key: SessionKey, after: Option<Position>) -> Self {
         let reader = match after {
@@ -91,13 +93,13 @@ impl Stored {
     }
 
     /// Sends the whole stream to a blocking thread. Ends early, and well, when nobody listens any more.
-    pub(super) async fn send(&mut self, to: mpsc::Sender<Piece>) -> Result<(), LoadError> {
+    pub(super) async fn send(&mut self, to: mpsc::Sender<StoredPiece>) -> Result<(), LoadError> {
         // The place first: a batch is only fetched once there is somewhere to put it.
         while let Ok(place) = to.reserve().await {
             match self.next().await? {
-                Some(batch) => place.send(Piece::Batch(batch)),
+                Some(batch) => place.send(StoredPiece::Batch(batch)),
                 None => {
-                    place.send(Piece::End);
+                    place.send(StoredPiece::End);
                     break;
                 }
             }
@@ -155,13 +157,13 @@ impl Iterator for PayloadLines {
 /// The lines of a stream as a blocking thread gets them.
 #[derive(Debug)]
 pub(super) struct StoredLines {
-    from: mpsc::Receiver<Piece>,
+    from: mpsc::Receiver<StoredPiece>,
     batch: PayloadLines,
     ended: bool,
 }
 
 impl StoredLines {
-    pub(super) fn new(from: mpsc::Receiver<Piece>) -> Self {
+    pub(super) fn new(from: mpsc::Receiver<StoredPiece>) -> Self {
         Self {
             from,
             batch: PayloadLines::default(),
@@ -189,8 +191,8 @@ impl StoredLines {
         }
         self.batch = PayloadLines::default();
         match self.from.blocking_recv().ok_or(GivenUp)? {
-            Piece::Batch(batch) => Ok(Some(batch.payload)),
-            Piece::End => {
+            StoredPiece::Batch(batch) => Ok(Some(batch.payload)),
+            StoredPiece::End => {
                 self.ended = true;
                 Ok(None)
             }

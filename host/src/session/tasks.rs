@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SessionError;
-use super::stored::{PayloadLines, Stored};
+use super::stored::{PayloadLines, StoredReader};
 use crate::key::{KeyError, SessionKey};
 use crate::store::Store;
 
@@ -24,7 +24,7 @@ pub struct Bound {
 /// A line of a task's stream. It counts only where the task is bound to what it replaces: of two hosts that bind a task
 /// at once, the first in the log wins, and both find the same winner.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
+struct BoundLine {
     r#type: String,
     #[serde(flatten)]
     bound: Bound,
@@ -40,7 +40,7 @@ pub fn task_key(task: &str) -> Result<SessionKey, KeyError> {
 
 /// The session that a task is bound to.
 pub async fn bound(store: Arc<dyn Store>, task: &str) -> Result<Option<Bound>, SessionError> {
-    let mut stored = Stored::new(store, task_key(task)?, None);
+    let mut stored = StoredReader::new(store, task_key(task)?, None);
     let mut bound = None;
     while let Some(batch) = stored.next().await? {
         PayloadLines::new(batch.payload).for_each(|line| bind(&mut bound, &line));
@@ -48,9 +48,9 @@ pub async fn bound(store: Arc<dyn Store>, task: &str) -> Result<Option<Bound>, S
     Ok(bound)
 }
 
-/// What a line makes of a binding. A line that is none, of a later version say, changes nothing.
+/// Applies a line to the binding. A line that is not a binding, of a later version say, changes nothing.
 fn bind(bound: &mut Option<Bound>, line: &[u8]) {
-    let Ok(line) = serde_json::from_slice::<Line>(line) else {
+    let Ok(line) = serde_json::from_slice::<BoundLine>(line) else {
         return;
     };
     let current = bound.as_ref().map(|bound| &bound.session);
@@ -62,7 +62,7 @@ fn bind(bound: &mut Option<Bound>, line: &[u8]) {
 impl Bound {
     /// The entry that binds a task to this session, where it is bound to `replaces` so far.
     pub fn to_entry(&self, replaces: Option<&Bound>) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Line {
+        serde_json::to_vec(&BoundLine {
             r#type: TYPE.to_owned(),
             bound: self.clone(),
             replaces: replaces.map(|bound| bound.session.clone()),

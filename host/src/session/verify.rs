@@ -1,3 +1,5 @@
+//! Reads stored streams whole and checks them, also against the files of a projects directory.
+
 mod report;
 
 use std::collections::BTreeMap;
@@ -8,11 +10,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream as streams};
 use tokio::sync::mpsc;
 
-use self::report::Checked;
+use self::report::Findings;
 use super::compare::{Compare, CompareError, Comparison, Listener, NewLine};
 use super::local::{LocalStream, ProjectsDir};
 use super::progress::Meter;
-use super::stored::{Piece, Stored, StoredLines};
+use super::stored::{StoredLines, StoredPiece, StoredReader};
 use super::{OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, catalog, joined};
 use crate::key::SessionKey;
 use crate::store::Store;
@@ -55,7 +57,7 @@ pub async fn verify(store: Arc<dyn Store>, what: &Verify, progress: OnProgress) 
     }
     let meter = Meter::new(progress);
     meter.expect(work.len() as u64, 0);
-    let shared = Shared { store, projects, meter };
+    let shared = VerifyRun { store, projects, meter };
     let mut rows: Vec<_> = streams::iter(work)
         .map(|(key, stream)| shared.stream(key, stream))
         .buffer_unordered(SIDE_BY_SIDE)
@@ -102,15 +104,15 @@ async fn wanted(
 
 /// What the streams of one run share.
 #[derive(Debug)]
-struct Shared {
+struct VerifyRun {
     store: Arc<dyn Store>,
     projects: Option<ProjectsDir>,
     meter: Meter,
 }
 
-impl Shared {
+impl VerifyRun {
     async fn stream(&self, key: SessionKey, local: Option<LocalStream>) -> StreamCheck {
-        let mut stored = Stored::new(self.store.clone(), key.clone(), None).ahead();
+        let mut stored = StoredReader::new(self.store.clone(), key.clone(), None).ahead();
         let local = match (&self.projects, local) {
             (None, _) => self.alone(&mut stored).await.map(|()| None),
             (Some(_), None) => self.alone(&mut stored).await.map(|()| Some(LocalState::NotHere)),
@@ -119,7 +121,7 @@ impl Shared {
         self.meter.finished_stream();
         StreamCheck::new(
             &key,
-            Checked {
+            Findings {
                 seen: stored.seen(),
                 last: stored.chain().number(),
                 local,
@@ -127,7 +129,7 @@ impl Shared {
         )
     }
 
-    async fn alone(&self, stored: &mut Stored) -> Result<(), StreamError> {
+    async fn alone(&self, stored: &mut StoredReader) -> Result<(), StreamError> {
         let mut before = stored.seen();
         while stored.next().await?.is_some() {
             let seen = stored.seen();
@@ -141,7 +143,7 @@ impl Shared {
     /// Reads a stream while a blocking thread compares it with the local files.
     async fn beside(
         &self,
-        stored: &mut Stored,
+        stored: &mut StoredReader,
         projects: &ProjectsDir,
         local: LocalStream,
     ) -> Result<LocalState, StreamError> {
@@ -158,7 +160,12 @@ impl Shared {
 }
 
 /// The blocking half.
-fn compare(projects: &ProjectsDir, stream: &LocalStream, pieces: mpsc::Receiver<Piece>, meter: Meter) -> LocalState {
+fn compare(
+    projects: &ProjectsDir,
+    stream: &LocalStream,
+    pieces: mpsc::Receiver<StoredPiece>,
+    meter: Meter,
+) -> LocalState {
     let mut lines = match projects.lines(stream) {
         Ok(lines) => lines,
         Err(error) => return LocalState::unreadable(&error),

@@ -1,3 +1,5 @@
+//! Batches, their origins and positions, and the digest chain that ties them together.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -75,7 +77,7 @@ pub struct Batch {
 }
 
 impl fmt::Debug for Batch {
-    /// Without the payload: it is somebody's conversation, and may be 128 MiB.
+    /// Without the payload: it is a user's conversation, and may be 128 MiB.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch")
             .field("number", &self.number)

@@ -1,3 +1,5 @@
+//! A store in memory, for tests and examples.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,17 +12,17 @@ use crate::key::SessionKey;
 /// A store that keeps everything in memory: for tests, and to see the contract at its plainest.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    streams: Mutex<BTreeMap<SessionKey, Stream>>,
+    streams: Mutex<BTreeMap<SessionKey, MemoryLog>>,
 }
 
 #[derive(Debug, Default)]
-struct Stream {
+struct MemoryLog {
     batches: Vec<Batch>,
     modified: u64,
     summary: Option<Summary>,
 }
 
-impl Stream {
+impl MemoryLog {
     fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if let Some(stored) = self.batches.iter().find(|stored| stored.number == batch.number) {
             return if stored.digest == batch.digest {
@@ -81,7 +83,7 @@ impl MemoryStore {
     }
 
     /// A panic elsewhere leaves every stream whole: each change is one push.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Stream>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionKey, MemoryLog>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,3 +1,5 @@
+//! Reads a stored stream page by page and verifies numbers, digests and its end.
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -161,8 +163,8 @@ impl Reader {
         }
     }
 
-    /// Has the store fetch each page while the one before is read. For whoever reads to the end, and waits for no other
-    /// call of the store in between; what is appended while the last page is read is not seen.
+    /// Has the store fetch each page while the one before is read. For a caller that reads to the end and makes
+    /// no other call of the store in between; what is appended while the last page is read is not seen.
     pub fn ahead(self) -> Self {
         Self { is_ahead: true, ..self }
     }

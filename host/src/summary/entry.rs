@@ -1,10 +1,12 @@
+//! Reads the members of an entry that a summary needs, and its timestamp.
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::transcript::members::{each_member, string};
 
 /// The members of an entry that a summary looks at, raw. Of a key that is there twice, the last one counts.
 #[derive(Default)]
-pub(super) struct Entry<'a> {
+pub(super) struct EntryFields<'a> {
     kind: Option<&'a str>,
     timestamp: Option<&'a str>,
     is_meta: bool,
@@ -20,7 +22,7 @@ pub(super) struct Entry<'a> {
     pub(super) message: Option<&'a str>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> EntryFields<'a> {
     /// None if the line is no JSON object.
     pub(super) fn read(line: &'a [u8]) -> Option<Self> {
         let mut entry = Self::default();
@@ -57,7 +59,7 @@ impl<'a> Entry<'a> {
         self.kind.and_then(string).is_some_and(|found| found == kind)
     }
 
-    /// Whether somebody may have written it: neither the agent itself nor a compaction.
+    /// Whether a person may have written it: neither the agent itself nor a compaction.
     pub(super) fn is_prompt(&self) -> bool {
         self.is("user") && !self.is_meta && !self.is_compact_summary
     }
@@ -132,14 +134,14 @@ mod tests {
 
     #[test]
     fn of_a_member_that_is_there_twice_the_last_counts() {
-        let entry = Entry::read(br#"{"type":"user","isMeta":true,"ty\u0070e":"tag","isMeta":false}"#).unwrap();
+        let entry = EntryFields::read(br#"{"type":"user","isMeta":true,"ty\u0070e":"tag","isMeta":false}"#).unwrap();
         assert!(entry.is("tag") && !entry.is_meta);
     }
 
     #[test]
     fn what_is_no_object_is_none() {
         for line in [&b""[..], b"[]", b"{", b"{\"a\":\"\xff\"}", b"{} {}", b"null"] {
-            assert!(Entry::read(line).is_none(), "{line:?}");
+            assert!(EntryFields::read(line).is_none(), "{line:?}");
         }
     }
 }

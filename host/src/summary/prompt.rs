@@ -15,7 +15,7 @@ const EDITOR: &[&str] = &["ide_opened_file", "ide_selection"];
 
 /// What a message of a person holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct PromptParts {
     /// The first text that is a prompt.
     pub(super) prompt: Option<String>,
     /// The first slash command that is named before it and not empty; an empty one if there is no other.
@@ -23,8 +23,8 @@ pub(super) struct Found {
 }
 
 /// Looks into a raw message.
-pub(super) fn find(message: &str) -> Found {
-    let mut found = Found::default();
+pub(super) fn find(message: &str) -> PromptParts {
+    let mut found = PromptParts::default();
     for text in texts(message) {
         let line = text.replace('\n', " ");
         let line = line.trim_matches(is_space);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_command_is_remembered_and_no_prompt() {
         let found = |content: &str| find(&format!(r#"{{"content":{content}}}"#));
-        let command = |command: &str, prompt: Option<&str>| Found {
+        let command = |command: &str, prompt: Option<&str>| PromptParts {
             prompt: prompt.map(str::to_owned),
             command: Some(command.to_owned()),
         };
@@ -198,7 +198,7 @@ mod tests {
             r#"{"content":1}"#,
             r#"{"content":{"text":"x"}}"#,
         ] {
-            assert_eq!(find(message), Found::default(), "{message}");
+            assert_eq!(find(message), PromptParts::default(), "{message}");
         }
     }
 }

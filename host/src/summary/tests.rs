@@ -1,3 +1,5 @@
+//! How each kind of entry changes a summary.
+
 use mirrorbox_transcripts::hostile;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Reads JSON Lines of limited length; a line that the input ends within is reported and not returned.
+
 use std::fmt;
 use std::io::{self, BufRead};
 
@@ -23,7 +25,7 @@ pub struct Lines<R> {
     limit: usize,
     line: u64,
     offset: u64,
-    state: State,
+    state: ReadState,
 }
 
 /// What [`Lines::next_line`] found.
@@ -75,7 +77,7 @@ impl LineError {
 
 /// Where reading stands. An error is final: the part of the line that was read is gone.
 #[derive(Clone, Copy)]
-enum State {
+enum ReadState {
     Reading,
     Ended,
     TooLong,
@@ -107,7 +109,7 @@ impl<R: BufRead> Lines<R> {
             limit,
             line: 0,
             offset: 0,
-            state: State::Reading,
+            state: ReadState::Reading,
         }
     }
 
@@ -118,10 +120,10 @@ impl<R: BufRead> Lines<R> {
     pub fn next_line(&mut self, into: &mut Vec<u8>) -> Result<Next, LineError> {
         let start = into.len();
         let next = match self.state {
-            State::Reading => self.read_line(into),
-            State::Ended => Ok(Next::End),
-            State::TooLong => Err(self.too_long()),
-            State::Failed(kind) => Err(self.failed(kind.into())),
+            ReadState::Reading => self.read_line(into),
+            ReadState::Ended => Ok(Next::End),
+            ReadState::TooLong => Err(self.too_long()),
+            ReadState::Failed(kind) => Err(self.failed(kind.into())),
         };
         match next {
             Ok(Next::Line) => {
@@ -136,7 +138,9 @@ impl<R: BufRead> Lines<R> {
     /// Goes behind the line that was too long, and gives its bytes with the LF; `None` where the input ends before the
     /// LF.
     pub fn pass_over(&mut self) -> Result<Option<u64>, LineError> {
-        let State::TooLong = self.state else { return Ok(None) };
+        let ReadState::TooLong = self.state else {
+            return Ok(None);
+        };
         let mut bytes = self.limit as u64;
         loop {
             let chunk = match self.reader.fill_buf() {
@@ -154,7 +158,7 @@ impl<R: BufRead> Lines<R> {
             if complete {
                 self.line += 1;
                 self.offset += bytes;
-                self.state = State::Reading;
+                self.state = ReadState::Reading;
                 return Ok(Some(bytes));
             }
         }
@@ -188,7 +192,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn end(&mut self, taken: usize) -> Next {
-        self.state = State::Ended;
+        self.state = ReadState::Ended;
         match taken {
             0 => Next::End,
             bytes => Next::Torn { bytes: bytes as u64 },
@@ -196,7 +200,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn too_long(&mut self) -> LineError {
-        self.state = State::TooLong;
+        self.state = ReadState::TooLong;
         LineError::TooLong {
             line: self.line + 1,
             offset: self.offset,
@@ -205,7 +209,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn failed(&mut self, source: io::Error) -> LineError {
-        self.state = State::Failed(source.kind());
+        self.state = ReadState::Failed(source.kind());
         LineError::Io {
             line: self.line + 1,
             offset: self.offset,
@@ -223,7 +227,7 @@ fn up_to_line_feed(chunk: &[u8]) -> (&[u8], bool) {
 }
 
 impl<R> fmt::Debug for Lines<R> {
-    /// Without the reader: it may hold somebody's conversation.
+    /// Without the reader: it may hold a user's conversation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lines")
             .field("line", &self.line)

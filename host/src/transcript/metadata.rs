@@ -117,7 +117,7 @@ fn without_last_type(text: &str) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// Takes out every run of white space that holds a line break. Inside a string there is none.
+/// Removes every run of white space that holds a line break. Strings in JSON hold no raw line breaks.
 fn without_line_breaks(text: &str) -> String {
     if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none() {
         return text.to_owned();

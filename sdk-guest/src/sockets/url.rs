@@ -1,3 +1,5 @@
+//! Server URLs with their parts decoded; an error quotes nothing of them, since a part may be a password.
+
 use std::fmt;
 
 use percent_encoding::percent_decode_str;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fastrand::Rng;
 
-/// Parts of keys that lead elsewhere, or to each other, if somebody makes a path, a pattern or a compound name of them.
+/// Parts of keys that lead elsewhere, or to each other, if an adapter makes paths, patterns or names of them.
 /// Each is another key.
 const PARTS: &[&str] = &[
     "a",

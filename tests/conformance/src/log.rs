@@ -1,3 +1,5 @@
+//! A stream that a check appends to, and what the adapter must hold of it.
+
 use bytes::Bytes;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Batch, BatchDraft, Chain, Kind, Position, Store, Summary};
@@ -47,19 +49,19 @@ impl<'a> Log<'a> {
         self.chain.number_draft(tombstone())
     }
 
-    /// A batch that claims number `number` with lines of its own: somebody else's, who did not see ours.
+    /// A batch that claims number `number` with lines of its own: another writer's, that did not see ours.
     pub(crate) fn rival(&self, number: u64) -> Batch {
         self.numbered(number, entries("rival", 1, "{\"rival\":true}\n"))
     }
 
-    /// A tombstone at number `number`, by somebody else.
+    /// A tombstone at number `number`, by another writer.
     pub(crate) fn rival_tombstone(&self, number: u64) -> Batch {
         let mut draft = tombstone();
         draft.origin.writer = "rival".into();
         self.numbered(number, draft)
     }
 
-    /// Its digest differs from any other's, and need not chain: whoever stores it is at fault already.
+    /// Its digest differs from any other's, and need not chain: an adapter that stores it is at fault already.
     fn numbered(&self, number: u64, draft: BatchDraft) -> Batch {
         let before = Position {
             number: number.saturating_sub(1),

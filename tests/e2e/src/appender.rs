@@ -1,3 +1,5 @@
+//! Starts and kills the process that appends to a host of its own.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -149,7 +149,7 @@ impl ManifestText {
         self
     }
 
-    /// Sets what the adapter is told, in place of what it was told before.
+    /// Replaces the adapter's settings.
     pub fn set(mut self, setting: &str, value: impl Display) -> Self {
         self.config.insert(setting.to_owned(), value.to_string());
         self

@@ -3,7 +3,7 @@ use std::ops::Range;
 /// The project that the appender's sessions are in.
 pub const PROJECT: &str = "-srv-app";
 
-/// What the appender appends: the same to whoever asks. Every fifth entry is the same in every run and session.
+/// What the appender appends: the same for every caller. Every fifth entry is the same in every run and session.
 pub fn entry(run: &str, session: &str, index: u64) -> String {
     if index.is_multiple_of(5) {
         return r#"{"type":"mode","mode":"default"}"#.to_owned();

@@ -1,3 +1,5 @@
+//! A configuration with a destination that works and one that fails on demand, and what each of them holds.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

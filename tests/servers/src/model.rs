@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use answer::{Block, answer};
 use http::{Events, Request};
 
-/// Whoever waits for longer waits for nothing.
+/// A caller that waits for longer than this gets nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Answers on a port of 127.0.0.1, by what the prompt holds:
@@ -63,7 +63,7 @@ impl Model {
         Ok(Self { port, shared })
     }
 
-    /// What the agent's command is told, for its environment.
+    /// The variables for the environment of the agent's command.
     pub fn environment(&self) -> [(&'static str, String); 6] {
         let on = || "1".to_owned();
         [

@@ -1,3 +1,5 @@
+//! Starts a real PostgreSQL server for one test, and ends it.
+
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};

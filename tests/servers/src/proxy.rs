@@ -67,7 +67,7 @@ pub struct Counts {
 ///
 /// let redis = Redis::start()?;
 /// let proxy = Proxy::start(redis.server.address()).await?;
-/// // The next request lands, and nobody hears of it.
+/// // The next request lands, and its answer is lost.
 /// proxy.set(Faults { lose_replies: true, resets: Some(1), ..Faults::default() });
 /// # Ok(()) }
 /// ```

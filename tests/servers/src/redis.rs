@@ -1,3 +1,5 @@
+//! Starts a real Redis server for one test, and ends it.
+
 use std::process::Command;
 
 use tempfile::TempDir;

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How many lines of what a server printed are kept.
 const LOG_LINES: usize = 40;
 
-/// How many other ports are tried where somebody takes the free one first.
+/// How many other ports are tried if another process takes the free one first.
 const PORTS: usize = 5;
 
 /// How a server is started, but for its port.
@@ -200,7 +200,7 @@ fn read(output: impl Read + Send + 'static, ready: &'static str, log: Log, says_
             log.push_back(text);
             drop(log);
             if let Some(says_ready) = says_ready.take_if(|_| is_ready) {
-                // Whoever waited may have given up.
+                // The caller that waited may have given up.
                 let _ = says_ready.send(());
             }
             line.clear();

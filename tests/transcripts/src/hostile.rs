@@ -41,7 +41,7 @@ pub fn key() -> impl Strategy<Value = Key> {
     })
 }
 
-/// Text that leads elsewhere if somebody makes a path, a pattern or a compound key of it.
+/// Text that leads elsewhere if a path, a pattern or a compound key is made of it without escaping.
 pub fn key_part() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "a",
@@ -179,7 +179,7 @@ fn member() -> impl Strategy<Value = String> {
         .prop_map(|(key, before, value, behind)| format!("{key}{before}:{behind}{value}"))
 }
 
-/// Members that somebody looks for, as they are and as they are not, more than once perhaps.
+/// Members that the host looks for: well formed, malformed, and repeated.
 fn usual_member() -> impl Strategy<Value = String> {
     const KEYS: &[&str] = &[
         "type",

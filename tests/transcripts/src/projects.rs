@@ -1,3 +1,5 @@
+//! Writes a projects directory of made-up sessions, and remembers what it wrote.
+
 use std::io;
 use std::path::Path;
 

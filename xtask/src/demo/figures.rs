@@ -7,7 +7,7 @@ use super::measured::Measured;
 
 /// Everything that was measured.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(super) struct DemoFigures {
     pub(super) profile: &'static str,
     pub(super) tree: Tree,
     /// A command that opens the adapter and moves nothing.
@@ -17,7 +17,7 @@ pub(super) struct Figures {
     pub(super) verify: Measured,
 }
 
-impl fmt::Display for Figures {
+impl fmt::Display for DemoFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

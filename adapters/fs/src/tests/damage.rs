@@ -1,3 +1,5 @@
+//! Damaged, moved and missing batch files are named when a transcript is loaded.
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -88,7 +88,7 @@ fn a_failure_says_whose_turn_it_is() {
     assert!(failed(Is::StorageFull).to_string().contains("cannot write /data/x"));
 }
 
-/// Whoever may do everything (a build in a container) sees no refusal.
+/// Root (a build in a container) sees no refusal.
 #[cfg(unix)]
 #[test]
 fn a_folder_without_write_permission_is_denied() {

@@ -81,7 +81,7 @@ fn a_statement_that_takes_too_long_is_given_up() {
         .unwrap();
     let key = fresh_key();
     append_up_to(&mut adapter, &key, 1);
-    // Whoever holds the row does so until his transaction ends.
+    // A client that locked the row holds it until its transaction ends.
     let mut holder = server.session("SELECT 'held' FROM slow.streams FOR UPDATE");
     let error = adapter.append(&key, entries(2), None).unwrap_err();
     assert!(

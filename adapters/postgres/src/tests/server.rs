@@ -52,7 +52,7 @@ impl TestServer {
         let arguments: Vec<_> = settings.iter().map(|setting| format!("--{setting}")).collect();
         loop {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            // Somebody else may take the port in between.
+            // Another process may take the port in between.
             if let Some(child) = spawn(dir.path(), port, &arguments) {
                 return Self {
                     port,
@@ -223,7 +223,7 @@ fn spawn(dir: &Path, port: u16, arguments: &[String]) -> Option<Child> {
         .map_while(|line| line.ok());
     // A standby accepts "read-only connections".
     if log.any(|line| line.contains("ready to accept")) {
-        // Somebody must read the log, or the server waits for that.
+        // A thread must read the log, or the server blocks.
         std::thread::spawn(move || log.for_each(drop));
         return Some(child);
     }

@@ -38,7 +38,7 @@ impl TestServer {
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string()).collect();
         loop {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            // Somebody else may take the port in between.
+            // Another process may take the port in between.
             if let Some(child) = spawn(&dir, port, &arguments) {
                 return Self {
                     dir,

@@ -41,7 +41,7 @@ pub(super) async fn sessions(
         let rows = seen
             .iter()
             .map(async |seen| seen.row(backend, project_key, &folder).await);
-        // Whoever wants one session only is not to wait for the summaries of others.
+        // A caller that wants one session only need not wait for the summaries of others.
         let mut rows = stream::iter(rows).buffered(backend.parallel().min(limit));
         let mut names = seen.iter().map(|seen| &seen.name);
         while let (Some(row), Some(name)) = (rows.try_next().await?, names.next()) {

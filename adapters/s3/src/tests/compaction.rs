@@ -1,3 +1,5 @@
+//! Compaction changes nothing for readers, retries and late writers.
+
 use super::*;
 
 const ALL: u64 = 12;

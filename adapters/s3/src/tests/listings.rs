@@ -1,3 +1,5 @@
+//! Listings of sessions and subpaths, page by page.
+
 use mirrorbox_adapter::{Page, Session};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Pages of batches, and how the end of a stream is found.
+
 use super::*;
 
 fn page(s3: &mut S3, after: u64, max_bytes: u32) -> Vec<u64> {

@@ -8,7 +8,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-/// Ends when its standard input does: with whoever started it, however that ended.
+/// Ends when its standard input does: with the process that started it, however that ended.
 const MOTO: &str = "
 import os, sys, threading
 from moto.server import main

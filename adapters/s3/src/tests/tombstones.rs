@@ -1,3 +1,5 @@
+//! Deletes and tombstones.
+
 use super::*;
 
 #[test]

@@ -1,6 +1,8 @@
+//! `mirrorbox adapters approve`: records in `adapters.lock` what an adapter may do.
+
 use clap::Args;
 use mirrorbox::adapter::{Compiled, Runtime};
-use mirrorbox::config::lock::{Approvals, Difference, Entry, LockError, Verdict};
+use mirrorbox::config::lock::{Approvals, Difference, LockEntry, LockError, Verdict};
 use mirrorbox::config::{Config, DestinationConfig};
 use serde::Serialize;
 
@@ -20,7 +22,7 @@ pub(crate) struct Approve {
 
 /// What was found and done, for programs.
 #[derive(Debug, Serialize)]
-struct Document<'a> {
+struct ApproveDocument<'a> {
     name: &'a str,
     /// `new`, `same`, `changed` or `wider`.
     state: &'static str,
@@ -31,7 +33,7 @@ struct Document<'a> {
     more: Vec<String>,
     /// What it might do before and may not now.
     less: Vec<String>,
-    /// Whether anything was taken down.
+    /// Whether anything was recorded in `adapters.lock`.
     recorded: bool,
 }
 
@@ -49,7 +51,7 @@ impl Approve {
         if recorded {
             approvals.approve(&self.name, &present)?;
         }
-        Document::new(&self.name, &present, approved, &verdict, recorded).print(context)?;
+        ApproveDocument::new(&self.name, &present, approved, &verdict, recorded).print(context)?;
         Ok(Exit::Done)
     }
 }
@@ -67,7 +69,7 @@ pub(super) async fn present(
     config: &Config,
     destination: &DestinationConfig,
     approvals: &Approvals,
-) -> Result<Entry, CliError> {
+) -> Result<LockEntry, CliError> {
     let DestinationConfig {
         component, manifest, ..
     } = destination;
@@ -76,8 +78,14 @@ pub(super) async fn present(
     Ok(approvals.entry(compiled.sha256(), compiled.imports(), manifest))
 }
 
-impl<'a> Document<'a> {
-    fn new(name: &'a str, present: &'a Entry, approved: Option<Entry>, verdict: &Verdict, recorded: bool) -> Self {
+impl<'a> ApproveDocument<'a> {
+    fn new(
+        name: &'a str,
+        present: &'a LockEntry,
+        approved: Option<LockEntry>,
+        verdict: &Verdict,
+        recorded: bool,
+    ) -> Self {
         let before = approved.as_ref().map(|approved| approved.permissions.clone());
         let before = before.unwrap_or_default();
         let Difference { more, less } = present.permissions.difference(&before);
@@ -132,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_difference_is_shown_line_by_line() {
-        let document = Document {
+        let document = ApproveDocument {
             name: "s3",
             state: "wider",
             sha256: "02",

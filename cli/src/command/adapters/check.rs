@@ -1,3 +1,5 @@
+//! `mirrorbox adapters check`: runs the conformance suite on an adapter and its backend.
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
@@ -79,11 +81,11 @@ impl Check {
     }
 }
 
-/// None where there is no such destination, which is told when it is opened.
+/// Returns `None` if there is no such destination; opening it reports that.
 fn begin_audit(config: &mut Config, name: &str) -> Option<Audit> {
     let mut destinations = config.destinations.iter_mut();
     let destination = destinations.find(|destination| destination.name == name)?;
-    // It is let go where it wants this once: nothing of that is approved, and nothing taken down for later.
+    // This once it may connect to any host: nothing of that is approved or recorded for later.
     config.approvals = None;
     Some(destination.manifest.audit())
 }
@@ -129,7 +131,7 @@ fn store(destinations: &Destinations) -> Result<Arc<dyn Store>, CliError> {
 
 /// What was found, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct CheckDocument<'a> {
     adapter: String,
     passed: bool,
     detects_gaps: bool,
@@ -142,7 +144,7 @@ struct Document<'a> {
 
 fn print(output: &mut Output, report: &Report, grants: Option<String>) -> Result<(), CliError> {
     if output.is_json() {
-        return output.json(&Document {
+        return output.json(&CheckDocument {
             adapter: format!("{} {}", report.store.name, report.store.version),
             passed: report.passed(),
             detects_gaps: report.detects_gaps,

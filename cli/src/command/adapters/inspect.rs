@@ -1,3 +1,5 @@
+//! `mirrorbox adapters inspect`: what a component imports and exports, without running it.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -17,7 +19,7 @@ pub(crate) struct Inspect {
 
 /// What was found, for programs.
 #[derive(Debug, Serialize)]
-struct Document {
+struct InspectDocument {
     file: String,
     sha256: String,
     bytes: u64,
@@ -32,14 +34,14 @@ struct Document {
     /// Where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
-    /// The manifest to begin with, where there is none beside it.
+    /// A manifest to begin with, if the component has no manifest beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<String>,
 }
 
 impl Inspect {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        let document = Document::from(inspect(&self.file).await?);
+        let document = InspectDocument::from(inspect(&self.file).await?);
         if context.output.is_json() {
             context.output.json(&document)?;
         } else {
@@ -62,7 +64,7 @@ pub(super) async fn inspect(file: &Path) -> Result<Inspection, CliError> {
     Inspection::at(&runtime, file).await.map_err(failed)
 }
 
-impl From<Inspection> for Document {
+impl From<Inspection> for InspectDocument {
     fn from(inspection: Inspection) -> Self {
         let has_manifest = inspection.path.with_extension("toml").exists();
         let is_adapter = inspection.contract.is_ok() && !has_manifest;
@@ -81,7 +83,7 @@ impl From<Inspection> for Document {
     }
 }
 
-impl Document {
+impl InspectDocument {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!("{} ({})", safe_line(&self.file), bytes(self.bytes)),
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn names_stand_under_each_other() {
-        let document = Document {
+        let document = InspectDocument {
             file: "x.wasm".into(),
             sha256: "00".into(),
             bytes: 2048,

@@ -1,3 +1,5 @@
+//! `mirrorbox adapters install`: checks a component and copies it into the adapter directory.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -30,7 +32,7 @@ pub(crate) struct Install {
 
 /// What was done, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct InstallDocument<'a> {
     name: &'a str,
     component: &'a Path,
     manifest: &'a Path,
@@ -73,7 +75,7 @@ impl Install {
         {
             warn(&name, format_args!("installed, and not approved: {error}"));
         }
-        let document = Document {
+        let document = InstallDocument {
             name: &name,
             component: &place,
             manifest: &manifest,
@@ -95,7 +97,7 @@ impl Install {
     }
 }
 
-impl Document<'_> {
+impl InstallDocument<'_> {
     fn print(&self, context: &mut Context) -> Result<(), CliError> {
         if context.output.is_json() {
             return context.output.json(self);
@@ -122,8 +124,8 @@ fn manifest_of(component: &Path) -> PathBuf {
     component.with_extension("toml")
 }
 
-/// Who installs what comes with this command has approved it. Without a manifest that somebody wrote there is nothing
-/// to take down yet: then it is as good as new.
+/// Installing a component that comes with this command approves it. Without a manifest there is nothing to record yet:
+/// the adapter counts as new.
 async fn approve(context: &Context, name: &str, has_manifest: bool) -> Result<(), CliError> {
     let config = context.config()?;
     let destination = config.destinations.iter().find(|destination| destination.name == name);

@@ -1,3 +1,5 @@
+//! `mirrorbox adapters list`: every adapter of the configuration, and whether it is approved.
+
 use mirrorbox::adapter::{AdapterError, Usage, Wants};
 use mirrorbox::config::lock::LockError;
 use mirrorbox::host::{Destination, Destinations};
@@ -14,7 +16,7 @@ const SHORT: usize = 12;
 
 /// An adapter of the configuration.
 #[derive(Debug, Serialize)]
-struct Row {
+struct AdapterRow {
     name: String,
     component: String,
     /// What it is, if it opened.
@@ -53,17 +55,17 @@ enum State {
 
 /// The adapters for programs.
 #[derive(Serialize)]
-struct Document<'a> {
-    adapters: &'a [Row],
+struct ListDocument<'a> {
+    adapters: &'a [AdapterRow],
 }
 
 pub(super) async fn list(context: &mut Context) -> Result<Exit, CliError> {
     let config = context.config()?;
     let destinations = Destinations::open(&config).await?;
-    let rows: Vec<_> = destinations.each().iter().map(Row::of).collect();
+    let rows: Vec<_> = destinations.each().iter().map(AdapterRow::of).collect();
     destinations.close().await;
     if context.output.is_json() {
-        context.output.json(&Document { adapters: &rows })?;
+        context.output.json(&ListDocument { adapters: &rows })?;
     } else if rows.is_empty() {
         let dir = config.dir.join("adapters");
         context.output.line(format_args!("no adapters in {}", dir.display()))?;
@@ -84,7 +86,7 @@ fn hint(name: &str, missing: &str) {
     say(format_args!("hint: `{name}`: {missing}"));
 }
 
-impl Row {
+impl AdapterRow {
     fn of(destination: &Destination) -> Self {
         let (config, component) = (destination.config(), destination.component());
         let store = destination.store();
@@ -147,7 +149,7 @@ fn names(capabilities: Capabilities) -> Vec<&'static str> {
     all.into_iter().filter(|(_, can)| *can).map(|(name, _)| name).collect()
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[AdapterRow]) -> Table {
     let mut table = Table::new(&[
         "NAME",
         "STATE",
@@ -196,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_adapter_is_one_line() {
-        let row = |name: &str, adapter: Option<&str>, state: State| Row {
+        let row = |name: &str, adapter: Option<&str>, state: State| AdapterRow {
             name: name.into(),
             component: String::new(),
             adapter: adapter.map(str::to_owned),

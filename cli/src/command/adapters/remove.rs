@@ -1,3 +1,5 @@
+//! `mirrorbox adapters remove`: removes an adapter, and what waits for it in the spool.
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, IsTerminal};
@@ -29,7 +31,7 @@ pub(crate) struct Remove {
 
 /// What was removed, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct RemoveDocument<'a> {
     name: &'a str,
     /// Entries that it never got.
     entries: u64,
@@ -56,7 +58,7 @@ impl Remove {
         }
         // Last: as long as the name is known, this can be done again.
         Named::of(&config.state).forget(&self.name)?;
-        let document = Document {
+        let document = RemoveDocument {
             name: &self.name,
             entries: waits.entries,
             deletes: waits.deletes.len(),
@@ -131,7 +133,7 @@ fn remove(file: &Path) -> Result<(), CliError> {
     removed.map_err(|error| CliError::failed(format!("cannot remove {}: {error}", file.display())))
 }
 
-impl Document<'_> {
+impl RemoveDocument<'_> {
     fn print(&self, context: &mut Context) -> Result<(), CliError> {
         if context.output.is_json() {
             return context.output.json(self);

@@ -1,3 +1,5 @@
+//! `mirrorbox adapters rollback`: puts the component back that was open before the present one.
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ pub(crate) struct Rollback {
 
 /// What was done, for programs.
 #[derive(Serialize)]
-struct Document<'a> {
+struct RollbackDocument<'a> {
     name: &'a str,
     component: &'a Path,
     sha256: &'a str,
@@ -32,7 +34,7 @@ struct Document<'a> {
 }
 
 /// What stands in the adapter directory, as far as it can be read.
-struct Standing {
+struct PresentFiles {
     component: PathBuf,
     manifest: PathBuf,
     bytes: Option<Vec<u8>>,
@@ -46,26 +48,26 @@ impl Rollback {
         }
         // What is wrong may be just what is to be undone.
         let config = context.lenient_config()?;
-        let standing = Standing::at(&config.adapter_dir(), &self.name);
+        let present = PresentFiles::at(&config.adapter_dir(), &self.name);
         let kept = LastGood::of(&config.state, &self.name);
-        let (good, bytes) = self.choose(&kept, &standing)?;
-        let document = Document {
+        let (good, bytes) = self.choose(&kept, &present)?;
+        let document = RollbackDocument {
             name: &self.name,
-            component: &standing.component,
+            component: &present.component,
             sha256: &good.sha256,
-            manifest_replaced: standing.put_manifest(&good)?,
+            manifest_replaced: present.put_manifest(&good)?,
         };
-        standing.put_component(&bytes)?;
+        present.put_component(&bytes)?;
         document.print(context)?;
         Ok(Exit::Done)
     }
 
     /// The newest that is not what is there.
-    fn choose(&self, kept: &LastGood, standing: &Standing) -> Result<(Good, Vec<u8>), CliError> {
+    fn choose(&self, kept: &LastGood, present: &PresentFiles) -> Result<(Good, Vec<u8>), CliError> {
         let cannot_read = |error: io::Error| CliError::failed(format!("cannot read what was kept: {error}"));
         for good in kept.each().map_err(cannot_read)? {
             let bytes = kept.read(&good).map_err(cannot_read)?;
-            if standing.bytes.as_ref() != Some(&bytes) || standing.is_other_manifest(&good) {
+            if present.bytes.as_ref() != Some(&bytes) || present.is_other_manifest(&good) {
                 return Ok((good, bytes));
             }
         }
@@ -77,7 +79,7 @@ impl Rollback {
     }
 }
 
-impl Standing {
+impl PresentFiles {
     fn at(dir: &Path, name: &str) -> Self {
         let component = dir.join(format!("{name}.wasm"));
         let manifest = dir.join(format!("{name}.toml"));
@@ -125,7 +127,7 @@ fn hidden(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.new"))
 }
 
-impl Document<'_> {
+impl RollbackDocument<'_> {
     fn print(&self, context: &mut Context) -> Result<(), CliError> {
         if context.output.is_json() {
             return context.output.json(self);

@@ -1,3 +1,5 @@
+//! A manifest to begin with, made from what a component imports.
+
 use mirrorbox::adapter::Wants;
 use mirrorbox::config::Manifest;
 
@@ -76,7 +78,7 @@ mod tests {
         Manifest::parse(Path::new("/adapters/mine.toml"), text).unwrap()
     }
 
-    /// Every line that shows a setting, as if somebody had taken its `# ` away.
+    /// Every line that shows a setting, uncommented.
     fn uncommented(text: &str) -> String {
         let is_setting = |line: &&str| !line.starts_with('#') || line.contains(" = ");
         let lines = text

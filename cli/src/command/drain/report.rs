@@ -1,5 +1,7 @@
+//! What `mirrorbox drain` delivered and what still waits, as a table or as JSON.
+
 use mirrorbox::agent::DeadRun;
-use mirrorbox::mirror::{Counts, DestinationLook, DestinationStatus, Look, StreamWaiting, Undelivered};
+use mirrorbox::mirror::{DeliveryCounts, DestinationLook, DestinationStatus, Look, StreamWaiting, Undelivered};
 use serde::Serialize;
 
 use crate::command::status::run;
@@ -110,7 +112,7 @@ impl Report {
 }
 
 impl Row {
-    fn new(look: &DestinationLook, counts: Option<&Counts>, undelivered: &Undelivered) -> Self {
+    fn new(look: &DestinationLook, counts: Option<&DeliveryCounts>, undelivered: &Undelivered) -> Self {
         let (theirs, ours): (Vec<_>, Vec<_>) = look.streams.iter().partition(|stream| stream.alive);
         let of_host = undelivered
             .left

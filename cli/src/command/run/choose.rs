@@ -187,7 +187,7 @@ async fn find(store: Arc<dyn Store>, id: &str, project: &str, is_pinned: bool) -
     }
 }
 
-/// The newest session that an agent can go on with. A side chain is none.
+/// The newest session that an agent can resume. Side chains cannot be resumed.
 async fn newest(store: Arc<dyn Store>, project: &str) -> Result<SessionKey, SessionError> {
     let rows = session::list(store, Some(project)).await?;
     let newest = rows

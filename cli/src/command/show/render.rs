@@ -1,6 +1,8 @@
+//! Renders the messages of a session as text for a terminal.
+
 use std::fmt::Write as _;
 
-use mirrorbox::session::{Message, Part, Speaker};
+use mirrorbox::session::{Message, MessagePart, Speaker};
 
 use serde::de::IgnoredAny;
 
@@ -45,7 +47,7 @@ impl Style {
         Some(format!("\n[no entry: {shown}]"))
     }
 
-    fn said(self, speaker: Speaker, timestamp: Option<&str>, parts: &[Part]) -> Option<String> {
+    fn said(self, speaker: Speaker, timestamp: Option<&str>, parts: &[MessagePart]) -> Option<String> {
         let parts: Vec<_> = parts.iter().filter_map(|part| self.part(part)).collect();
         if parts.is_empty() {
             return None;
@@ -61,16 +63,16 @@ impl Style {
         Some(text)
     }
 
-    fn part(self, part: &Part) -> Option<String> {
+    fn part(self, part: &MessagePart) -> Option<String> {
         match part {
-            Part::Text { text } => Some(safe(text)),
-            Part::Thinking { text } if self.full => Some(format!("(thinks) {}", safe(text))),
-            Part::ToolCall { name, input } => Some(format!("-> {} {}", safe_line(name), self.long(input))),
-            Part::ToolResult { text, is_error } => {
+            MessagePart::Text { text } => Some(safe(text)),
+            MessagePart::Thinking { text } if self.full => Some(format!("(thinks) {}", safe(text))),
+            MessagePart::ToolCall { name, input } => Some(format!("-> {} {}", safe_line(name), self.long(input))),
+            MessagePart::ToolResult { text, is_error } => {
                 let mark = if *is_error { "<- failed: " } else { "<- " };
                 Some(format!("{mark}{}", self.long(text)))
             }
-            Part::Other { of } => Some(format!("[{}]", safe_line(of))),
+            MessagePart::Other { of } => Some(format!("[{}]", safe_line(of))),
             _ => None,
         }
     }
@@ -106,7 +108,7 @@ mod tests {
     const SHORT: Style = Style { full: false };
     const FULL: Style = Style { full: true };
 
-    fn said(parts: Vec<Part>) -> Message {
+    fn said(parts: Vec<MessagePart>) -> Message {
         Message::Said {
             speaker: Speaker::Assistant,
             timestamp: Some("2026-05-01T10:00:00.010Z".into()),
@@ -118,15 +120,15 @@ mod tests {
     #[test]
     fn a_turn_is_a_heading_and_indented_lines() {
         let message = said(vec![
-            Part::Text {
+            MessagePart::Text {
                 text: "one\ntwo\u{1b}[2J".into(),
             },
-            Part::Thinking { text: "hm".into() },
-            Part::ToolCall {
+            MessagePart::Thinking { text: "hm".into() },
+            MessagePart::ToolCall {
                 name: "Bash".into(),
                 input: r#"{"command":"ls"}"#.into(),
             },
-            Part::ToolResult {
+            MessagePart::ToolResult {
                 text: "none".into(),
                 is_error: true,
             },
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn long_answers_are_cut_unless_all_is_wanted() {
         let text: String = (0..20).map(|n| format!("{n}\n")).collect();
-        let message = said(vec![Part::ToolResult { text, is_error: false }]);
+        let message = said(vec![MessagePart::ToolResult { text, is_error: false }]);
         let short = SHORT.render(&message).unwrap();
         assert!(short.ends_with("\n  11\n  … 8 more lines"), "{short}");
         assert!(FULL.render(&message).unwrap().ends_with("\n  19"));
@@ -157,11 +159,14 @@ mod tests {
             speaker: Speaker::User,
             timestamp: None,
             is_meta: true,
-            parts: vec![Part::Text { text: "x".into() }],
+            parts: vec![MessagePart::Text { text: "x".into() }],
         };
         assert_eq!(SHORT.render(&meta), None);
         assert!(FULL.render(&meta).is_some());
-        assert_eq!(SHORT.render(&said(vec![Part::Thinking { text: "hm".into() }])), None);
+        assert_eq!(
+            SHORT.render(&said(vec![MessagePart::Thinking { text: "hm".into() }])),
+            None
+        );
         assert_eq!(FULL.render(&Message::Other { of: "mode".into() }), None);
         let title = Message::Title { title: "A\nB".into() };
         assert_eq!(SHORT.render(&title).unwrap(), "\n# A B");

@@ -1,4 +1,4 @@
-//! What systemd is told, where it wants to hear it (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
+//! Notifies systemd, if the environment asks for it (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
 
 use std::convert::Infallible;
 use std::future;

@@ -1,4 +1,4 @@
-//! `<state>/watch/status.sock`: whoever connects is told how it goes, and can change nothing.
+//! `<state>/watch/status.sock`: each client that connects reads the status as JSON, and can change nothing.
 
 use std::fs::{self, Permissions};
 use std::future;
@@ -66,7 +66,7 @@ async fn answer(mut stream: UnixStream, status: LiveStatus) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Whoever holds the lock of the directory finds no socket but a dead one's.
+/// The caller holds the directory's lock, so a socket that is there was left by a process that ended.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -33,7 +33,7 @@ use attempt::{Attempt, Tried};
 pub(super) use handler::add_to_linker;
 
 use body::{Done, Outgoing, Received};
-use idle::Idle;
+use idle::IdleConnections;
 
 /// How long a connection may take to make, where the guest does not say.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
@@ -73,7 +73,7 @@ impl WasiHttpHooks for Requests {
             Ok(target) => target,
             Err(error) => return Box::new(async { Err(error) }),
         };
-        // On the thread where connections live. Whoever drops the answer ends the request.
+        // On the thread where connections live. Dropping the answer ends the request.
         let reactor = client.0.reactor.clone();
         let sending = async move { client.send(target, request, options.unwrap_or_default()).await };
         let sending = AbortOnDropJoinHandle::from(reactor.spawn(sending));
@@ -98,7 +98,7 @@ impl Target {
         let authority = uri.authority()?;
         let usual = if tls { 443 } else { 80 };
         let port = authority.port_u16().unwrap_or(usual);
-        // The whole authority is sent along as the name of the host: no user may stand in it, and no port that is none.
+        // The whole authority is sent along as the name of the host: it may hold no user name and no invalid port.
         let rest = authority.as_str().strip_prefix(authority.host())?;
         let is_plain = rest.is_empty() || authority.port_u16().is_some();
         Some(Self {
@@ -124,7 +124,7 @@ struct Shared {
     policy: Arc<NetworkPolicy>,
     /// How TLS is spoken, by the file of certificates that a grant names.
     tls: HashMap<Option<PathBuf>, Arc<rustls::ClientConfig>>,
-    idle: Idle,
+    idle: IdleConnections,
     /// What counts a connection's descriptor.
     share: Arc<AdapterShare>,
     resolver: Resolver,
@@ -162,7 +162,7 @@ impl Client {
             policy,
             tls: configs,
             // Half of the descriptors at most, so that there is always one for a server that none leads to.
-            idle: Idle::new(
+            idle: IdleConnections::new(
                 idle,
                 MOST_IDLE.max(idle).min(share.most_descriptors() / 2),
                 reactor.clone(),

@@ -1,3 +1,5 @@
+//! `wasi:sockets/ip-name-lookup` within the policy: names that no grant covers are not looked up.
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use wasmtime_wasi::p2::{DynPollable, SocketError};
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
 use super::Network;
-use super::names::Names;
+use super::names::ResolvedNames;
 use crate::adapter::guest::Guest;
 use crate::config::network::Host;
 
@@ -28,13 +30,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 #[derive(Debug)]
 pub(in crate::adapter) struct Lookups {
     network: Arc<Network>,
-    names: Names,
+    names: ResolvedNames,
     /// The name behind each stream of answers, by the stream's handle.
     under_way: HashMap<u32, Host>,
 }
 
 impl Lookups {
-    pub(super) fn new(network: Arc<Network>, names: Names) -> Self {
+    pub(super) fn new(network: Arc<Network>, names: ResolvedNames) -> Self {
         Self {
             network,
             names,

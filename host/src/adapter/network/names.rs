@@ -10,9 +10,9 @@ const MAX_ANSWERS: usize = 1_024;
 
 /// Which names led an instance to which addresses. Every answer in it was allowed by the policy.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(Arc<Mutex<VecDeque<(Host, IpAddr)>>>);
+pub(super) struct ResolvedNames(Arc<Mutex<VecDeque<(Host, IpAddr)>>>);
 
-impl Names {
+impl ResolvedNames {
     /// Remembers that an instance was told this.
     pub(super) fn record(&self, name: &Host, address: IpAddr) {
         let mut answers = self.lock();
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn an_address_knows_every_name_that_led_to_it() {
-        let names = Names::default();
+        let names = ResolvedNames::default();
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         names.record(&name("a.example"), address);
         names.record(&name("b.example"), "::ffff:192.0.2.1".parse().unwrap());
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_oldest_answers_are_forgotten() {
-        let names = Names::default();
+        let names = ResolvedNames::default();
         let address = |number: u32| IpAddr::V4(number.into());
         for number in 0..=MAX_ANSWERS as u32 {
             names.record(&name("a.example"), address(number));

@@ -1,3 +1,5 @@
+//! Looks names up for one adapter: a limited number at a time, and not again at once if a name was not found.
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,13 +3,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Stamp;
-use crate::config::gate::{Fault, Gate};
+use super::FileStamp;
+use crate::config::gate::{FileFault, FileGate};
 
 /// Why something in the adapter directory is not looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum Rejected {
     /// No destination can have that name.
     Name,
     /// There is neither a component nor a manifest.
@@ -34,7 +34,7 @@ pub enum Refusal {
     Unreadable(io::ErrorKind),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name => write!(
@@ -68,37 +68,37 @@ impl fmt::Display for Refusal {
 }
 
 /// The directory that everything must lie in.
-pub(super) struct Base {
-    gate: Gate,
+pub(super) struct CheckedDir {
+    gate: FileGate,
     /// Where it lies, links resolved, if it may be looked into.
-    path: Result<PathBuf, Fault>,
+    path: Result<PathBuf, FileFault>,
 }
 
-impl Base {
-    /// Fails if it cannot be looked at; what is wrong with it is [`Base::refusal`].
+impl CheckedDir {
+    /// Fails if it cannot be looked at; what is wrong with it is [`CheckedDir::refusal`].
     pub(super) fn of(dir: &Path) -> io::Result<Self> {
         fs::symlink_metadata(dir)?;
-        let gate = Gate::of(dir);
+        let gate = FileGate::of(dir);
         let path = gate.directory(dir);
         Ok(Self { gate, path })
     }
 
     /// What is wrong with the directory itself, or with one above it.
-    pub(super) fn refusal(&self) -> Option<&Fault> {
+    pub(super) fn refusal(&self) -> Option<&FileFault> {
         self.path.as_ref().err()
     }
 
     /// Looks at a directory entry; opens nothing.
-    pub(super) fn check(&self, path: &Path) -> Result<Stamp, Fault> {
-        let base = self.path.as_ref().map_err(Fault::clone)?;
-        let itself = fs::symlink_metadata(path).map_err(|error| Fault::of_io(path, &error))?;
+    pub(super) fn check(&self, path: &Path) -> Result<FileStamp, FileFault> {
+        let base = self.path.as_ref().map_err(FileFault::clone)?;
+        let itself = fs::symlink_metadata(path).map_err(|error| FileFault::of_io(path, &error))?;
         if !itself.is_symlink() {
             return self.gate.check_file(path, &itself);
         }
         let (target, metadata) = self.gate.resolve(path)?;
         match target.starts_with(base) {
             true => self.gate.check_file(path, &metadata),
-            false => Err(Fault::of(path, Refusal::Outside)),
+            false => Err(FileFault::of(path, Rejected::Outside)),
         }
     }
 }

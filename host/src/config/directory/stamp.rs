@@ -4,20 +4,20 @@ use std::time::SystemTime;
 
 /// What tells a file from what stood there before, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FileStamp {
     size: u64,
     modified: Option<SystemTime>,
     identity: Identity,
 }
 
-/// Which file it is, and when anything about it changed: a copy that keeps its times is told by these.
+/// Which file it is, and when anything about it changed: a copy that keeps its times differs in these.
 #[cfg(unix)]
 type Identity = (u64, u64, i64, i64);
 #[cfg(not(unix))]
 type Identity = ();
 
-impl Stamp {
-    /// The file's now, links followed; none where there is none, or it cannot be looked at.
+impl FileStamp {
+    /// The stamp of the file at `path`, links followed; `None` if it is missing or cannot be read.
     pub fn at(path: &Path) -> Option<Self> {
         Some(Self::of(&fs::metadata(path).ok()?))
     }

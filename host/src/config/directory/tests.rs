@@ -1,3 +1,5 @@
+//! What a scan of the adapter directory finds under each name, and what it refuses.
+
 use std::fs::File;
 
 use super::*;
@@ -11,7 +13,7 @@ fn directory(files: &[&str]) -> tempfile::TempDir {
 }
 
 /// Why a name is not looked into; none where it may be.
-fn refusal(dir: &tempfile::TempDir, name: &str) -> Option<Refusal> {
+fn refusal(dir: &tempfile::TempDir, name: &str) -> Option<Rejected> {
     match scan(dir.path()).unwrap()[name].component() {
         Ok(_) => None,
         Err(ConfigError::Refused { refusal, .. }) => Some(refusal),
@@ -63,10 +65,10 @@ fn what_is_no_file_or_too_large_is_refused_without_being_opened() {
         .unwrap();
     let large = File::options().write(true).open(dir.path().join("large.toml")).unwrap();
     large.set_len(MAX_MANIFEST + 1).unwrap();
-    assert_eq!(refusal(&dir, "orphan"), Some(Refusal::Orphan));
-    assert_eq!(refusal(&dir, "folder"), Some(Refusal::NotAFile));
-    assert_eq!(refusal(&dir, "zeros"), Some(Refusal::Large(MAX_COMPONENT)));
-    assert_eq!(refusal(&dir, "large"), Some(Refusal::Large(MAX_MANIFEST)));
+    assert_eq!(refusal(&dir, "orphan"), Some(Rejected::Orphan));
+    assert_eq!(refusal(&dir, "folder"), Some(Rejected::NotAFile));
+    assert_eq!(refusal(&dir, "zeros"), Some(Rejected::Large(MAX_COMPONENT)));
+    assert_eq!(refusal(&dir, "large"), Some(Rejected::Large(MAX_MANIFEST)));
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn one_bad_manifest_leaves_the_others() {
 #[test]
 fn a_name_that_no_destination_can_have_is_refused() {
     let dir = directory(&["a\\b.wasm"]);
-    assert_eq!(refusal(&dir, "a\\b"), Some(Refusal::Name));
+    assert_eq!(refusal(&dir, "a\\b"), Some(Rejected::Name));
     assert!(is_destination_name("fs") && !is_destination_name("") && !is_destination_name(&"x".repeat(201)));
 }
 
@@ -107,11 +109,11 @@ mod unix {
         symlink("nowhere", dir.path().join("dangling.wasm")).unwrap();
         symlink("/dev/zero", dir.path().join("device.wasm")).unwrap();
         assert_eq!(refusal(&dir, "within"), None);
-        assert_eq!(refusal(&dir, "out"), Some(Refusal::Outside));
-        assert_eq!(refusal(&dir, "dangling"), Some(Refusal::Dangling));
-        assert_eq!(refusal(&dir, "device"), Some(Refusal::Outside));
+        assert_eq!(refusal(&dir, "out"), Some(Rejected::Outside));
+        assert_eq!(refusal(&dir, "dangling"), Some(Rejected::Dangling));
+        assert_eq!(refusal(&dir, "device"), Some(Rejected::Outside));
         set_mode(&dir.path().join("versions"), 0o777);
-        assert_eq!(refusal(&dir, "within"), Some(Refusal::WorldWritable));
+        assert_eq!(refusal(&dir, "within"), Some(Rejected::WorldWritable));
     }
 
     #[test]
@@ -119,9 +121,9 @@ mod unix {
         let dir = directory(&["a.wasm", "b.wasm", "b.toml"]);
         set_mode(&dir.path().join("b.toml"), 0o666);
         assert_eq!(refusal(&dir, "a"), None);
-        assert_eq!(refusal(&dir, "b"), Some(Refusal::WorldWritable));
+        assert_eq!(refusal(&dir, "b"), Some(Rejected::WorldWritable));
         set_mode(dir.path(), 0o777);
-        assert_eq!(refusal(&dir, "a"), Some(Refusal::WorldWritable));
+        assert_eq!(refusal(&dir, "a"), Some(Rejected::WorldWritable));
         set_mode(dir.path(), 0o755);
         assert_eq!(refusal(&dir, "a"), None);
     }

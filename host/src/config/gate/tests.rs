@@ -1,3 +1,5 @@
+//! Files and directories that other users can change are refused, named by their path.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -25,13 +27,13 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 /// What is wrong with a file, and where.
-fn fault(dir: &tempfile::TempDir, file: &str) -> Option<(String, Refusal)> {
-    let Fault { path, refusal } = Gate::of(dir.path()).file(&dir.path().join(file), 1 << 20).err()?;
+fn fault(dir: &tempfile::TempDir, file: &str) -> Option<(String, Rejected)> {
+    let FileFault { path, refusal } = FileGate::of(dir.path()).file(&dir.path().join(file), 1 << 20).err()?;
     let path = path.strip_prefix(dir.path()).unwrap_or(&path);
     Some((path.to_str().unwrap().to_owned(), refusal))
 }
 
-fn is_at(path: &str, refusal: Refusal) -> Option<(String, Refusal)> {
+fn is_at(path: &str, refusal: Rejected) -> Option<(String, Rejected)> {
     Some((path.to_owned(), refusal))
 }
 
@@ -40,7 +42,7 @@ fn whoever_can_write_to_a_file_or_above_it_is_told_by_its_path() {
     let dir = tree(&["a/b/file"]);
     let at = |path: &str| dir.path().join(path);
     assert_eq!(fault(&dir, "a/b/file"), None);
-    for (mode, refusal) in [(0o666, Refusal::WorldWritable), (0o664, Refusal::GroupWritable)] {
+    for (mode, refusal) in [(0o666, Rejected::WorldWritable), (0o664, Rejected::GroupWritable)] {
         set_mode(&at("a/b/file"), mode);
         assert_eq!(fault(&dir, "a/b/file"), is_at("a/b/file", refusal));
         // What a file's own sticky bit says is nothing.
@@ -48,7 +50,7 @@ fn whoever_can_write_to_a_file_or_above_it_is_told_by_its_path() {
         assert_eq!(fault(&dir, "a/b/file"), is_at("a/b/file", refusal));
     }
     set_mode(&at("a/b/file"), 0o600);
-    for (mode, refusal) in [(0o777, Refusal::WorldWritable), (0o770, Refusal::GroupWritable)] {
+    for (mode, refusal) in [(0o777, Rejected::WorldWritable), (0o770, Rejected::GroupWritable)] {
         for folder in ["a/b", "a"] {
             set_mode(&at(folder), mode);
             assert_eq!(fault(&dir, "a/b/file"), is_at(folder, refusal));
@@ -66,17 +68,17 @@ fn a_link_is_followed_step_by_step() {
     // entry -> open/way -> ../real/deep -> file: what lies in `open` decides.
     symlink("../real/deep", at("open/way")).unwrap();
     symlink("open/way/file", at("entry")).unwrap();
-    let found = Gate::of(dir.path()).file(&at("entry"), 1).unwrap().0;
+    let found = FileGate::of(dir.path()).file(&at("entry"), 1).unwrap().0;
     assert_eq!(found, at("real/deep/file").canonicalize().unwrap());
     set_mode(&at("open"), 0o777);
-    assert_eq!(fault(&dir, "entry"), is_at("open", Refusal::WorldWritable));
+    assert_eq!(fault(&dir, "entry"), is_at("open", Rejected::WorldWritable));
     assert_eq!(fault(&dir, "real/deep/file"), None, "it is no part of that way");
     symlink("circle", at("circle")).unwrap();
-    assert_eq!(fault(&dir, "circle"), is_at("circle", Refusal::Dangling));
+    assert_eq!(fault(&dir, "circle"), is_at("circle", Rejected::Dangling));
     symlink("real/nothing", at("dangling")).unwrap();
-    assert_eq!(fault(&dir, "dangling"), is_at("real/nothing", Refusal::Dangling));
+    assert_eq!(fault(&dir, "dangling"), is_at("real/nothing", Rejected::Dangling));
     symlink("/", at("root")).unwrap();
-    assert_eq!(fault(&dir, "root"), is_at("root", Refusal::NotAFile));
+    assert_eq!(fault(&dir, "root"), is_at("root", Rejected::NotAFile));
 }
 
 #[test]
@@ -87,19 +89,19 @@ fn what_others_own_is_refused_and_what_root_owns_is_not() {
         println!("skipped: only root gives files away ({error})");
         return;
     }
-    assert_eq!(fault(&dir, "a/file"), is_at("a/file", Refusal::Foreign(12_345)));
+    assert_eq!(fault(&dir, "a/file"), is_at("a/file", Rejected::Foreign(12_345)));
     chown("a/file", 0).unwrap();
     chown("a", 12_345).unwrap();
-    assert_eq!(fault(&dir, "a/file"), is_at("a", Refusal::Foreign(12_345)));
+    assert_eq!(fault(&dir, "a/file"), is_at("a", Rejected::Foreign(12_345)));
     chown("a", 0).unwrap();
     symlink("a/file", dir.path().join("link")).unwrap();
     chown("link", 12_345).unwrap();
-    assert_eq!(fault(&dir, "link"), is_at("link", Refusal::Foreign(12_345)));
+    assert_eq!(fault(&dir, "link"), is_at("link", Rejected::Foreign(12_345)));
     // Root may use a user's configuration, as it is that user's alone.
     chown("", 12_345).unwrap();
     assert_eq!(fault(&dir, "link"), None);
     chown("a/file", 54_321).unwrap();
-    assert_eq!(fault(&dir, "a/file"), is_at("a/file", Refusal::Foreign(54_321)));
+    assert_eq!(fault(&dir, "a/file"), is_at("a/file", Rejected::Foreign(54_321)));
 }
 
 /// How Kubernetes mounts a ConfigMap or a Secret.
@@ -139,7 +141,7 @@ fn each_file_of_a_configuration_is_looked_at() {
     opens().unwrap();
 }
 
-/// Whoever opened it would wait until somebody writes to it.
+/// Opening it would block until another process writes to it.
 #[test]
 fn a_fifo_is_never_opened() {
     for path in ["mirrorbox.toml", "adapters/a.wasm", "adapters/a.toml", "adapters.lock"] {
@@ -172,9 +174,12 @@ fn what_is_too_large_is_not_read() {
             .set_len(most + 1)
             .unwrap();
         assert_eq!(fault(&dir, file).is_some(), most >= 1 << 20);
-        let error = Gate::of(dir.path()).read(&path, most).unwrap_err().to_string();
+        let error = FileGate::of(dir.path()).read(&path, most).unwrap_err().to_string();
         assert!(error.contains("larger than"), "{error}");
         read_file(&path, most).unwrap_err();
     }
-    assert_eq!(Gate::of(dir.path()).read(&dir.path().join("none"), 1).unwrap(), None);
+    assert_eq!(
+        FileGate::of(dir.path()).read(&dir.path().join("none"), 1).unwrap(),
+        None
+    );
 }

@@ -1,10 +1,10 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use crate::config::directory::Refusal;
+use crate::config::directory::Rejected;
 
-/// Whose files may decide what is run: root's, those of whoever runs this process, and, where that is root, those of
-/// whoever owns the configuration that root was told to use.
+/// Whose files may decide what is run: root's, those of the user of this process, and, if that is root, those of the
+/// owner of the configuration directory that root named.
 #[derive(Clone, Debug)]
 pub(super) struct Trust {
     #[cfg(unix)]
@@ -34,14 +34,14 @@ impl Trust {
     }
 
     /// Why another user could change this file or directory. Nobody can where the file system is mounted read-only.
-    pub(super) fn objection(&self, path: &Path, metadata: &Metadata) -> Option<Refusal> {
+    pub(super) fn objection(&self, path: &Path, metadata: &Metadata) -> Option<Rejected> {
         let mode = std::os::unix::fs::MetadataExt::mode(metadata);
         let refusal = if !self.is_owner(metadata) {
-            Refusal::foreign(metadata)
+            Rejected::foreign(metadata)
         } else if mode & 0o002 != 0 {
-            Refusal::WorldWritable
+            Rejected::WorldWritable
         } else if mode & 0o020 != 0 {
-            Refusal::GroupWritable
+            Rejected::GroupWritable
         } else {
             return None;
         };
@@ -60,7 +60,7 @@ impl Trust {
         true
     }
 
-    pub(super) fn objection(&self, _: &Path, _: &Metadata) -> Option<Refusal> {
+    pub(super) fn objection(&self, _: &Path, _: &Metadata) -> Option<Rejected> {
         None
     }
 }
@@ -83,7 +83,7 @@ fn is_read_only(path: &Path) -> bool {
     rustix::fs::statvfs(path).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-impl Refusal {
+impl Rejected {
     /// It belongs to another user.
     #[cfg(unix)]
     pub(super) fn foreign(metadata: &Metadata) -> Self {

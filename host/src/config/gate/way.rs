@@ -3,14 +3,14 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::Fault;
-use crate::config::directory::Refusal;
+use super::FileFault;
+use crate::config::directory::Rejected;
 
 /// How many links a path may lead over, as the system counts them.
 const MOST_LINKS: u32 = 40;
 
 /// Where a path leads, links resolved.
-pub(super) struct Way {
+pub(super) struct ResolvedPath {
     pub(super) target: PathBuf,
     /// Of the target, which is no link.
     pub(super) metadata: Metadata,
@@ -24,15 +24,15 @@ enum Step {
     Down(OsString),
 }
 
-impl Way {
-    /// Walks to `path`, link by link: whoever can change a directory or a link on the way decides where it leads. Each
+impl ResolvedPath {
+    /// Walks to `path`, link by link: a user who can change a directory or link on the way decides where it leads. Each
     /// directory in which a name is looked up goes to `directory`, each link to `link`.
     pub(super) fn to(
         path: &Path,
-        directory: impl Fn(&Path, &Metadata) -> Result<(), Fault>,
-        link: impl Fn(&Path, &Metadata) -> Result<(), Fault>,
-    ) -> Result<Self, Fault> {
-        let absolute = std::path::absolute(path).map_err(|error| Fault::of_io(path, &error))?;
+        directory: impl Fn(&Path, &Metadata) -> Result<(), FileFault>,
+        link: impl Fn(&Path, &Metadata) -> Result<(), FileFault>,
+    ) -> Result<Self, FileFault> {
+        let absolute = std::path::absolute(path).map_err(|error| FileFault::of_io(path, &error))?;
         let (mut left, mut links) = (steps(&absolute), 0);
         let mut at = PathBuf::new();
         let mut metadata = None;
@@ -52,9 +52,9 @@ impl Way {
                         link(&next, &found)?;
                         links += 1;
                         if links > MOST_LINKS {
-                            return Err(Fault::of(path, Refusal::Dangling));
+                            return Err(FileFault::of(path, Rejected::Dangling));
                         }
-                        let target = fs::read_link(&next).map_err(|error| Fault::of_io(&next, &error))?;
+                        let target = fs::read_link(&next).map_err(|error| FileFault::of_io(&next, &error))?;
                         left.extend(steps(&target));
                     } else {
                         at = next;
@@ -65,7 +65,7 @@ impl Way {
         }
         match metadata {
             Some(metadata) => Ok(Self { target: at, metadata }),
-            None => Err(Fault::of(path, Refusal::Absent)),
+            None => Err(FileFault::of(path, Rejected::Absent)),
         }
     }
 }
@@ -90,9 +90,9 @@ fn steps(path: &Path) -> Vec<Step> {
     steps
 }
 
-fn look(path: &Path, by_link: bool) -> Result<Metadata, Fault> {
+fn look(path: &Path, by_link: bool) -> Result<Metadata, FileFault> {
     fs::symlink_metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound if by_link => Fault::of(path, Refusal::Dangling),
-        _ => Fault::of_io(path, &error),
+        io::ErrorKind::NotFound if by_link => FileFault::of(path, Rejected::Dangling),
+        _ => FileFault::of_io(path, &error),
     })
 }

@@ -1,3 +1,5 @@
+//! Granted directories that overlap each other, or the host's own files, are refused.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 

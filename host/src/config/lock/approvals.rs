@@ -2,8 +2,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Content, Difference, Entry, LockError, Permissions, Verdict};
-use crate::config::gate::{self, Gate};
+use super::{Content, Difference, LockEntry, LockError, Permissions, Verdict};
+use crate::config::gate::{self, FileGate};
 use crate::config::grounds::real;
 use crate::config::{ConfigError, Manifest};
 
@@ -25,7 +25,7 @@ pub struct Approvals {
 pub struct Admission {
     approvals: Approvals,
     name: String,
-    entry: Entry,
+    entry: LockEntry,
     verdict: Verdict,
     /// Nothing under that name has opened yet.
     was_tried: bool,
@@ -51,8 +51,8 @@ impl Approvals {
     }
 
     /// What the lock would say of a component with these imports under this manifest.
-    pub fn entry(&self, sha256: &str, imports: &[String], manifest: &Manifest) -> Entry {
-        Entry {
+    pub fn entry(&self, sha256: &str, imports: &[String], manifest: &Manifest) -> LockEntry {
+        LockEntry {
             sha256: sha256.to_owned(),
             permissions: Permissions::of(imports, manifest, &self.base()),
             tried: false,
@@ -60,17 +60,17 @@ impl Approvals {
     }
 
     /// How an adapter stands to what was approved. Changes nothing.
-    pub fn verdict(&self, name: &str, entry: &Entry) -> Result<Verdict, ConfigError> {
+    pub fn verdict(&self, name: &str, entry: &LockEntry) -> Result<Verdict, ConfigError> {
         Ok(entry.verdict(self.read()?.entries.get(name)))
     }
 
     /// What was approved under a name.
-    pub fn approved(&self, name: &str) -> Result<Option<Entry>, ConfigError> {
+    pub fn approved(&self, name: &str) -> Result<Option<LockEntry>, ConfigError> {
         Ok(self.read()?.entries.remove(name))
     }
 
     /// Whether an adapter may be opened, or has to wait. Changes nothing.
-    pub fn admit(&self, name: &str, entry: Entry) -> Result<Admission, LockError> {
+    pub fn admit(&self, name: &str, entry: LockEntry) -> Result<Admission, LockError> {
         let approved = self.approved(name).map_err(LockError::Unreadable)?;
         match entry.verdict(approved.as_ref()) {
             Verdict::Wider(difference) if !self.auto => Err(waiting(name, difference)),
@@ -85,7 +85,7 @@ impl Approvals {
     }
 
     /// Takes down what an adapter is and may do, whatever was approved before.
-    pub fn approve(&self, name: &str, entry: &Entry) -> Result<(), ConfigError> {
+    pub fn approve(&self, name: &str, entry: &LockEntry) -> Result<(), ConfigError> {
         self.change(|content| {
             content.entries.insert(name.to_owned(), entry.clone());
             true
@@ -99,11 +99,11 @@ impl Approvals {
 
     /// Takes down what is about to run for the first time. Fails if something that may do less was taken down
     /// meanwhile.
-    fn try_out(&self, name: &str, entry: &Entry) -> Result<(), LockError> {
+    fn try_out(&self, name: &str, entry: &LockEntry) -> Result<(), LockError> {
         let mut outcome = Ok(());
         let changed = self.change(|content| match entry.verdict(content.entries.get(name)) {
             Verdict::New => {
-                let tried = Entry {
+                let tried = LockEntry {
                     tried: true,
                     ..entry.clone()
                 };
@@ -127,7 +127,7 @@ impl Approvals {
     }
 
     /// Takes it down unless somebody else approved less meanwhile.
-    fn record(&self, name: &str, entry: &Entry) -> Result<(), ConfigError> {
+    fn record(&self, name: &str, entry: &LockEntry) -> Result<(), ConfigError> {
         self.change(|content| {
             let approved = content.entries.get(name);
             let is_wider = matches!(entry.verdict(approved), Verdict::Wider(_));
@@ -156,7 +156,7 @@ impl Approvals {
 
     fn read(&self) -> Result<Content, ConfigError> {
         let path = self.path();
-        match Gate::of(&self.dir).read(&path, gate::MAX_LOCK)? {
+        match FileGate::of(&self.dir).read(&path, gate::MAX_LOCK)? {
             Some(content) => Content::parse(&path, &content, &self.base()),
             None => Ok(Content::default()),
         }

@@ -1,3 +1,5 @@
+//! Reads and writes `adapters.lock`: one table per adapter.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,14 +8,14 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::limits::Raised;
 use super::permissions::Further;
-use super::{Entry, Permissions};
+use super::{LockEntry, Permissions};
 use crate::config::network::NetworkGrant;
 use crate::config::{ConfigError, DirGrant, DirMode, text};
 
 /// What stands in `adapters.lock`, by the adapters' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Content {
-    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) entries: BTreeMap<String, LockEntry>,
 }
 
 const HEADER: &str = "\
@@ -62,7 +64,7 @@ impl Content {
                 secrets: written.secrets.unwrap_or_default(),
                 limits: written.limits.unwrap_or_default(),
             };
-            let entry = Entry {
+            let entry = LockEntry {
                 permissions: Permissions::new(&written.imports, written.network, written.dirs, further, base),
                 sha256: written.sha256,
                 tried: written.tried,

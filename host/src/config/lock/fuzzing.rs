@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::content::Content;
-use super::{ConfigError, Entry};
+use super::{ConfigError, LockEntry};
 
 /// Where the text is said to stand.
 pub const PATH: &str = "/etc/mirrorbox/adapters.lock";
 
 /// What the host reads in a text.
-pub fn entries(text: &str) -> Result<BTreeMap<String, Entry>, ConfigError> {
+pub fn entries(text: &str) -> Result<BTreeMap<String, LockEntry>, ConfigError> {
     Ok(read(text)?.entries)
 }
 

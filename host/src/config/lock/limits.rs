@@ -1,3 +1,5 @@
+//! The limits of a manifest that are raised above their defaults; raising one needs approval.
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,3 +1,5 @@
+//! What an adapter may do, as lines of `adapters.lock`, and which of them are wider than those approved before.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 

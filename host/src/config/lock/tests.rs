@@ -1,3 +1,5 @@
+//! What counts as wider than the approved permissions, and that `adapters.lock` is read as it was written.
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -8,9 +10,9 @@ use super::*;
 use crate::config::network::{Host, HostPattern, NetworkGrant, NetworkPolicy};
 use crate::config::{DirGrant, DirMode, Grants, Manifest};
 
-fn entry(digest: u8, imports: &[&str], grants: Grants) -> Entry {
+fn entry(digest: u8, imports: &[&str], grants: Grants) -> LockEntry {
     let imports: Vec<_> = imports.iter().map(|import| (*import).to_owned()).collect();
-    Entry {
+    LockEntry {
         sha256: format!("{digest:02x}").repeat(32),
         permissions: Permissions::new(
             &imports,
@@ -242,16 +244,16 @@ fn a_broken_file_is_an_error_with_its_line() {
 }
 
 /// What a manifest with these lines may do; the component is always the same.
-fn of_manifest(lines: &str) -> Entry {
+fn of_manifest(lines: &str) -> LockEntry {
     let manifest = Manifest::parse(Path::new("/etc/adapters/a.toml"), lines).unwrap();
-    Entry {
+    LockEntry {
         sha256: "01".repeat(32),
         permissions: Permissions::of(&[], &manifest, Path::new("/etc/adapters")),
         tried: false,
     }
 }
 
-fn more(new: &Entry, old: &Entry) -> Vec<String> {
+fn more(new: &LockEntry, old: &LockEntry) -> Vec<String> {
     match new.verdict(Some(old)) {
         Verdict::Wider(difference) => difference.more,
         verdict => {
@@ -313,7 +315,7 @@ fn a_lock_of_an_older_version_goes_on() {
         now.verdict(Some(old))
     );
     // Any other component, or any other grant, brings what nobody has seen.
-    let other = Entry {
+    let other = LockEntry {
         sha256: "02".repeat(32),
         ..now.clone()
     };
@@ -336,7 +338,7 @@ fn an_entry_with_one_of_the_newer_lines_is_no_older_one() {
         let again = Content::parse(Path::new("/l"), &content.to_string(), Path::new("/etc/adapters")).unwrap();
         assert_eq!(again, content, "{line}");
         let now = of_manifest("instances = 8\n[config]\na = { env = \"KEY\" }\n");
-        let other = Entry {
+        let other = LockEntry {
             sha256: "02".repeat(32),
             ..now
         };

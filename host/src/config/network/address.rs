@@ -1,3 +1,6 @@
+//! Special addresses: private ranges, loopback, cloud metadata and the like, which a name may lead to only if a grant
+//! allows it.
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -38,7 +38,7 @@ impl NetworkGrant {
             let is_special = first(other).is_some_and(|special| other.host.means(special));
             return other.private || is_special;
         }
-        // Addresses that nothing is special about are admitted by whoever names them.
+        // An address of no special range is allowed by any grant that names it.
         let meant = first(self).filter(|special| self.host.means(*special));
         meant.is_none_or(|special| other.admits(special))
     }

@@ -1,3 +1,5 @@
+//! One entry of `grants.network`: transport, host and port, and whether the host may have private addresses.
+
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use super::{Host, HostError, HostPattern, Special};
-use crate::config::Place;
+use crate::config::SourceLocation;
 use crate::config::manifest::toml_text;
 
 /// How an adapter reaches out.
@@ -77,7 +79,7 @@ pub struct NetworkGrant {
     written: String,
     /// Where it stands in the manifest's text, and then in which line.
     span: Range<usize>,
-    place: Option<Place>,
+    place: Option<SourceLocation>,
 }
 
 /// Why a text is no network grant.
@@ -93,7 +95,7 @@ pub enum GrantError {
     /// More than a host and a port.
     #[error("{0:?} names more than a host and a port; leave out user, password, path and query")]
     Trailing(String),
-    /// The host is none.
+    /// The host is not valid.
     #[error(transparent)]
     Host(#[from] HostError),
     /// The port is no number from 1 to 65535.
@@ -187,13 +189,13 @@ impl NetworkGrant {
     }
 
     /// The line of the manifest; none for a grant that was not read from a manifest.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&SourceLocation> {
         self.place.as_ref()
     }
 
     /// Notes the line in the manifest's text, and lets a relative path begin where the manifest lies.
     pub(in crate::config) fn locate(&mut self, path: &Path, content: &str) {
-        self.place = Some(Place::span(path, content, Some(self.span.clone())));
+        self.place = Some(SourceLocation::span(path, content, Some(self.span.clone())));
         if let (Some(base), Some(ca)) = (path.parent(), &mut self.ca) {
             *ca = base.join(&*ca);
         }
@@ -235,7 +237,7 @@ fn without_user(text: &str) -> String {
 
 impl<'de> Deserialize<'de> for NetworkGrant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written: Spanned<Written> = Spanned::deserialize(deserializer)?;
+        let written: Spanned<WrittenGrant> = Spanned::deserialize(deserializer)?;
         let span = written.span();
         Ok(Self {
             span,
@@ -245,7 +247,7 @@ impl<'de> Deserialize<'de> for NetworkGrant {
 }
 
 /// An entry as it stands in a manifest, either way.
-struct Written(NetworkGrant);
+struct WrittenGrant(NetworkGrant);
 
 /// An entry with more to say than where to.
 #[derive(Deserialize)]
@@ -276,7 +278,7 @@ impl TryFrom<Table> for NetworkGrant {
     }
 }
 
-impl<'de> Deserialize<'de> for Written {
+impl<'de> Deserialize<'de> for WrittenGrant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(WrittenVisitor)
     }
@@ -285,19 +287,21 @@ impl<'de> Deserialize<'de> for Written {
 struct WrittenVisitor;
 
 impl<'de> Visitor<'de> for WrittenVisitor {
-    type Value = Written;
+    type Value = WrittenGrant;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"scheme://host:port\" or { to = \"scheme://host:port\", private = true, ca = \"/path\" }")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Written, E> {
-        NetworkGrant::parse(text).map(Written).map_err(E::custom)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<WrittenGrant, E> {
+        NetworkGrant::parse(text).map(WrittenGrant).map_err(E::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Written, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WrittenGrant, A::Error> {
         let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-        NetworkGrant::try_from(table).map(Written).map_err(de::Error::custom)
+        NetworkGrant::try_from(table)
+            .map(WrittenGrant)
+            .map_err(de::Error::custom)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Hosts as they stand in URLs and grants, in one spelling each, and the patterns of grants that match them.
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +11,7 @@ use super::Special;
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// A host that somebody wants to reach: a name, or an address.
+/// The host of a request or a grant: a name, or an address.
 ///
 /// Names are compared without regard to case and to a dot at their end. Of an address there is one spelling: what
 /// some systems read as IPv4 too (`127.1`, `0x7f000001`, `0177.0.0.1`) is refused, for it could mean different

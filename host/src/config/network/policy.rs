@@ -1,3 +1,5 @@
+//! Decides, without any I/O, whether an adapter may make a request, look up a name or connect to an address.
+
 use std::cmp::Reverse;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

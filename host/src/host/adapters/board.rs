@@ -1,3 +1,5 @@
+//! Records the changes and the state of each adapter, and sends them to the listeners.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
@@ -8,16 +10,16 @@ use super::{AdapterChange, AdapterEvent, AdapterState, AdapterStatus};
 use crate::adapter::{Adapter, Compiled};
 use crate::store::Store;
 
-/// Where everything that becomes of adapters is written up: the log, the counters, whoever listens.
+/// Where everything that becomes of adapters is recorded: the log, the counters, the listeners.
 #[derive(Debug)]
 pub(in crate::host) struct Board {
     listeners: broadcast::Sender<AdapterEvent>,
-    adapters: Mutex<BTreeMap<String, Row>>,
+    adapters: Mutex<BTreeMap<String, AdapterRow>>,
 }
 
 /// What is known of one name.
 #[derive(Debug)]
-struct Row {
+struct AdapterRow {
     status: AdapterStatus,
     /// What is open, for as long as it is.
     open: Weak<Adapter>,
@@ -32,7 +34,7 @@ impl Board {
     }
 
     pub(in crate::host) fn adapters(&self) -> Vec<AdapterStatus> {
-        self.lock().values().map(Row::now).collect()
+        self.lock().values().map(AdapterRow::now).collect()
     }
 
     /// A name was found.
@@ -49,7 +51,7 @@ impl Board {
     pub(super) fn opened(&self, name: &str, compiled: &Compiled, adapter: &Arc<Adapter>) {
         let info = adapter.info();
         let mut adapters = self.lock();
-        let Row { status, open } = adapters.entry(name.to_owned()).or_insert_with(|| blank(name));
+        let AdapterRow { status, open } = adapters.entry(name.to_owned()).or_insert_with(|| blank(name));
         status.digest = Some(compiled.sha256().to_owned());
         status.imports = compiled.imports().to_vec();
         status.adapter = Some(format!("{} {}", info.name, info.version));
@@ -86,12 +88,12 @@ impl Board {
         change(&mut row.status);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Row>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, AdapterRow>> {
         self.adapters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Row {
+impl AdapterRow {
     fn now(&self) -> AdapterStatus {
         AdapterStatus {
             usage: self.open.upgrade().map(|open| open.usage()),
@@ -121,7 +123,7 @@ impl AdapterStatus {
     }
 }
 
-fn blank(name: &str) -> Row {
+fn blank(name: &str) -> AdapterRow {
     let status = AdapterStatus {
         name: name.to_owned(),
         state: AdapterState::Opening,
@@ -133,7 +135,7 @@ fn blank(name: &str) -> Row {
         usage: None,
         events: BTreeMap::new(),
     };
-    Row {
+    AdapterRow {
         status,
         open: Weak::new(),
     }

@@ -1,9 +1,11 @@
+//! An adapter as read from the directory: its component, its manifest and the files that it names; not open yet.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
-use crate::config::directory::{Found, Stamp};
+use crate::config::directory::{FileStamp, Found};
 use crate::config::lock::Approvals;
 use crate::config::{ConfigError, Manifest, check_file};
 use crate::mirror::{DestinationOptions, Trouble};
@@ -23,7 +25,7 @@ pub(super) struct Candidate {
 }
 
 /// Files that nobody says when they change: secrets and certificates.
-pub(super) type Files = Vec<(PathBuf, Option<Stamp>)>;
+pub(super) type Files = Vec<(PathBuf, Option<FileStamp>)>;
 
 /// Why a candidate does not take part.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Candidate {
 /// What these files are now. Blocks for the disk.
 pub(super) fn stamps(paths: Vec<PathBuf>) -> Files {
     let stamped = paths.into_iter().map(|path| {
-        let stamp = Stamp::at(&path);
+        let stamp = FileStamp::at(&path);
         (path, stamp)
     });
     stamped.collect()

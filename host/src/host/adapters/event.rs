@@ -42,8 +42,8 @@ pub enum AdapterChange {
     },
     /// Its component is gone from the directory. Its streams wait on disk until one is there again.
     Removed,
-    /// It wanted something over the network that its manifest does not grant: told when it is first tried. What it
-    /// tried while it was being opened is told once it is open.
+    /// It wanted something over the network that its manifest does not grant: reported at the first attempt. Attempts
+    /// while it was being opened are reported once it is open.
     Refused {
         /// What it wanted, and what its manifest would have to say.
         refusal: Refusal,

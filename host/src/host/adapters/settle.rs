@@ -1,3 +1,5 @@
+//! Decides when a file of the adapter directory has stopped changing and may be read.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

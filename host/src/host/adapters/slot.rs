@@ -1,3 +1,5 @@
+//! The task of one name in the adapter directory: opens, replaces, closes and retries the adapter there.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +30,7 @@ pub(super) struct Slot {
     directory: Arc<Directory>,
     name: String,
     found: watch::Receiver<Found>,
-    open: Option<Open>,
+    open: Option<OpenAdapter>,
     /// The mirror knows it: its streams are kept until they are there.
     is_destination: bool,
     /// Its component is gone, and that was told.
@@ -42,9 +44,9 @@ pub(super) struct Slot {
     pause: Duration,
 }
 
-/// What is open. The mirror has the adapter itself, and whoever makes calls: replaced, it ends with the last of them.
+/// What is open. The mirror and running calls hold the adapter too: once replaced, it ends with the last of them.
 #[derive(Debug)]
-struct Open {
+struct OpenAdapter {
     good: Good,
     /// What it is refused from now on.
     refused: broadcast::Receiver<Refusal>,
@@ -191,7 +193,7 @@ impl Slot {
             sha256: compiled.sha256().to_owned(),
             manifest: candidate.text,
         };
-        self.open = Some(Open {
+        self.open = Some(OpenAdapter {
             good: good.clone(),
             refused,
             files: candidate.files,
@@ -356,7 +358,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// The next thing that what is open is refused.
-async fn refused(open: &mut Option<Open>) -> Refusal {
+async fn refused(open: &mut Option<OpenAdapter>) -> Refusal {
     use broadcast::error::RecvError;
     if let Some(open) = open {
         loop {

@@ -1,3 +1,5 @@
+//! Watches the adapter directory and hands each change on to the task of its name.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -98,7 +100,7 @@ pub(in crate::host) fn watch(directory: Directory) -> Result<(), HostError> {
         source,
     })?;
     let directory = Arc::new(directory);
-    let mut watch = Watch {
+    let mut watch = DirectoryWatch {
         settling: Settling::new(directory.watching.quiet, found.clone()),
         slots: BTreeMap::new(),
         directory: directory.clone(),
@@ -139,13 +141,13 @@ fn with_those_named_before(
 }
 
 /// Looks at the directory and tells the names' tasks.
-struct Watch {
+struct DirectoryWatch {
     directory: Arc<Directory>,
     settling: Settling,
     slots: BTreeMap<String, watch::Sender<Found>>,
 }
 
-impl Watch {
+impl DirectoryWatch {
     async fn run(mut self) {
         let stirred = Arc::new(Notify::new());
         let mut eyes = Eyes::new(&self.directory, stirred.clone());
@@ -204,7 +206,7 @@ impl Watch {
     }
 }
 
-/// Sees what stands in the directory, and is told when to look again.
+/// Scans the directory, and gets a notice when to scan it again.
 struct Eyes {
     dir: PathBuf,
     events: bool,
@@ -225,7 +227,7 @@ impl Eyes {
 
     /// Blocks for the disk.
     fn look(&mut self) -> io::Result<BTreeMap<String, Found>> {
-        // Before it is looked: what changes from here on is told.
+        // Before the scan: the system reports what changes from here on.
         self.listen();
         scan(&self.dir)
     }
@@ -250,7 +252,7 @@ impl Eyes {
 
 fn watcher(dir: &Path, stirred: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Our own looking is none of our business.
+        // This process's own reads are no change.
         if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
             stirred.notify_one();
         }

@@ -15,7 +15,7 @@ const AHEAD: usize = 16;
 /// The messages of a conversation, one after the other. Dropped, it stops reading.
 #[derive(Debug)]
 pub struct Messages {
-    /// An end that is not said is none.
+    /// A channel that closes without an end message was cut off.
     from: mpsc::Receiver<Result<Option<SessionMessage>, LoadError>>,
     is_over: bool,
 }
@@ -42,7 +42,7 @@ impl Messages {
 }
 
 impl Sessions {
-    /// Reads a conversation on the host's own threads, for as long as somebody listens.
+    /// Reads a conversation on the host's own threads, for as long as the receiver exists.
     pub(super) async fn read(&self, store: Arc<dyn Store>, key: &SessionKey) -> Result<Messages, SessionError> {
         let conversation = session::conversation(store, key).await?;
         let (to, from) = mpsc::channel(AHEAD);

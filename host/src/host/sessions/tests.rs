@@ -1,3 +1,5 @@
+//! Reading, renaming, tagging and forking sessions through a host.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ fn said(uuid: &str, parent: Option<&str>) -> String {
     json!({"type": "user", "uuid": uuid, "parentUuid": parent, "message": {"content": uuid}}).to_string()
 }
 
-/// What somebody else stored.
+/// What another writer stored.
 fn store(store: &MemoryStore, key: &SessionKey, batches: &[Vec<String>]) {
     let mut chain = Chain::start(key);
     for lines in batches {
@@ -96,7 +98,7 @@ fn a_session_that_is_only_here_can_be_renamed() {
     let (state, destination) = (tempfile::tempdir().unwrap(), Switched::away());
     let host = host(state.path(), destination.clone());
     host.transcript(key()).append_blocking(&[said("a", None)]).unwrap();
-    // It is known from when somebody looked after what waits.
+    // It is known from the last look at what waits.
     assert_eq!(host.flush_blocking(std::time::Duration::ZERO).unwrap().entries(), 1);
     host.sessions("project").rename_blocking("session", "x").unwrap();
     destination.set_away(false);

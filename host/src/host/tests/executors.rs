@@ -1,4 +1,4 @@
-//! The same calls, whoever drives them.
+//! The same calls, on every executor.
 
 use std::thread;
 

@@ -1,3 +1,5 @@
+//! Keys as file paths, and the keys that must not become paths.
+
 use std::path::{Component, Path};
 
 use mirrorbox_transcripts::hostile;

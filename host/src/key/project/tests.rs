@@ -1,3 +1,5 @@
+//! Project keys are those of the agent, for long, linked and missing directories too.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Listing and finding stored sessions, with summaries that are fresh, outdated or damaged.
+
 use super::*;
 use crate::session::fixture::{Projects, append, lines};
 use crate::store::{Batch, Chain, MemoryStore, Summary};

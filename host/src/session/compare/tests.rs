@@ -1,3 +1,5 @@
+//! A local file against a stored stream: lines that are new, known, moved or gone.
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;
@@ -5,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::session::fixture::main_key;
-use crate::session::stored::Piece;
+use crate::session::stored::StoredPiece;
 use crate::store::{BatchDraft, Chain, Kind, Origin};
 
 /// Remembers what it hears.
@@ -33,7 +35,7 @@ impl Listener for Ear {
 }
 
 /// Pieces as a store gives them, `per_batch` lines in each.
-fn pieces(lines: &[&str], per_batch: usize) -> mpsc::Receiver<Piece> {
+fn pieces(lines: &[&str], per_batch: usize) -> mpsc::Receiver<StoredPiece> {
     let (to, from) = mpsc::channel(lines.len() + 1);
     let mut chain = Chain::start(&main_key());
     for batch in lines.chunks(per_batch) {
@@ -45,9 +47,9 @@ fn pieces(lines: &[&str], per_batch: usize) -> mpsc::Receiver<Piece> {
             },
             payload: batch.iter().map(|line| format!("{line}\n")).collect::<String>().into(),
         });
-        to.try_send(Piece::Batch(batch)).unwrap();
+        to.try_send(StoredPiece::Batch(batch)).unwrap();
     }
-    to.try_send(Piece::End).unwrap();
+    to.try_send(StoredPiece::End).unwrap();
     from
 }
 

@@ -1,7 +1,9 @@
+//! The rows of a transcript by their uuids, each reduced to what finding the conversation needs.
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::super::row::{Block, Kind, Row, blocks, is_truthy, member};
+use super::super::row::{ContentBlock, Row, RowKind, blocks, is_truthy, member};
 use crate::transcript::members::string;
 
 /// A text that stands in many rows: a uuid, an id.
@@ -9,7 +11,7 @@ pub(super) type Name = u32;
 
 /// Where a line lies: in which batch that was read, and where in its payload.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct LineSlice {
     pub(super) batch: usize,
     pub(super) start: usize,
     pub(super) len: usize,
@@ -18,8 +20,8 @@ pub(super) struct Place {
 /// One row of the conversation, without what it says. A few hundred bytes.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) place: Place,
-    pub(super) kind: Kind,
+    pub(super) place: LineSlice,
+    pub(super) kind: RowKind,
     pub(super) uuid: Name,
     pub(super) parent: Option<Name>,
     pub(super) is_meta: bool,
@@ -41,31 +43,31 @@ pub(super) struct Link {
 
 /// The rows of a transcript in stored order, and how to find them.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(super) struct RowIndex {
     names: HashMap<Box<str>, Name>,
     links: Vec<Link>,
-    written: HashMap<Name, Written>,
+    written: HashMap<Name, RowsOfUuid>,
     /// Every uuid of a row once, in the order in which they came up.
     uuids: Vec<Name>,
 }
 
 /// Where the rows under one uuid are.
 #[derive(Clone, Copy, Debug)]
-struct Written {
+struct RowsOfUuid {
     /// How many other uuids came up before.
     first: usize,
     /// The last row.
     newest: usize,
 }
 
-impl Index {
+impl RowIndex {
     /// Takes in the next row, if it is part of a conversation.
-    pub(super) fn take(&mut self, row: &Row<'_>, place: Place) {
+    pub(super) fn take(&mut self, row: &Row<'_>, place: LineSlice) {
         let Some((kind, uuid)) = row.link() else { return };
         let uuid = self.name(&uuid);
         let blocks = blocks(row.message);
         let of_type = |wanted: &'static str| {
-            let is_it = move |block: &&Block<'_>| string(block.kind).is_some_and(|kind| kind == wanted);
+            let is_it = move |block: &&ContentBlock<'_>| string(block.kind).is_some_and(|kind| kind == wanted);
             blocks.iter().filter(is_it)
         };
         let link = Link {
@@ -80,7 +82,7 @@ impl Index {
             response: self.response(kind, row),
             calls: self.names_of(of_type("tool_use").map(|block| block.id)),
             answers: self.names_of(of_type("tool_result").map(|block| block.tool_use_id)),
-            is_answer: kind == Kind::User && of_type("tool_result").next().is_some(),
+            is_answer: kind == RowKind::User && of_type("tool_result").next().is_some(),
             source: string(row.source).map(|source| self.name(&source)),
             timestamp: string(row.timestamp).unwrap_or_default().into(),
         };
@@ -94,14 +96,14 @@ impl Index {
         match self.written.entry(uuid) {
             Entry::Occupied(mut written) => written.get_mut().newest = newest,
             Entry::Vacant(new) => {
-                new.insert(Written { first, newest });
+                new.insert(RowsOfUuid { first, newest });
                 self.uuids.push(uuid);
             }
         }
     }
 
-    fn response(&mut self, kind: Kind, row: &Row<'_>) -> Option<Name> {
-        let id = string(member(row.message, "id")).filter(|id| kind == Kind::Assistant && !id.is_empty())?;
+    fn response(&mut self, kind: RowKind, row: &Row<'_>) -> Option<Name> {
+        let id = string(member(row.message, "id")).filter(|id| kind == RowKind::Assistant && !id.is_empty())?;
         Some(self.name(&id))
     }
 
@@ -153,7 +155,7 @@ impl Index {
 impl Link {
     /// Whether people or the model speak.
     pub(super) fn is_said(&self) -> bool {
-        matches!(self.kind, Kind::User | Kind::Assistant)
+        matches!(self.kind, RowKind::User | RowKind::Assistant)
     }
 
     /// Whether both are the main agent's, or the same subagent's.

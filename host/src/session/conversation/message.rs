@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::row::{Kind, Row, member};
+use super::super::row::{Row, RowKind, member};
 use crate::transcript::members::string;
 
 /// A message of a conversation, in the words of the agent's own SDK.
@@ -44,10 +44,10 @@ impl SessionMessage {
     /// Reads the line of an entry that is a message.
     pub(super) fn read(line: &[u8], parents: &Parents) -> Self {
         let row = Row::read(line).unwrap_or_default();
-        let (kind, uuid) = row.link().unwrap_or((Kind::User, "".into()));
+        let (kind, uuid) = row.link().unwrap_or((RowKind::User, "".into()));
         Self {
             kind: match kind {
-                Kind::Assistant => MessageKind::Assistant,
+                RowKind::Assistant => MessageKind::Assistant,
                 _ => MessageKind::User,
             },
             uuid: uuid.into_owned(),

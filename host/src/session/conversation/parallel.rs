@@ -6,10 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::index::{Index, Link, Name};
+use super::index::{Link, Name, RowIndex};
 
 /// The chain with each response in one piece, and every answer behind its call.
-pub(super) fn with_parallel_calls<'a>(index: &'a Index, chain: Vec<&'a Link>) -> Vec<&'a Link> {
+pub(super) fn with_parallel_calls<'a>(index: &'a RowIndex, chain: Vec<&'a Link>) -> Vec<&'a Link> {
     let anchors = anchors(&chain);
     if anchors.is_empty() {
         return chain;
@@ -53,7 +53,7 @@ struct Responses<'a> {
 }
 
 impl<'a> Responses<'a> {
-    fn of(index: &'a Index) -> Self {
+    fn of(index: &'a RowIndex) -> Self {
         let mut responses = Self::default();
         for link in index.newest() {
             if let Some(response) = link.response {
@@ -75,7 +75,7 @@ impl<'a> Responses<'a> {
     }
 
     /// An answer belongs to its parent, to the row that it names, and to those whose calls it answers.
-    fn add_answer(&mut self, index: &'a Index, answer: &'a Link) {
+    fn add_answer(&mut self, index: &'a RowIndex, answer: &'a Link) {
         let Some(parent) = answer.parent else { return };
         let named = answer.source.and_then(|source| index.by_uuid(source));
         let callers = answer.answers.iter().filter_map(|call| *self.callers.get(call)?);
@@ -95,7 +95,7 @@ impl<'a> Responses<'a> {
 
 /// What the chain has missed so far.
 struct Missed<'a, 'r> {
-    index: &'a Index,
+    index: &'a RowIndex,
     responses: &'r Responses<'a>,
     /// Every uuid that has its place.
     on_chain: HashSet<Name>,

@@ -1,3 +1,5 @@
+//! Which messages are part of a conversation after branches, compactions and parallel calls.
+
 use serde_json::json;
 
 use super::*;

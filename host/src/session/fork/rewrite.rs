@@ -11,7 +11,7 @@ const LEFT_OUT: &[&str] = &["teamName", "agentName", "slug", "sourceToolAssistan
 
 /// What all entries of one fork share.
 #[derive(Debug)]
-pub(super) struct Stamp {
+pub(super) struct ForkStamp {
     /// The time of its making.
     pub(super) now: String,
     /// The session that is forked.
@@ -21,7 +21,7 @@ pub(super) struct Stamp {
     pub(super) title: String,
 }
 
-impl Stamp {
+impl ForkStamp {
     /// A message as the fork has it: other links, the rest as it is to the byte. None if it cannot be read.
     ///
     /// The last message is of now: the agent takes the newest one for the end.

@@ -1,3 +1,5 @@
+//! What the entries of a fork keep, change and leave out.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Cuts the new lines of a file into batches that still lack their numbers, on a blocking thread.
+
 use std::mem;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! What an import did: per session, in sums, and with notes about what it met.
+
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -182,7 +184,7 @@ impl fmt::Display for ImportNote {
 
 /// What was done for one stream.
 #[derive(Debug, Default)]
-pub(super) struct Delivered {
+pub(super) struct StreamImported {
     pub(super) added: Counts,
     pub(super) present: Counts,
     pub(super) batches: u64,
@@ -205,7 +207,7 @@ impl SessionImport {
         }
     }
 
-    pub(super) fn add(&mut self, delivered: Delivered) {
+    pub(super) fn add(&mut self, delivered: StreamImported) {
         self.streams += 1;
         self.added += delivered.added;
         self.present += delivered.present;

@@ -1,15 +1,18 @@
+//! Imports one stream: an async half reads what is stored, a blocking half compares the file with it and cuts new
+//! lines into batches.
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
 use super::cut::{Cutter, Draft, Unwanted};
-use super::report::{Counts, Delivered, ImportNote, OddLine};
+use super::report::{Counts, ImportNote, OddLine, StreamImported};
 use crate::session::compare::{Compare, CompareError, Comparison};
 use crate::session::local::{LocalStream, ProjectsDir};
 use crate::session::progress::Meter;
 use crate::session::retry::{Retry, retrying};
-use crate::session::stored::{Piece, Stored, StoredLines};
+use crate::session::stored::{StoredLines, StoredPiece, StoredReader};
 use crate::session::{StreamError, joined};
 use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Store, StoreError, Summary};
 use crate::transcript::metadata;
@@ -32,14 +35,14 @@ pub(super) struct Importer {
 
 /// What came of one stream. What was delivered before an error stays delivered.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) delivered: Delivered,
+pub(super) struct StreamOutcome {
+    pub(super) delivered: StreamImported,
     pub(super) error: Option<StreamError>,
 }
 
 /// Where an attempt begins: up to the position, the store holds so many lines of the file and nothing else.
 #[derive(Clone, Copy, Debug, Default)]
-struct Start {
+struct ImportStart {
     position: Option<Position>,
     lines: u64,
 }
@@ -53,15 +56,15 @@ struct Finding {
 }
 
 /// How an attempt ended that did not fail.
-enum Attempt {
+enum ImportAttempt {
     Done(Finding),
     /// Another writer was faster.
-    Overtaken(Start),
+    Overtaken(ImportStart),
 }
 
 /// How the blocking half of an attempt ended.
 #[derive(Debug)]
-enum Cut {
+enum LocalHalf {
     Done(Finding),
     /// The other half ended first, and knows why.
     Unwanted,
@@ -72,7 +75,7 @@ enum Cut {
 struct StreamImport<'a> {
     shared: &'a Importer,
     stream: &'a LocalStream,
-    delivered: Delivered,
+    delivered: StreamImported,
     odd: Vec<OddLine>,
     odd_count: u64,
     /// A tombstone was the last thing stored.
@@ -90,11 +93,11 @@ impl Importer {
         }
     }
 
-    pub(super) async fn import(&self, stream: &LocalStream) -> Outcome {
+    pub(super) async fn import(&self, stream: &LocalStream) -> StreamOutcome {
         StreamImport {
             shared: self,
             stream,
-            delivered: Delivered::default(),
+            delivered: StreamImported::default(),
             odd: Vec::new(),
             odd_count: 0,
             is_deleted: false,
@@ -105,7 +108,7 @@ impl Importer {
 }
 
 impl StreamImport<'_> {
-    async fn run(mut self) -> Outcome {
+    async fn run(mut self) -> StreamOutcome {
         let error = match self.attempts().await {
             Ok(found) => {
                 self.conclude(&found);
@@ -114,19 +117,19 @@ impl StreamImport<'_> {
             Err(error) => Some(error),
         };
         self.note_what_was_met();
-        Outcome {
+        StreamOutcome {
             delivered: self.delivered,
             error,
         }
     }
 
     async fn attempts(&mut self) -> Result<Finding, StreamError> {
-        let mut start = Start::default();
+        let mut start = ImportStart::default();
         let mut retry = Retry::with_tries(TRIES);
         loop {
             match self.attempt(start).await? {
-                Attempt::Done(found) => return Ok(found),
-                Attempt::Overtaken(next) => start = next,
+                ImportAttempt::Done(found) => return Ok(found),
+                ImportAttempt::Overtaken(next) => start = next,
             }
             // The pause lets the other writer get ahead, so that there is less to fight over.
             if !retry.pause(Duration::ZERO).await {
@@ -137,8 +140,8 @@ impl StreamImport<'_> {
 
     /// Compares the file with what is stored, and appends what is new: a blocking thread reads, compares and cuts while
     /// this side loads and appends.
-    async fn attempt(&mut self, start: Start) -> Result<Attempt, StreamError> {
-        let mut stored = Stored::new(self.shared.store.clone(), self.stream.key.clone(), start.position);
+    async fn attempt(&mut self, start: ImportStart) -> Result<ImportAttempt, StreamError> {
+        let mut stored = StoredReader::new(self.shared.store.clone(), self.stream.key.clone(), start.position);
         let (to_compare, pieces) = mpsc::channel(1);
         let (to_append, drafts) = mpsc::channel(1);
         let cutting = tokio::task::spawn_blocking(self.cutting(start, pieces, to_append));
@@ -155,20 +158,22 @@ impl StreamImport<'_> {
         let cut = joined(cutting).await;
         match (appended, cut) {
             // Deleted while it was read: what follows is a new beginning.
-            (Err(StreamError::Load(LoadError::Deleted { .. })), _) => Ok(Attempt::Overtaken(Start::default())),
-            (Err(error), _) | (Ok(None), Cut::Failed(error)) => Err(error),
-            (Ok(Some(lines)), _) => Ok(Attempt::Overtaken(self.start_again(lines, &chain))),
-            (Ok(None), Cut::Done(found)) => Ok(Attempt::Done(found)),
-            (Ok(None), Cut::Unwanted) => Ok(Attempt::Overtaken(Start::default())),
+            (Err(StreamError::Load(LoadError::Deleted { .. })), _) => {
+                Ok(ImportAttempt::Overtaken(ImportStart::default()))
+            }
+            (Err(error), _) | (Ok(None), LocalHalf::Failed(error)) => Err(error),
+            (Ok(Some(lines)), _) => Ok(ImportAttempt::Overtaken(self.start_again(lines, &chain))),
+            (Ok(None), LocalHalf::Done(found)) => Ok(ImportAttempt::Done(found)),
+            (Ok(None), LocalHalf::Unwanted) => Ok(ImportAttempt::Overtaken(ImportStart::default())),
         }
     }
 
     fn cutting(
         &self,
-        start: Start,
-        pieces: mpsc::Receiver<Piece>,
+        start: ImportStart,
+        pieces: mpsc::Receiver<StoredPiece>,
         drafts: mpsc::Sender<Draft>,
-    ) -> impl FnOnce() -> Cut + Send + 'static {
+    ) -> impl FnOnce() -> LocalHalf + Send + 'static {
         let (projects, stream) = (self.shared.projects.clone(), self.stream.clone());
         let (large, meter) = (self.shared.large.clone(), self.shared.meter.clone());
         move || {
@@ -231,13 +236,13 @@ impl StreamImport<'_> {
     }
 
     /// Where to go on after a conflict. A stream with a sidecar is small: it is read anew, metadata and all.
-    fn start_again(&self, lines_before: Option<u64>, chain: &Chain) -> Start {
+    fn start_again(&self, lines_before: Option<u64>, chain: &Chain) -> ImportStart {
         match lines_before {
-            Some(lines) if self.stream.sidecar.is_none() => Start {
+            Some(lines) if self.stream.sidecar.is_none() => ImportStart {
                 position: chain.position(),
                 lines,
             },
-            _ => Start::default(),
+            _ => ImportStart::default(),
         }
     }
 
@@ -294,26 +299,26 @@ fn cut(
     projects: &ProjectsDir,
     stream: &LocalStream,
     known: u64,
-    pieces: mpsc::Receiver<Piece>,
+    pieces: mpsc::Receiver<StoredPiece>,
     mut cutter: Cutter,
-) -> Result<Cut, Cut> {
-    let mut lines = projects.lines(stream).map_err(Cut::Failed)?;
+) -> Result<LocalHalf, LocalHalf> {
+    let mut lines = projects.lines(stream).map_err(LocalHalf::Failed)?;
     let mut stored = StoredLines::new(pieces);
     match Compare::new(&mut lines, &mut stored, &mut cutter).run(known) {
         Ok(comparison) => {
             let metadata = cut_metadata(projects, stream, &comparison, &mut cutter)?;
             cutter.finish()?;
-            Ok(Cut::Done(Finding {
+            Ok(LocalHalf::Done(Finding {
                 comparison,
-                metadata: metadata.map_err(Cut::Failed)?,
+                metadata: metadata.map_err(LocalHalf::Failed)?,
             }))
         }
-        Err(CompareError::Stored(_) | CompareError::Listener(_)) => Ok(Cut::Unwanted),
+        Err(CompareError::Stored(_) | CompareError::Listener(_)) => Ok(LocalHalf::Unwanted),
         Err(CompareError::Local(source)) => {
             // The lines before it are good.
             cutter.finish()?;
             let file = stream.transcript.as_ref().map(|file| projects.name_of(&file.path));
-            Err(Cut::Failed(StreamError::Line {
+            Err(LocalHalf::Failed(StreamError::Line {
                 file: file.unwrap_or_default(),
                 source,
             }))
@@ -342,7 +347,7 @@ fn cut_metadata(
     Ok(Ok(Counts { entries: 1, bytes }))
 }
 
-impl From<Unwanted> for Cut {
+impl From<Unwanted> for LocalHalf {
     fn from(_: Unwanted) -> Self {
         Self::Unwanted
     }

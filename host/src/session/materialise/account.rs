@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::AgentHome;
 
-/// Larger than any such file; a device that never ends is none.
+/// Larger than any such file; keeps a device that never ends from filling memory.
 const MAX_FILE: u64 = 64 << 20;
 
 const CREDENTIALS: &str = ".credentials.json";
@@ -84,7 +84,7 @@ fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// Whoever renews an account gets a new token, and the old one is void: only one may.
+/// Renewing an account issues a new token and voids the old one, so only one process may renew.
 fn without_renewal(credentials: &mut Map<String, Value>) {
     for account in ["claudeAiOauth", "hybridOauth"] {
         if let Some(Value::Object(account)) = credentials.get_mut(account) {

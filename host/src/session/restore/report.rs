@@ -1,3 +1,5 @@
+//! What a restore did: per session, in sums, and with notes about what it met.
+
 use std::fmt;
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+//! Restored files: whole or absent, private to their owner, and inside the target whatever the keys say.
+
 use std::fs;
 
 use mirrorbox_transcripts::hostile;
@@ -226,7 +228,7 @@ async fn a_dropped_restore_takes_its_files_away() {
             tokio::task::yield_now().await;
         }
         drop(restoring);
-        // The blocking half may still be at it: it hears of it at its next step.
+        // The blocking half may still be at work: it stops at its next step.
         while !is_done && names(target.path()).iter().any(|name| name.ends_with(".partial")) {
             tokio::task::yield_now().await;
         }
@@ -249,7 +251,7 @@ async fn a_write_that_fails_names_the_file_and_leaves_nothing() {
         meter: Meter::new(silent()),
         folder: None,
     };
-    // Somebody took the directory away.
+    // Another process removed the directory.
     fs::remove_dir(target.path().join("into/projects")).unwrap();
     let row = shared.session(main_key()).await;
     let StreamError::Write { path, .. } = &row.failure.as_ref().unwrap().error else {
@@ -293,7 +295,7 @@ proptest! {
     }
 }
 
-/// A file for the one is a folder for the other: whoever comes second fails, and is told.
+/// A file for the one is a folder for the other: the second one fails, and the report names it.
 #[tokio::test]
 async fn two_sessions_that_want_one_name_do_not_mix() {
     let store = Arc::new(MemoryStore::new());

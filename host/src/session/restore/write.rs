@@ -25,9 +25,9 @@ pub(super) fn stream(
     meter: &Meter,
 ) -> Result<Restored, StreamError> {
     let mut restored = Restored::default();
-    let mut transcript = Transcript::new(target, named(key, key.file())?);
+    let mut transcript = TranscriptWriter::new(target, named(key, key.file())?);
     let mut last_metadata = None;
-    // Given up: whoever reads the stored side has the reason.
+    // Given up: the task that reads the stored side has the reason.
     while let Ok(Some(chunk)) = next(&mut lines, key) {
         if !key.is_main() && metadata::is_metadata(&chunk) {
             last_metadata = Some(Bytes::copy_from_slice(without_lf(&chunk)));
@@ -57,7 +57,7 @@ fn next(lines: &mut StoredLines, key: &SessionKey) -> Result<Option<Bytes>, Give
 }
 
 /// A transcript's file, there from the first line on.
-struct Transcript<'a> {
+struct TranscriptWriter<'a> {
     target: &'a Target,
     file: PathBuf,
     open: Option<(Staged, BufWriter<File>)>,
@@ -66,7 +66,7 @@ struct Transcript<'a> {
 /// Enough that a system call is nothing beside the work on what it writes.
 const BUFFER: usize = 256 << 10;
 
-impl<'a> Transcript<'a> {
+impl<'a> TranscriptWriter<'a> {
     fn new(target: &'a Target, file: PathBuf) -> Self {
         Self {
             target,

@@ -1,3 +1,5 @@
+//! Reads an entry as a message for people: who speaks, and the parts of what is said.
+
 use std::borrow::Cow;
 
 use serde::Serialize;
@@ -18,7 +20,7 @@ pub enum Message {
         /// Not for the reader: instructions that the runtime put in.
         is_meta: bool,
         /// What is said.
-        parts: Vec<Part>,
+        parts: Vec<MessagePart>,
     },
     /// The session's title, given by a person or made.
     Title {
@@ -55,7 +57,7 @@ pub enum Speaker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Part {
+pub enum MessagePart {
     /// Text.
     Text {
         /// The text.
@@ -89,7 +91,7 @@ pub enum Part {
 
 /// The members that count here, raw. Of several with one name, the last one counts.
 #[derive(Default)]
-struct Row<'a> {
+struct MessageFields<'a> {
     kind: &'a str,
     timestamp: &'a str,
     is_meta: &'a str,
@@ -102,7 +104,7 @@ struct Row<'a> {
 impl Message {
     /// Reads an entry's line.
     pub fn read(line: &[u8]) -> Self {
-        let mut row = Row::default();
+        let mut row = MessageFields::default();
         let read = std::str::from_utf8(line).map(|text| each_member(text, |key, value| row.put(key, value)));
         if !matches!(read, Ok(Ok(()))) {
             return Self::Other { of: String::new() };
@@ -111,7 +113,7 @@ impl Message {
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> MessageFields<'a> {
     fn put(&mut self, key: &'a str, value: &'a str) {
         let place = match key {
             r#""type""# => &mut self.kind,
@@ -151,9 +153,9 @@ impl<'a> Row<'a> {
 }
 
 /// A message's content: a string, or blocks.
-fn parts(content: &str) -> Vec<Part> {
+fn parts(content: &str) -> Vec<MessagePart> {
     if let Some(text) = string(content) {
-        return vec![Part::Text {
+        return vec![MessagePart::Text {
             text: text.into_owned(),
         }];
     }
@@ -163,24 +165,24 @@ fn parts(content: &str) -> Vec<Part> {
     parts
 }
 
-fn part(block: &str) -> Part {
+fn part(block: &str) -> MessagePart {
     let of = text(member(block, "type"));
     match of.as_str() {
-        "text" => Part::Text {
+        "text" => MessagePart::Text {
             text: text(member(block, "text")),
         },
-        "thinking" => Part::Thinking {
+        "thinking" => MessagePart::Thinking {
             text: text(member(block, "thinking")),
         },
-        "tool_use" => Part::ToolCall {
+        "tool_use" => MessagePart::ToolCall {
             name: text(member(block, "name")),
             input: member(block, "input").to_owned(),
         },
-        "tool_result" => Part::ToolResult {
+        "tool_result" => MessagePart::ToolResult {
             text: result_text(member(block, "content")),
             is_error: member(block, "is_error") == "true",
         },
-        _ => Part::Other { of },
+        _ => MessagePart::Other { of },
     }
 }
 

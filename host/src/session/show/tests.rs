@@ -1,3 +1,5 @@
+//! Stored entries as messages for people.
+
 use super::*;
 use crate::session::fixture::{append, lines, main_key};
 use crate::store::MemoryStore;
@@ -6,15 +8,15 @@ fn message(line: &str) -> Message {
     Message::read(line.as_bytes())
 }
 
-fn parts(line: &str) -> Vec<Part> {
+fn parts(line: &str) -> Vec<MessagePart> {
     match message(line) {
         Message::Said { parts, .. } => parts,
         other => panic!("{other:?}"),
     }
 }
 
-fn text(text: &str) -> Part {
-    Part::Text { text: text.into() }
+fn text(text: &str) -> MessagePart {
+    MessagePart::Text { text: text.into() }
 }
 
 #[tokio::test]
@@ -60,13 +62,13 @@ fn what_people_and_models_say() {
     assert_eq!(
         parts(assistant),
         [
-            Part::Thinking { text: "hm".into() },
+            MessagePart::Thinking { text: "hm".into() },
             text("a\nb"),
-            Part::ToolCall {
+            MessagePart::ToolCall {
                 name: "Bash".into(),
                 input: r#"{"command":"ls"}"#.into()
             },
-            Part::Other { of: "image".into() },
+            MessagePart::Other { of: "image".into() },
         ]
     );
     let system = r#"{"type":"system","content":"Compacted","isMeta":true}"#;
@@ -88,7 +90,7 @@ fn what_tools_answer() {
         parts(&format!(r#"{{"type":"user","message":{{"content":[{block}]}}}}"#))
     };
     let answer = |text: &str| {
-        [Part::ToolResult {
+        [MessagePart::ToolResult {
             text: text.into(),
             is_error: true,
         }]

@@ -1,3 +1,5 @@
+//! What a verification found: per stream, and in sums.
+
 use std::fmt;
 
 use serde::Serialize;
@@ -167,15 +169,15 @@ impl LocalState {
 
 /// What was found, before it is put into words.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(super) struct Findings {
     pub(super) seen: Seen,
     pub(super) last: u64,
     pub(super) local: Result<Option<LocalState>, StreamError>,
 }
 
 impl StreamCheck {
-    pub(super) fn new(key: &SessionKey, checked: Checked) -> Self {
-        let Checked { seen, last, local } = checked;
+    pub(super) fn new(key: &SessionKey, checked: Findings) -> Self {
+        let Findings { seen, last, local } = checked;
         let (stored, local) = match local {
             Ok(local) => (StoredState::of(&seen), local),
             Err(error) => (StoredState::failed(&error), None),

@@ -1,3 +1,5 @@
+//! Damage that `verify` finds, and stores that fail meanwhile.
+
 use super::*;
 use crate::session::faults::{Fault, FaultyStore};
 use crate::session::fixture::{Projects, append, lines, main_key};

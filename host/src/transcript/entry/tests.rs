@@ -1,3 +1,5 @@
+//! Which lines are entries, and the error for those that are not.
+
 use mirrorbox_transcripts::hostile;
 use proptest::prelude::*;
 

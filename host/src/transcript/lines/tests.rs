@@ -1,3 +1,5 @@
+//! Lines of every length from readers that cut their input anywhere or fail.
+
 use std::io::{BufReader, Read};
 
 use mirrorbox_transcripts::hostile;

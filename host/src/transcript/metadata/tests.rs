@@ -1,3 +1,5 @@
+//! Sidecars as metadata entries and back, to the byte.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Appends that are on disk when they are answered, against writing and syncing the same bytes.
 //!
-//! Disks have moods: a sync takes ten times as long while somebody else's is under way. So the two sides take turns,
+//! Disks have moods: a sync takes ten times as long while another is under way. So the two sides take turns,
 //! one append of every stream, then one lone sync, and a round's figures are the medians.
 
 use std::fs::File;

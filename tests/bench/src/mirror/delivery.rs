@@ -17,7 +17,7 @@ use mirrorbox::mirror::DestinationOptions;
 use mirrorbox::store::{MemoryStore, Store};
 
 use super::frames::{self, Session};
-use super::sdk::{Sdk, Took};
+use super::sdk::{MirrorSdk, Took};
 use super::{forget_peak, memory, risen};
 use crate::build::Built;
 use crate::pairs::Pairs;
@@ -44,7 +44,7 @@ pub(crate) async fn measure(
     let sessions = frames::make(&dir.path().join("projects"), bytes)?;
     let file = dir.path().join("frames");
     frames::write(&sessions, &file)?;
-    let sdk = Sdk::find(target);
+    let sdk = MirrorSdk::find(target);
     if sdk.is_none() {
         eprintln!("The agent SDK is not installed, so nothing is compared with it: `cargo xtask test` installs it.");
     }

@@ -10,7 +10,7 @@ const PROGRAM: &str = include_str!("sdk_batcher.py");
 
 /// A Python that has the SDK.
 #[derive(Debug)]
-pub(super) struct Sdk {
+pub(super) struct MirrorSdk {
     python: PathBuf,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Took {
     pub(super) peak: u64,
 }
 
-impl Sdk {
+impl MirrorSdk {
     /// `$MIRRORBOX_ORACLE_PYTHON`, else the one that the tests install; none where it has no SDK.
     pub(super) fn find(target: &Path) -> Option<Self> {
         let python = std::env::var_os("MIRRORBOX_ORACLE_PYTHON");

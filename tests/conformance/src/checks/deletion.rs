@@ -1,3 +1,5 @@
+//! Checks of `delete`: what it removes, what it leaves, and that it may be repeated.
+
 use mirrorbox::store::Batch;
 
 use crate::checks::listings::session_ids;

@@ -1,3 +1,5 @@
+//! Checks of two calls at once on one stream: exactly one wins, whole.
+
 use futures_util::future::{join, try_join};
 use mirrorbox::store::{Batch, Chain, Store, StoreError};
 

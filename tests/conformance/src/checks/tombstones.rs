@@ -1,3 +1,5 @@
+//! Checks of tombstones: what they hide, and what may be appended behind them.
+
 use crate::checks::listings::{session_ids, subkeys};
 use crate::expect::{self, Verdict, conflicts, works};
 use crate::ground::Ground;

@@ -1,3 +1,5 @@
+//! A store that breaks one rule of the contract, to prove that the suite notices.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -41,7 +43,7 @@ pub(crate) enum Breakage {
     IgnoresLimits,
     /// Gives nothing where the first batch is larger than what was asked for.
     WaitsForRoom,
-    /// Fails where somebody asks far beyond the end.
+    /// Fails if a caller asks far beyond the end.
     FailsBeyondTheEnd,
     /// Gives no second page of batches that is longer than a hundred.
     LosesBatchesBehindTheHundredth,

@@ -1,5 +1,5 @@
 //! A process with a host, to be told what to do line by line, to be stopped and to be killed: `mirrorbox_e2e::Appender`
-//! starts it. What it is told and what it says:
+//! starts it. Its input and its output:
 //!
 //! | told | says |
 //! | --- | --- |
@@ -92,7 +92,7 @@ impl Appending {
                 }
             }
         }
-        // Before it is said: who hears of it may want the host closed.
+        // Before the line is printed: the test that reads it may want the host closed.
         drop(transcript);
         let Self { host, session, .. } = self;
         drop(host);
@@ -100,7 +100,7 @@ impl Appending {
     }
 }
 
-/// A line at once, whole: whoever listens may kill us at any moment.
+/// A line at once, whole: the test that reads it may kill this process at any moment.
 fn say(line: &str) -> Done {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;

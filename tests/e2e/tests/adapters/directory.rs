@@ -232,7 +232,7 @@ pub(crate) fn first_batch(folder: &Path) -> PathBuf {
 pub(crate) async fn appears(path: &Path) {
     let waiting = async {
         while !path.exists() {
-            // Whoever writes there is in a sandbox and tells nobody.
+            // The process that writes there is in a sandbox that raises no events.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };

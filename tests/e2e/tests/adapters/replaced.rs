@@ -1,4 +1,4 @@
-//! Replaced under load, again and again: nothing is lost, nothing doubled, and whoever appends hardly notices.
+//! Replaced under load, again and again: nothing is lost, nothing doubled, and appends take hardly longer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ const SESSIONS: [&str; 2] = ["a", "b"];
 /// When each append began, and how long it took.
 type Latencies = Vec<(Instant, Duration)>;
 
-/// Appends entry after entry until it is told to stop.
+/// Appends entry after entry until the test stops it.
 async fn append(transcript: Transcript, session: &'static str, stop: Arc<AtomicBool>) -> Latencies {
     let mut latencies = Latencies::new();
     while !stop.load(Ordering::Relaxed) {

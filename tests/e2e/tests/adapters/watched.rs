@@ -75,7 +75,7 @@ impl Drop for Watch {
     }
 }
 
-/// Writes a session as an agent does, until it is told to stop; how many entries.
+/// Writes a session as an agent does, until the test stops it; returns how many entries.
 fn write(project: &Path, session: &'static str, stop: Arc<AtomicBool>) -> JoinHandle<u64> {
     let path = project.join(format!("{session}.jsonl"));
     spawn(move || {

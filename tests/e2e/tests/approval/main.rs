@@ -1,4 +1,4 @@
-//! Which components are taken for adapters, what they may do, and what waits until somebody has approved it.
+//! Which components are taken for adapters, what they may do, and what waits until a person has approved it.
 
 // `cfg(test)` is what lets the lints see that all of it is test code.
 #[cfg(test)]

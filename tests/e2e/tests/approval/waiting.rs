@@ -282,7 +282,7 @@ fn installing_what_comes_with_the_command_approves_it() {
     installed.succeeds(["adapters", "install", "fs"]);
     assert_eq!(state(&installed, &[]), "open");
     assert!(lock(&installed).contains("\"wasi:filesystem/types\""));
-    // A file of somebody's is looked at like one that was copied.
+    // A file that a user wrote is checked like one that was copied.
     installed.succeeds([
         "adapters",
         "install",

@@ -181,7 +181,7 @@ fn a_destination_that_is_away_gets_the_title_later_and_all_before_it() {
     assert_eq!(lines(&main("second")).len(), 4);
 }
 
-/// A command that goes on until it is told to stop. Dropped, it is killed.
+/// A command that runs until the test stops it. Dropped, it is killed.
 struct Tail {
     child: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,

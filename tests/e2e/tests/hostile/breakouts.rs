@@ -24,7 +24,7 @@ fn folders() -> TempDir {
         fs::write(at(file), SECRET).unwrap();
     }
     fs::write(at("rw/own"), "own").unwrap();
-    // Whoever may write by the rights of the file system may not by the manifest.
+    // The file system's rights would allow writing; the manifest does not.
     fs::set_permissions(at("ro/secret"), fs::Permissions::from_mode(0o666)).unwrap();
     for folder in ["ro", "rw"] {
         symlink(at("secret"), at(folder).join("out")).unwrap();

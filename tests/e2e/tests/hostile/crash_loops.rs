@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use mirrorbox::adapter::{Adapter, AdapterState};
+use mirrorbox::adapter::{Adapter, InstanceState};
 use mirrorbox::store::StoreError;
 
 use crate::fixture::{ONE, answers, commit, load};
@@ -17,11 +17,11 @@ async fn after_three_crashes_in_a_row_a_call_is_turned_away_until_the_pause_is_o
     let adapter = load("faulty", ONE).await.unwrap();
     for _ in 0..2 {
         assert!(matches!(commit(&adapter, "trap").await, StoreError::Trapped(_)));
-        assert_eq!(adapter.usage().state, AdapterState::Ready);
+        assert_eq!(adapter.usage().state, InstanceState::Ready);
     }
     is_turned_away(&adapter).await;
     until_it_answers(&adapter).await;
-    assert_eq!(adapter.usage().state, AdapterState::Ready);
+    assert_eq!(adapter.usage().state, InstanceState::Ready);
     let error = commit(&adapter, "trap").await;
     assert!(matches!(error, StoreError::Trapped(_)), "one answer made good: {error}");
 }
@@ -49,7 +49,7 @@ async fn until_it_answers(adapter: &Adapter) {
 }
 
 /// The last instance may be at its end a moment after its caller was told so.
-async fn until_it_is(adapter: &Adapter, state: AdapterState) {
+async fn until_it_is(adapter: &Adapter, state: InstanceState) {
     let until = Instant::now() + PATIENCE;
     while adapter.usage().state != state {
         assert!(Instant::now() < until, "{:?}", adapter.usage());
@@ -68,7 +68,7 @@ async fn who_only_crashes_is_parked_until_it_is_opened_anew() {
         errors.iter().all(|error| matches!(error, StoreError::Timeout(_))),
         "{errors:?}"
     );
-    until_it_is(&adapter, AdapterState::Parked).await;
+    until_it_is(&adapter, InstanceState::Parked).await;
     match commit(&adapter, "ok").await {
         StoreError::Unavailable(cause) => assert!(cause.contains("parked"), "{cause}"),
         other => panic!("{other}"),

@@ -31,7 +31,7 @@ pub(super) async fn commit(adapter: &Adapter, deed: &str) -> StoreError {
     adapter.load(&key, 0, 1 << 20).await.unwrap_err()
 }
 
-/// What is told of a deed that came to its end.
+/// The report of a deed that ran to its end.
 pub(super) async fn told(adapter: &Adapter, deed: &str) -> String {
     match commit(adapter, deed).await {
         StoreError::Other(told) => told,

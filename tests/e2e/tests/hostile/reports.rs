@@ -1,6 +1,6 @@
 //! What an adapter's use says of it.
 
-use mirrorbox::adapter::AdapterState;
+use mirrorbox::adapter::InstanceState;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::Store;
 
@@ -25,7 +25,7 @@ async fn calls_failures_and_instances_are_counted() {
     assert_eq!(usage.started, 2, "{usage:?}");
     assert!((1..=2).contains(&usage.instances), "{usage:?}");
     assert_eq!((usage.traps, usage.timeouts), (1, 0), "{usage:?}");
-    assert_eq!(usage.state, AdapterState::Ready);
+    assert_eq!(usage.state, InstanceState::Ready);
     assert!((1 << 16..128 << 20).contains(&usage.memory_peak), "{usage:?}");
     adapter.close().await;
     assert_eq!(adapter.usage().instances, 0);

@@ -1,4 +1,4 @@
-//! The agent's real command, with and without `mirrorbox run` around it, while somebody follows its files.
+//! The agent's real command, with and without `mirrorbox run` around it, while `mirrorbox watch` follows its files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -63,7 +63,7 @@ fn an_agent_is_followed_while_it_writes() {
     assert_eq!(watcher.stop(), Some(0));
 }
 
-/// A run takes rows from its agent's frames; whoever follows the files leaves them to it, then compares.
+/// A run takes rows from its agent's frames; the watch leaves the files to it, then compares.
 #[test]
 fn what_a_run_mirrors_is_left_to_it() {
     let Some(claude) = Claude::installed() else { return };

@@ -1,4 +1,4 @@
-//! Files that do not only grow: what is stored stays, nothing is doubled, and what was done is told.
+//! Files that do not only grow: what is stored stays, nothing is doubled, and each change is reported.
 
 use std::fs;
 

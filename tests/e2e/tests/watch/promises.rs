@@ -67,7 +67,7 @@ fn a_destination_that_is_away_is_compared_by_itself() {
     let in_both = || machine.stored(S) == machine.read(FILE) && stored(&faulty, S) == machine.read(FILE);
     assert!(in_both());
     mirrored.faulty.order("any before unavailable");
-    // Emptied meanwhile: it gets all of it from the file, whoever is away.
+    // Emptied meanwhile: it gets all of it from the file, even if another destination is away.
     fs::remove_dir_all(&machine.installed.store).unwrap();
     fs::create_dir(&machine.installed.store).unwrap();
     machine.add(FILE, &numbered(4..5));

@@ -1,3 +1,5 @@
+//! Reads the orders of a test about what goes wrong, and stores as the fs adapter does.
+
 use std::path::PathBuf;
 
 use mirrorbox_adapter::{Adapter as _, Batch, Error, Position, Result, SessionKey, Summary};
@@ -17,7 +19,7 @@ use crate::orders::{self, When};
 /// ```
 ///
 /// `OPERATION` is `append`, `load`, `end` or `any`. `WHEN` is `before` the work, `after` it (what was asked is done,
-/// and nobody hears of it), or, of an append, `later`: the batch is put aside, and stored when the next append of its
+/// and the answer is lost), or, of an append, `later`: the batch is put aside, and stored when the next append of its
 /// stream arrives. The first order that fits and has times left counts; one without times is for ever.
 #[derive(Debug)]
 pub struct Folder {

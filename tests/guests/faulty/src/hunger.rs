@@ -30,7 +30,7 @@ pub(crate) fn fill() -> ! {
     }
 }
 
-/// Takes memory until there is none.
+/// Takes memory until the host refuses more.
 pub(crate) fn allocate() -> Result<()> {
     loop {
         mem::forget(black_box(vec![1_u8; PIECE]));

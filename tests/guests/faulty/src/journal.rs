@@ -23,7 +23,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Kept only where somebody made the folder for it.
+    /// Kept only if the test made the folder for it.
     pub(crate) fn begin(root: &Path, operation: &str, key: &SessionKey) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("{:020} {operation} {}", now.as_nanos(), key.session_id);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::http::{self, Request};
 use crate::sockets::Sockets;
 
-/// What an instance is told to do.
+/// The order of the test to an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `tcp HOST:PORT`: connects, and keeps the connection. Tells `connected`.

@@ -1,3 +1,5 @@
+//! Makes HTTP requests through `wasi:http`.
+
 use std::time::Duration;
 
 use wasip2::http::outgoing_handler;

@@ -1,8 +1,9 @@
 //! An adapter that reaches out on command: for tests of the host.
 //!
-//! The session id of the key that `load` gets is the command, in words: [`Command`] lists them. What came of it is told
-//! as `other`. The setting `run` is a command for `open`, told likewise; `end` is one for each call of `end`, which
-//! tells nobody. One connection is kept from call to call. Everything else works and does nothing.
+//! The session id of the key that `load` gets is the command, in words: [`Command`] lists them. The outcome is
+//! the text of an error `other`. The setting `run` is a command for `open`, with its outcome likewise; `end` is one for
+//! each call of `end`, whose outcome is dropped. One connection is kept from call to call. Everything else works and
+//! does nothing.
 
 mod command;
 mod http;

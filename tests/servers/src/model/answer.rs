@@ -1,3 +1,5 @@
+//! What the model of the tests answers to a request.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};

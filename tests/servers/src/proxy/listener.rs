@@ -19,7 +19,7 @@ pub(super) struct Listener {
 #[derive(Debug)]
 enum Port {
     Open(TcpListener),
-    /// Bound without listening: the system refuses whoever connects.
+    /// Bound without listening: the system refuses connections.
     Refusing(TcpSocket),
     Changing,
 }

@@ -1,3 +1,5 @@
+//! The faults of the proxy: each breaks what it says and nothing else.
+
 use std::io::ErrorKind;
 use std::time::Instant;
 

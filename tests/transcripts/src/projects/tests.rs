@@ -1,3 +1,5 @@
+//! The made-up projects: the same for the same seed, and of the promised size and kinds.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;

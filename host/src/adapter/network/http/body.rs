@@ -1,3 +1,5 @@
+//! The body of a response: once it was read to its end, its connection can serve the next request.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,3 +1,5 @@
+//! Connections that are kept open for the next request to the same server, and closed when unused for too long.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -11,35 +13,35 @@ const KEPT: Duration = Duration::from_secs(50);
 
 /// Connections that wait for a request.
 #[derive(Debug)]
-pub(super) struct Idle {
+pub(super) struct IdleConnections {
     /// To one server, at most, and to all of them.
     most: usize,
     most_in_all: usize,
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Arc<Mutex<KeptConnections>>,
     reactor: Handle,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct KeptConnections {
     /// The one that was used last stands last.
-    by_target: HashMap<Target, Vec<Connection>>,
+    by_target: HashMap<Target, Vec<IdleConnection>>,
     /// Whether a task looks after those that wait for too long.
     is_swept: bool,
 }
 
 #[derive(Debug)]
-struct Connection {
+struct IdleConnection {
     sender: Sender,
     since: Instant,
 }
 
-impl Connection {
+impl IdleConnection {
     fn is_usable(&self) -> bool {
         self.sender.is_ready() && self.since.elapsed() < KEPT
     }
 }
 
-impl Idle {
+impl IdleConnections {
     pub(super) fn new(most: usize, most_in_all: usize, reactor: Handle) -> Self {
         Self {
             most,
@@ -53,7 +55,7 @@ impl Idle {
     pub(super) fn take(&self, target: &Target) -> Option<Sender> {
         let mut waiting = lock(&self.waiting);
         let connections = waiting.by_target.get_mut(target)?;
-        let found = std::iter::from_fn(|| connections.pop()).find(Connection::is_usable);
+        let found = std::iter::from_fn(|| connections.pop()).find(IdleConnection::is_usable);
         found.map(|connection| connection.sender)
     }
 
@@ -66,7 +68,7 @@ impl Idle {
     pub(super) fn put(&self, target: Target, sender: Sender) {
         let mut waiting = lock(&self.waiting);
         let connections = waiting.by_target.entry(target).or_default();
-        connections.push(Connection {
+        connections.push(IdleConnection {
             sender,
             since: Instant::now(),
         });
@@ -82,14 +84,14 @@ impl Idle {
     }
 }
 
-impl Waiting {
+impl KeptConnections {
     fn count(&self) -> usize {
         self.by_target.values().map(Vec::len).sum()
     }
 
     /// Closes the connection that has waited for the longest, to whichever server.
     fn let_oldest_go(&mut self) {
-        let since = |connections: &Vec<Connection>| connections.first().map(|connection| connection.since);
+        let since = |connections: &Vec<IdleConnection>| connections.first().map(|connection| connection.since);
         let waiting = self
             .by_target
             .iter()
@@ -108,7 +110,7 @@ impl Waiting {
 }
 
 /// Lets go of what waits for too long, until nothing waits any more or the adapter is gone.
-async fn sweep(waiting: Weak<Mutex<Waiting>>) {
+async fn sweep(waiting: Weak<Mutex<KeptConnections>>) {
     loop {
         tokio::time::sleep(KEPT).await;
         let Some(waiting) = waiting.upgrade() else {
@@ -116,7 +118,7 @@ async fn sweep(waiting: Weak<Mutex<Waiting>>) {
         };
         let mut waiting = lock(&waiting);
         waiting.by_target.retain(|_, connections| {
-            connections.retain(Connection::is_usable);
+            connections.retain(IdleConnection::is_usable);
             !connections.is_empty()
         });
         if waiting.by_target.is_empty() {
@@ -126,6 +128,6 @@ async fn sweep(waiting: Weak<Mutex<Waiting>>) {
     }
 }
 
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+fn lock(waiting: &Mutex<KeptConnections>) -> MutexGuard<'_, KeptConnections> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

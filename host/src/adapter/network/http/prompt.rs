@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 /// A connection that says at once what has arrived.
 ///
 /// Some servers write an answer's head and its body one after the other and leave Nagle's algorithm on: the body is
-/// kept back until the head is acknowledged. Whoever has nothing to say meanwhile acknowledges after 40 ms.
+/// kept back until the head is acknowledged. A peer with nothing to send acknowledges after 40 ms.
 #[derive(Debug)]
 pub(super) struct Prompt(pub(super) TcpStream);
 

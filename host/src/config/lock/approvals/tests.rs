@@ -1,3 +1,5 @@
+//! Approvals on disk: what is recorded when, by one process or by several at once.
+
 use std::thread;
 
 use super::*;
@@ -9,7 +11,7 @@ fn directory() -> (tempfile::TempDir, Approvals) {
     (dir, approvals)
 }
 
-fn entry(approvals: &Approvals, digest: u8, imports: &[&str]) -> Entry {
+fn entry(approvals: &Approvals, digest: u8, imports: &[&str]) -> LockEntry {
     let imports: Vec<_> = imports.iter().map(|import| (*import).to_owned()).collect();
     approvals.entry(&format!("{digest:02x}").repeat(32), &imports, &Manifest::default())
 }
@@ -114,7 +116,7 @@ fn a_link_to_the_file_stays_one() {
 fn a_file_that_cannot_be_written_stops_nobody_but_who_approves() {
     let (_dir, approvals) = directory();
     let wanted = entry(&approvals, 1, &[]);
-    // A directory where the new file is to be made: nobody can write it, whoever he is.
+    // A directory where the new file is to be made: no user can write it, not even root.
     fs::create_dir(approvals.path().with_file_name(".adapters.lock.new")).unwrap();
     approvals.admit("mine", wanted.clone()).unwrap().record();
     assert_eq!(approvals.approved("mine").unwrap(), None);

@@ -1,3 +1,5 @@
+//! Which grants lie within others, checked against what a policy with each of them allows.
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Spellings of hosts and patterns: those that are accepted, and those that are refused.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The policy's decisions, as tables and as properties of random grants and addresses.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -190,7 +192,7 @@ fn connections() {
         ("tcp://*.r.example:1", "r.example", "1.1.1.1:1", false),
         ("tcp://localhost:1", "localhost", "127.0.0.1:1", true),
         ("tcp://localhost:1", "localhost", "10.0.0.1:1", false),
-        // A private address through one grant of a name is none through another.
+        // An address that one grant of a name may reach as private is not reachable through another grant.
         ("!tcp://r.example:1 tcp://r.example:2", "r.example", "10.0.0.1:1", true),
         ("!tcp://r.example:1 tcp://r.example:2", "r.example", "10.0.0.1:2", false),
         ("!tcp://r.example:1 tcp://s.example:2", "s.example", "10.0.0.1:2", false),

@@ -1,4 +1,4 @@
-//! Tasks: whoever runs one goes on with its session, on any machine.
+//! Tasks: each run of a task goes on with the task's session, on any machine.
 
 use mirrorbox_e2e::{Backend, Claude, Installation, Machine, Running};
 

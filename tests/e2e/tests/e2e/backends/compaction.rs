@@ -24,7 +24,7 @@ fn batches(moto: &Moto, session: &str) -> Vec<String> {
     bucket::objects(moto, &format!("{PROJECT}/{session}/0"))
 }
 
-/// What was covered goes with a call ten minutes later; until then, somebody else can prove that it is not needed.
+/// What was covered goes with a call ten minutes later; until then, another process can prove that it is not needed.
 #[test]
 fn a_session_that_was_compacted_needs_fewer_objects() {
     let dir = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ async fn the_mirror_compacts_in_the_background() {
     }
     let compacted = async {
         while covers(moto, "session").is_empty() {
-            // Nobody is told: only the bucket shows it.
+            // Compaction reports nothing: only the bucket shows it.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

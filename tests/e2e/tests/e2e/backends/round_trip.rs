@@ -48,7 +48,7 @@ fn write_hostile(projects: &Path) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &rng);
     let mut runner = TestRunner::new_with_rng(Default::default(), rng);
     let lines = hostile::transcript(60);
-    // An empty transcript is none.
+    // An empty transcript is not stored.
     let mut lines = || lines.new_tree(&mut runner).unwrap().current() + "{}\n";
     for number in 0..6 {
         let id = format!("0b6c9f0e-0000-4000-8000-{number:012}");

@@ -140,7 +140,7 @@ survives! {
     histories_that_are_empty: "append after unavailable 1\nload after empty 1", 1;
 }
 
-/// What cannot pass by itself waits for somebody who does something about it; then it goes on.
+/// A failure that no retry mends parks the stream until a person mends its cause; then delivery goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_parked_goes_on_when_somebody_helped() {
     for fault in ["denied", "misconfigured", "rejected", "corrupt", "unsupported"] {

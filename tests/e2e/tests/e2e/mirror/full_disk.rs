@@ -1,4 +1,4 @@
-//! A disk without room for the spool: said to whoever appends, nothing acknowledged is lost, and it goes on.
+//! A disk without room for the spool: each append fails with an error, nothing acknowledged is lost, and it goes on.
 
 use std::fs::{self, File};
 use std::io::Write;

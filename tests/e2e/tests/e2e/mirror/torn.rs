@@ -1,4 +1,4 @@
-//! A spool that ends anywhere, and no cursors: what was synced is delivered, and what is damaged is told.
+//! A spool that ends anywhere, and no cursors: what was synced is delivered, and damage is reported.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

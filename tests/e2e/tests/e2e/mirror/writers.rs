@@ -16,7 +16,7 @@ async fn two_processes_keep_all_lines_each_in_its_order() {
     for one in &mut both {
         one.wait_appended(1);
     }
-    // Whoever was faster: then in turns, so that each meets what the other wrote.
+    // Either may be first: then in turns, so that each meets what the other wrote.
     for round in 0..2 {
         for one in &mut both {
             one.append("one", count + round * 50, 50);
