@@ -67,6 +67,23 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// Those of `docs/cli.md` begin with the command.
+    #[test]
+    fn the_page_has_a_row_for_every_command() {
+        let page = include_str!("../../docs/cli.md");
+        let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")).collect();
+        let has_row = |name: &str| {
+            let of = |row: &&str| row.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '`']));
+            assert!(rows.iter().any(|row| of(&row)), "no row for `{name}`");
+        };
+        for command in Arguments::command().get_subcommands().filter(|one| !one.is_hide_set()) {
+            has_row(command.get_name());
+            for below in command.get_subcommands() {
+                has_row(&format!("{} {}", command.get_name(), below.get_name()));
+            }
+        }
+    }
+
     #[test]
     fn global_options_may_stand_anywhere() {
         let parsed = Arguments::try_parse_from(["mirrorbox", "sessions", "--json", "--project", "-srv-app", "-vv"]);

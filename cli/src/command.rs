@@ -3,6 +3,7 @@
 mod absent;
 mod adapters;
 mod compact;
+mod completions;
 mod copy;
 mod delete;
 mod drain;
@@ -10,6 +11,7 @@ mod everywhere;
 mod fork;
 mod import;
 mod init;
+mod man;
 mod rename;
 mod restore;
 mod run;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Copy(copy::Copy),
     Delete(delete::Delete),
     Compact(compact::Compact),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -128,6 +132,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Copy(copy) => copy.run(&mut context).await?,
         Command::Delete(delete) => delete.run(&mut context).await?,
         Command::Compact(compact) => compact.run(&mut context).await?,
+        Command::Completions(completions) => completions.run(&mut context)?,
+        Command::Man(man) => man.run(&mut context)?,
     };
     context.output.flush()?;
     Ok(exit)

@@ -64,9 +64,11 @@ pub(crate) fn adapters(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     guests(workspace, "adapters", &workspace.target.join("adapters"))
 }
 
-/// Builds the guests that only tests use: `target/test-guests/NAME.wasm`.
+/// Builds the guests that only tests use, and the examples: `target/test-guests/NAME.wasm`.
 pub(crate) fn test_guests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    guests(workspace, "tests/guests", &workspace.target.join("test-guests"))
+    let into = workspace.target.join("test-guests");
+    let examples = guests(workspace, "examples", &into)?;
+    Ok([guests(workspace, "tests/guests", &into)?, examples].concat())
 }
 
 /// Builds the binary, makes sure that the adapters in it are those built last, and returns its path.

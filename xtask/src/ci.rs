@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{deny, fuzz, house, process, set_up, test};
+use crate::{deny, fuzz, house, package, process, set_up, test};
 
-/// Formatting, house rules, dependencies, lints, documentation, fuzz targets, tests.
+/// Formatting, house rules, dependencies, lints, documentation, packages, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
@@ -19,6 +19,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     lint(workspace)?;
     step("documentation");
     document(workspace)?;
+    step("packages");
+    package::run(workspace)?;
     step("fuzz targets");
     fuzz::run(workspace, &fuzz::Options::default())?;
     step("tests");
@@ -32,7 +34,7 @@ fn lint(workspace: &Workspace) -> Result<()> {
     // and that its features unify changes no lint.
     let mut guests = workspace.cargo("clippy");
     guests.args(["--target", TARGET]);
-    for guest in ["adapters", "tests/guests"]
+    for guest in ["adapters", "examples", "tests/guests"]
         .into_iter()
         .flat_map(|folder| workspace.packages_in(folder))
     {

@@ -13,6 +13,7 @@ mod dependencies;
 mod fuzz;
 mod house;
 mod oracle;
+mod package;
 mod process;
 mod sbom;
 mod servers;
@@ -55,6 +56,8 @@ enum Task {
     House(house::Options),
     /// Licences, bans and sources of what is depended on, as deny.toml has them
     Deny,
+    /// The crates that are published, packed as a registry would get them: target/package
+    Package,
     /// What a release consists of, as a CycloneDX file
     Sbom(sbom::Options),
     /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
@@ -84,6 +87,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::House(options) => house::run(&workspace, &options),
         Task::Deny => deny::run(&workspace),
+        Task::Package => package::run(&workspace),
         Task::Sbom(options) => sbom::run(&workspace, &options),
         Task::Setup => {
             set_up(&workspace)?;

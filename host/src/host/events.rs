@@ -67,3 +67,36 @@ async fn told<T>(
         Err(RecvError::Closed) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    const PAGE: &str = include_str!("../../../docs/events.md");
+
+    /// The names of events that a file of code has.
+    fn names(code: &str) -> Vec<&str> {
+        let arms = code
+            .lines()
+            .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","));
+        arms.collect()
+    }
+
+    #[test]
+    fn the_page_explains_every_event_and_no_other() {
+        let mirror = names(include_str!("../mirror/event.rs"));
+        let adapters = names(include_str!("adapters/event.rs"));
+        assert!(mirror.len() >= 12 && adapters.len() >= 7, "{mirror:?} {adapters:?}");
+        let [of_destinations, of_adapters] = ["Of a destination", "Of an adapter"].map(|heading| {
+            let (_, section) = PAGE.split_once(&format!("## {heading}\n")).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            let rows = section
+                .lines()
+                .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+            rows.map(|(name, _)| name).collect::<Vec<_>>()
+        });
+        for (mut on_page, mut in_code) in [(of_destinations, mirror), (of_adapters, adapters)] {
+            on_page.sort_unstable();
+            in_code.sort_unstable();
+            assert_eq!(on_page, in_code);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Every adapter keeps the contract: the component in its sandbox, before a real backend, with two hosts at work.
 
+use std::fs;
 use std::sync::Arc;
 
 use mirrorbox::store::Store;
@@ -75,4 +76,20 @@ fn the_command_names_the_rules_that_a_component_breaks() {
     ] {
         assert!(ran.stdout.contains(broken), "{ran:?}");
     }
+}
+
+/// `examples/adapter`, installed and granted its folder as its README says.
+#[test]
+fn the_example_to_begin_with_keeps_the_contract() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    let folder = dir.path().join("plain");
+    fs::create_dir(&folder).unwrap();
+    let manifest = include_str!("../../../../examples/adapter/manifest.toml");
+    let manifest = manifest.replace("/var/lib/plain", folder.to_str().unwrap());
+    fs::write(installed.config.join("adapters/plain.toml"), manifest).unwrap();
+    let component = test_guest("plain");
+    installed.succeeds(["adapters", "install", component.to_str().unwrap(), "--as", "plain"]);
+    let checked = installed.json(["adapters", "check", "plain"]);
+    assert_eq!(checked["passed"], true, "{checked}");
 }

@@ -22,6 +22,8 @@ mod network;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod scale;

@@ -1,0 +1,106 @@
+//! The recipes of `docs/recovery.md`, typed as they stand there.
+
+use std::fs;
+use std::path::Path;
+
+use mirrorbox_e2e::Installation;
+
+const SESSION: &str = "0b6c9f0e-0000-4000-8000-000000000001";
+
+/// A configuration with the destinations `fs` and `other`, and a transcript of three lines that both have.
+fn with_two(dir: &Path) -> Installation {
+    let installed = Installation::at(dir);
+    let adapters = installed.config.join("adapters");
+    let other = dir.join("other-store");
+    fs::create_dir(&other).unwrap();
+    fs::copy(adapters.join("fs.wasm"), adapters.join("other.wasm")).unwrap();
+    let manifest = format!("[grants]\ndirs = [{{ host = {other:?}, guest = \"/data\" }}]\n");
+    fs::write(adapters.join("other.toml"), manifest).unwrap();
+    let project = dir.join("projects/-srv-app");
+    fs::create_dir_all(&project).unwrap();
+    let lines: String = (0..3).map(|n| format!("{{\"type\":\"user\",\"n\":{n}}}\n")).collect();
+    fs::write(project.join(format!("{SESSION}.jsonl")), lines).unwrap();
+    import(&installed, dir, &[]);
+    installed
+}
+
+fn import(installed: &Installation, dir: &Path, more: &[&str]) {
+    let projects = dir.join("projects");
+    let arguments = ["import", "--projects-dir", projects.to_str().unwrap()];
+    installed.succeeds(arguments.iter().chain(more));
+}
+
+fn lines(installed: &Installation, from: &str) -> usize {
+    installed
+        .succeeds(["show", SESSION, "--json", "--from", from])
+        .lines()
+        .count()
+}
+
+#[test]
+fn a_destination_that_was_emptied_gets_all_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = with_two(dir.path());
+    let emptied = dir.path().join("other-store");
+    fs::remove_dir_all(&emptied).unwrap();
+    fs::create_dir(&emptied).unwrap();
+    installed.succeeds(["copy", "--from", "fs", "--to", "other"]);
+    installed.succeeds(["verify", "--between", "fs", "other"]);
+    // From the agent's files it would have come, too; now there is nothing left to add.
+    import(&installed, dir.path(), &["--to", "other"]);
+    assert_eq!(lines(&installed, "other"), 3);
+}
+
+#[test]
+fn a_destination_is_replaced_by_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = with_two(dir.path());
+    installed.succeeds(["copy", "--from", "fs", "--to", "other"]);
+    installed.succeeds(["adapters", "remove", "fs", "--yes"]);
+    installed.succeeds(["status"]);
+    assert_eq!(
+        installed.json(["sessions"])["sessions"].as_array().unwrap().len(),
+        1,
+        "from the one that is left"
+    );
+}
+
+#[test]
+fn a_session_that_was_deleted_by_mistake_comes_back_from_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = with_two(dir.path());
+    installed.succeeds(["delete", SESSION, "--yes"]);
+    assert_eq!(installed.run(["show", SESSION]).code, Some(1));
+    import(&installed, dir.path(), &["--session", SESSION]);
+    for destination in ["fs", "other"] {
+        assert_eq!(lines(&installed, destination), 3, "{destination}");
+    }
+}
+
+/// What a machine that is gone had not delivered is in its state directory: another one delivers it from there.
+#[test]
+fn the_state_directory_of_a_machine_that_is_gone_is_drained() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = with_two(dir.path());
+    let key = mirrorbox::key::SessionKey::main("-srv-app", SESSION).unwrap();
+    let gone = mirrorbox::host::Host::builder(&installed.state)
+        .build_blocking()
+        .unwrap();
+    let transcript = gone.transcript(key);
+    transcript.append_blocking(&[r#"{"type":"user","n":3}"#]).unwrap();
+    let deadline = std::time::Duration::from_secs(60);
+    assert!(
+        gone.close_blocking(deadline).unwrap().is_empty(),
+        "it knows no destination"
+    );
+    let mounted = dir.path().join("old-disk");
+    fs::rename(&installed.state, &mounted).unwrap();
+    let elsewhere = Installation {
+        state: mounted,
+        ..installed
+    };
+    elsewhere.succeeds(["drain"]);
+    for destination in ["fs", "other"] {
+        assert_eq!(lines(&elsewhere, destination), 4, "{destination}");
+    }
+}
