@@ -48,6 +48,7 @@ mod disk;
 mod folders;
 mod layout;
 mod listing;
+mod settings;
 mod stream;
 mod summary;
 
@@ -61,10 +62,8 @@ use mirrorbox_adapter::{
 use crate::ahead::Ahead;
 use crate::folders::Folders;
 use crate::layout::Layout;
+use crate::settings::Options;
 use crate::stream::Stream;
-
-/// Where the manifest's `[grants]` put the folder, unless `root` says otherwise.
-const DEFAULT_ROOT: &str = "/data";
 
 /// The adapter.
 #[derive(Debug)]
@@ -103,9 +102,7 @@ impl Adapter for Fs {
     };
 
     fn open(settings: &Settings) -> Result<Self> {
-        let root = settings.or("root", PathBuf::from(DEFAULT_ROOT))?;
-        settings.finish()?;
-        Self::at(root)
+        Self::at(Options::read(settings)?.root)
     }
 
     fn append(&mut self, key: &SessionKey, batch: Batch, summary: Option<Summary>) -> Result<()> {

@@ -25,7 +25,7 @@ mod check;
 mod connection;
 mod database;
 mod failure;
-mod key;
+mod layout;
 mod listing;
 mod removal;
 mod schema;
@@ -108,7 +108,7 @@ impl Adapter for Postgres {
 
     fn delete(&mut self, key: &SessionKey, tombstone: Batch) -> Result<()> {
         self.append_batch(key, &tombstone, None)?;
-        self.remove_before(key::stream(key), tombstone.number, &Piece::begin())
+        self.remove_before(layout::stream(key), tombstone.number, &Piece::begin())
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Parameter;
 use crate::stream::{get, number, unexpected};
-use crate::{Postgres, key};
+use crate::{Postgres, layout};
 
 const PROJECTS: &str = "SELECT p.id, p.project_key FROM {schema}.projects p
     WHERE p.id > $1 AND EXISTS (
@@ -37,7 +37,7 @@ impl Postgres {
         token: Option<&str>,
         limit: u32,
     ) -> Result<Page<String>> {
-        let main = key::main(project_key, session_id);
+        let main = layout::main(project_key, session_id);
         self.page(SUBPATHS, token, limit, &[(&main, Type::BYTEA)], |row| get(row, 1))
     }
 
@@ -49,8 +49,8 @@ impl Postgres {
         token: Option<&str>,
         limit: u32,
     ) -> Result<Page<Session>> {
-        let project = key::project(project_key);
-        let key = session_id.map(|session_id| key::main(project_key, session_id));
+        let project = layout::project(project_key);
+        let key = session_id.map(|session_id| layout::main(project_key, session_id));
         let parameters: [Parameter<'_>; 2] = [(&project, Type::BYTEA), (&key, Type::BYTEA)];
         self.page(SESSIONS, token, limit, &parameters, session)
     }

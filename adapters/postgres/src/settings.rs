@@ -234,6 +234,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_names_every_setting() {
+        let page = include_str!("../../../docs/adapters/postgres.md");
+        let complete = [("url", "postgres://me@x")];
+        mirrorbox_adapter_rules::page::names_every_setting(page, &complete, |settings| {
+            Options::read(settings).map(drop)
+        });
+    }
+
+    #[test]
     fn debug_shows_no_secret() {
         let options = read(&[("url", "postgres://me:hunter2@x")]).unwrap();
         assert!(!format!("{options:?}").contains("hunter2"));

@@ -6,7 +6,7 @@ use tokio_postgres::types::{FromSql, Type};
 
 use crate::Postgres;
 use crate::database::{PIECE_BYTES, Parameter};
-use crate::key;
+use crate::layout;
 
 const APPEND: &str = "SELECT {schema}.append($1, $2, $3, $4, $5, $6, \
      $7::numeric, $8, $9, $10::numeric, $11, $14, $12::numeric, $13)";
@@ -43,10 +43,10 @@ const END: &str = "SELECT last::text, digest FROM {schema}.streams WHERE key = $
 impl Postgres {
     pub(crate) fn append_batch(&mut self, key: &SessionKey, batch: &Batch, summary: Option<&Summary>) -> Result<()> {
         let (project, main) = (
-            key::project(&key.project_key),
-            key::main(&key.project_key, &key.session_id),
+            layout::project(&key.project_key),
+            layout::main(&key.project_key, &key.session_id),
         );
-        let stream = key::stream(key);
+        let stream = layout::stream(key);
         let (number, line, kind) = (batch.number.to_string(), batch.line.to_string(), batch.kind.name());
         let through = summary.map(|summary| summary.through.to_string());
         let json = summary.map(|summary| summary.json.as_bytes());
@@ -80,7 +80,7 @@ impl Postgres {
     }
 
     pub(crate) fn load_page(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
-        let (stream, from, most) = (key::stream(key), after.to_string(), i64::from(max_bytes.max(1)));
+        let (stream, from, most) = (layout::stream(key), after.to_string(), i64::from(max_bytes.max(1)));
         let rows = self.database.read(
             LOAD,
             &[
@@ -174,7 +174,7 @@ impl Postgres {
     }
 
     pub(crate) fn last_position(&mut self, key: &SessionKey) -> Result<Option<Position>> {
-        let rows = self.database.read(END, &[(&key::stream(key), Type::BYTEA)])?;
+        let rows = self.database.read(END, &[(&layout::stream(key), Type::BYTEA)])?;
         let position = |row: &Row| {
             Ok(Position {
                 number: number(row, 0)?,

@@ -30,8 +30,8 @@ mod check;
 mod cluster;
 mod connection;
 mod failure;
+mod layout;
 mod listing;
-mod names;
 mod sentinel;
 mod server;
 mod settings;
@@ -43,7 +43,7 @@ use mirrorbox_adapter::{
     Adapter, Batch, Capabilities, Info, Page, Position, Result, Session, SessionKey, Settings, Summary,
 };
 
-use crate::names::Names;
+use crate::layout::Names;
 use crate::server::Server;
 use crate::settings::Options;
 

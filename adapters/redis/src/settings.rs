@@ -324,6 +324,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_names_every_setting() {
+        let page = include_str!("../../../docs/adapters/redis.md");
+        let complete = [("url", "redis://x")];
+        mirrorbox_adapter_rules::page::names_every_setting(page, &complete, |settings| {
+            Options::read(settings).map(drop)
+        });
+    }
+
+    #[test]
     fn debug_shows_no_secret() {
         let options = read(&[
             ("url", "redis+sentinel://me:hunter2@x/m"),

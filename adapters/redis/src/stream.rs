@@ -5,7 +5,7 @@ use redis::{Value, from_redis_value};
 
 use crate::Redis;
 use crate::answer::{self, Entry, unexpected};
-use crate::names::StreamNames;
+use crate::layout::StreamNames;
 
 const APPEND: &str = include_str!("scripts/append.lua");
 const LOAD: &str = include_str!("scripts/load.lua");

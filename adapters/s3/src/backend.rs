@@ -33,12 +33,12 @@ impl Backend {
     }
 
     pub(crate) fn prefix(&self) -> &str {
-        &self.bucket.config().prefix
+        &self.bucket.options().prefix
     }
 
     /// Requests at once.
     pub(crate) fn parallel(&self) -> usize {
-        self.bucket.config().parallel
+        self.bucket.options().parallel
     }
 
     pub(crate) fn stream<'a>(&'a self, key: &'a SessionKey) -> Stream<'a> {

@@ -18,8 +18,8 @@ use md5::{Digest, Md5};
 use mirrorbox_adapter::Result;
 
 use crate::client::{self, ServerClock};
-use crate::config::Config;
 use crate::failure::Failure;
+use crate::settings::Options;
 
 mod list;
 mod remove;
@@ -37,7 +37,7 @@ pub(crate) type Metadata = HashMap<String, String>;
 pub(crate) struct Bucket {
     client: Client,
     clock: ServerClock,
-    config: Config,
+    options: Options,
     removing: Removing,
 }
 
@@ -50,18 +50,18 @@ pub(crate) struct Object {
 }
 
 impl Bucket {
-    pub(crate) fn new(config: Config, http: SharedHttpClient) -> Self {
+    pub(crate) fn new(options: Options, http: SharedHttpClient) -> Self {
         let clock = ServerClock::default();
         Self {
-            client: client::build(&config, http, clock.clone()),
+            client: client::build(&options, http, clock.clone()),
             clock,
-            config,
+            options,
             removing: Removing::default(),
         }
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Unix milliseconds by the server's clock, at its last answer.
@@ -71,7 +71,7 @@ impl Bucket {
 
     /// An object as a person would name it.
     pub(crate) fn url(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.config.bucket)
+        format!("s3://{}/{key}", self.options.bucket)
     }
 
     /// Creates an object if its name is free; tells whether it was.
@@ -128,13 +128,13 @@ impl Bucket {
     fn put_object(&self, key: &str, body: Bytes) -> PutObjectFluentBuilder {
         self.client
             .put_object()
-            .bucket(&self.config.bucket)
+            .bucket(&self.options.bucket)
             .key(key)
-            .set_server_side_encryption(self.config.encryption.clone())
-            .set_ssekms_key_id(self.config.kms_key_id.clone())
-            .set_acl(self.config.acl.clone())
-            .set_storage_class(self.config.storage_class.clone())
-            .set_tagging(self.config.tags.clone())
+            .set_server_side_encryption(self.options.encryption.clone())
+            .set_ssekms_key_id(self.options.kms_key_id.clone())
+            .set_acl(self.options.acl.clone())
+            .set_storage_class(self.options.storage_class.clone())
+            .set_tagging(self.options.tags.clone())
             // A bucket with object lock takes nothing without a checksum.
             .content_md5(md5_of(&body))
             .body(ByteStream::from(body))
@@ -142,7 +142,7 @@ impl Bucket {
 
     /// Looks at an object; none where the system has no such limit.
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Object>> {
-        let head = self.client.head_object().bucket(&self.config.bucket).key(key);
+        let head = self.client.head_object().bucket(&self.options.bucket).key(key);
         self.unless_absent("HEAD", key, async {
             let answer = self.send(async || head.clone().send().await).await?;
             Ok(Object {
@@ -156,7 +156,7 @@ impl Bucket {
     /// Reads an object, or a range of its bytes; none where the system has no such limit.
     pub(crate) async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Option<(Object, Vec<u8>)>> {
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        let get = self.client.get_object().bucket(&self.config.bucket).key(key);
+        let get = self.client.get_object().bucket(&self.options.bucket).key(key);
         let get = get.set_range(range);
         self.unless_absent("GET", key, async {
             let answer = self.send(async || get.clone().send().await).await?;

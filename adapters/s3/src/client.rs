@@ -17,25 +17,25 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use mirrorbox_adapter::{Result, log};
 
-use crate::config::Config;
+use crate::settings::Options;
 
 /// Makes a client. It never retries (the host does, and waits longer each time) and sets no deadline but for connecting
 /// (the host has one for each call, and an upload may take long). The digest chain is the checksum, and a signature
 /// covers what is sent.
-pub(crate) fn build(config: &Config, http: SharedHttpClient, clock: ServerClock) -> Client {
+pub(crate) fn build(options: &Options, http: SharedHttpClient, clock: ServerClock) -> Client {
     let mut builder = aws_sdk_s3::Config::builder()
         .http_client(http)
-        .region(Region::new(config.region.clone()))
-        .credentials_provider(config.credentials.clone())
+        .region(Region::new(options.region.clone()))
+        .credentials_provider(options.credentials.clone())
         // They stand in the settings: there is nothing to fetch again.
         .identity_cache(IdentityCache::no_cache())
-        .force_path_style(config.path_style)
+        .force_path_style(options.path_style)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .interceptor(clock);
-    if let Some(endpoint) = &config.endpoint {
+    if let Some(endpoint) = &options.endpoint {
         builder = builder.endpoint_url(endpoint);
     }
     Client::from_conf(with_timeouts(builder).build())

@@ -53,7 +53,7 @@ impl Stream<'_> {
             .into_iter()
             .filter(|slot| side.cover_of(slot.number).is_none())
             .collect();
-        if loose.len() <= self.bucket.config().compact_after {
+        if loose.len() <= self.bucket.options().compact_after {
             return Ok(());
         }
         for group in groups(&loose) {

@@ -49,15 +49,15 @@
 mod backend;
 mod batch_object;
 mod bucket;
+mod check;
 mod client;
 mod compact;
-mod config;
 mod cover;
 mod failure;
 mod layout;
 mod listing;
 mod load;
-mod probe;
+mod settings;
 mod side;
 mod slots;
 mod stream;
@@ -70,7 +70,7 @@ use mirrorbox_adapter::{
 use crate::backend::Backend;
 use crate::bucket::Bucket;
 use crate::client::Runtime;
-use crate::config::Config;
+use crate::settings::Options;
 
 /// The adapter.
 #[derive(Debug)]
@@ -81,10 +81,10 @@ pub struct S3 {
 
 impl S3 {
     /// Opens the bucket that the settings name, over this HTTP client.
-    fn over(http: SharedHttpClient, config: Config) -> Result<Self> {
+    fn over(http: SharedHttpClient, options: Options) -> Result<Self> {
         let runtime = Runtime::new()?;
-        let backend = Backend::new(Bucket::new(config, http));
-        runtime.block_on(probe::run(&backend.bucket))?;
+        let backend = Backend::new(Bucket::new(options, http));
+        runtime.block_on(check::run(&backend.bucket))?;
         Ok(Self { runtime, backend })
     }
 }
@@ -102,7 +102,7 @@ impl Adapter for S3 {
 
     /// Natively, the endpoint must be one of plain HTTP, and the calls must not be made inside of a tokio runtime.
     fn open(settings: &Settings) -> Result<Self> {
-        Self::over(client::http(), Config::read(settings)?)
+        Self::over(client::http(), Options::read(settings)?)
     }
 
     fn append(&mut self, key: &SessionKey, batch: Batch, summary: Option<Summary>) -> Result<()> {

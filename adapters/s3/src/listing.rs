@@ -33,7 +33,7 @@ pub(crate) async fn sessions(
     token: Option<&str>,
     limit: u32,
 ) -> Result<Page<Session>> {
-    if !backend.bucket.config().directory {
+    if !backend.bucket.options().directory {
         return together::sessions(backend, project_key, token, limit).await;
     }
     // Such a bucket would show the whole project at once.

@@ -24,12 +24,12 @@ use uuid::Uuid;
 
 use crate::S3;
 use crate::client::{self, Runtime, ServerClock};
-use crate::config::Config;
+use crate::settings::Options;
 use wire::Wire;
 
 /// A bucket of its own, and as many hosts as a test wants.
 struct Backend {
-    config: Config,
+    config: Options,
     runtime: Runtime,
     client: Client,
 }
@@ -50,7 +50,7 @@ impl Backend {
             ("secret_access_key", "secret"),
         ];
         settings.extend_from_slice(more);
-        let config = Config::read(&Settings::from_pairs(settings)).unwrap();
+        let config = Options::read(&Settings::from_pairs(settings)).unwrap();
         let client = client::build(&config, client::http(), ServerClock::default());
         let runtime = Runtime::new().unwrap();
         runtime.block_on(client.create_bucket().bucket(&bucket).send()).unwrap();
@@ -142,7 +142,7 @@ impl Backend {
 
     /// Puts an object, metadata and all, in the place of another.
     fn copy(&self, from: &str, to: &str) {
-        let Config { bucket, prefix, .. } = &self.config;
+        let Options { bucket, prefix, .. } = &self.config;
         let copy = self.client.copy_object().bucket(bucket);
         let copy = copy
             .copy_source(format!("{bucket}/{prefix}{from}"))

@@ -10,6 +10,7 @@
 
 pub mod appending;
 pub mod listing;
+pub mod page;
 pub mod reading;
 pub mod streams;
 pub mod tombstones;

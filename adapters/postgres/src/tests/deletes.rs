@@ -66,7 +66,7 @@ fn a_delete_without_time_for_all_asks_to_be_called_again() {
     adapter.end(&key).unwrap();
     adapter.append(&key, tombstone(2_501), None).unwrap();
     let mut calls = 1;
-    while adapter.remove_before(crate::key::stream(&key), 2_501, &Piece::of(Duration::ZERO)) == Err(Piece::more()) {
+    while adapter.remove_before(crate::layout::stream(&key), 2_501, &Piece::of(Duration::ZERO)) == Err(Piece::more()) {
         calls += 1;
     }
     assert_eq!(calls, 4, "a thousand rows each, and a look that finds none");

@@ -47,7 +47,7 @@ impl Bucket {
     }
 
     async fn list_to(&self, depth: Depth, folder: &str, after: &str) -> Result<Listing> {
-        if self.config.directory {
+        if self.options.directory {
             return self.list_unsorted(depth, folder, after).await;
         }
         let after = Some(after).filter(|after| !after.is_empty());
@@ -85,7 +85,7 @@ impl Bucket {
         after: Option<String>,
         token: Option<String>,
     ) -> Result<(Listing, Option<String>)> {
-        let list = self.client.list_objects_v2().bucket(&self.config.bucket);
+        let list = self.client.list_objects_v2().bucket(&self.options.bucket);
         let list = list
             .set_prefix(Some(folder.to_owned()).filter(|folder| !folder.is_empty()))
             .set_start_after(after)

@@ -49,7 +49,7 @@ impl Bucket {
         if let Some(allowed) = self.removing.is_allowed.get() {
             return Ok(allowed);
         }
-        match self.remove_one(&format!("{}~/probe/none", self.config.prefix)).await {
+        match self.remove_one(&format!("{}~/probe/none", self.options.prefix)).await {
             Ok(()) => self.found_out(true, ""),
             Err(Error::Denied(reason)) => self.found_out(false, &reason),
             Err(error) => return Err(error),
@@ -80,7 +80,7 @@ impl Bucket {
     }
 
     async fn remove_one(&self, key: &str) -> Result<()> {
-        let remove = self.client.delete_object().bucket(&self.config.bucket).key(key);
+        let remove = self.client.delete_object().bucket(&self.options.bucket).key(key);
         match self.send(async || remove.clone().send().await).await {
             Ok(_) => Ok(()),
             // Amazon says nothing of it; others do.
@@ -92,7 +92,7 @@ impl Bucket {
     async fn remove_each(&self, keys: &[String]) -> Result<()> {
         let removed = stream::iter(keys.iter().map(|key| self.remove_one(key)));
         removed
-            .buffer_unordered(self.config.parallel)
+            .buffer_unordered(self.options.parallel)
             .try_for_each(async |()| Ok(()))
             .await
     }
@@ -105,7 +105,7 @@ impl Bucket {
             .collect();
         let delete = objects.and_then(|objects| Delete::builder().set_objects(Some(objects)).quiet(true).build());
         let delete = delete.map_err(|error| Error::Other(format!("{what}: {error}")))?;
-        let request = self.client.delete_objects().bucket(&self.config.bucket).delete(delete);
+        let request = self.client.delete_objects().bucket(&self.options.bucket).delete(delete);
         let answer = self.send(async || {
             // The SDK's own checksum is not enough for some servers.
             let request = request.clone().customize().mutate_request(|request| {

@@ -10,14 +10,20 @@ const COMPLETE: [(&str, &str); 5] = [
     ("session_token", "secret-token"),
 ];
 
-fn read(more: &[(&str, &str)]) -> Result<Config> {
-    Config::read(&Settings::from_pairs(COMPLETE.iter().chain(more).copied()))
+fn read(more: &[(&str, &str)]) -> Result<Options> {
+    Options::read(&Settings::from_pairs(COMPLETE.iter().chain(more).copied()))
 }
 
-fn open(backend: &Backend, change: impl FnOnce(&mut Config)) -> Error {
+fn open(backend: &Backend, change: impl FnOnce(&mut Options)) -> Error {
     let mut config = backend.config.clone();
     change(&mut config);
     S3::over(client::http(), config).unwrap_err()
+}
+
+#[test]
+fn the_page_names_every_setting() {
+    let page = include_str!("../../../../docs/adapters/s3.md");
+    mirrorbox_adapter_rules::page::names_every_setting(page, &COMPLETE, |settings| Options::read(settings).map(drop));
 }
 
 #[test]
@@ -64,7 +70,7 @@ fn a_setting_that_cannot_be_used_is_named() {
 fn credentials_that_are_missing_are_named_with_what_to_write() {
     for name in ["access_key_id", "secret_access_key"] {
         let settings = COMPLETE.iter().filter(|(setting, _)| *setting != name).copied();
-        let error = Config::read(&Settings::from_pairs(settings)).unwrap_err();
+        let error = Options::read(&Settings::from_pairs(settings)).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::Misconfigured(_)), "{text}");
         for words in [name, "env =", "AWS_PROFILE", "export-credentials", "`session_token`"] {
@@ -107,7 +113,7 @@ fn a_server_that_ignores_conditions_is_refused() {
         "{text}"
     );
     assert!(text.contains("`endpoint`") && !text.contains("secret-key"), "{text}");
-    let wrong = Config::read(&settings).map(|config| Config {
+    let wrong = Options::read(&settings).map(|config| Options {
         credentials: aws_sdk_s3::config::Credentials::new("identity", "secret-other", None, None, "test"),
         ..config
     });
@@ -164,7 +170,7 @@ fn a_server_that_does_not_know_the_condition_is_refused() {
 #[test]
 fn requests_are_addressed_and_encrypted_as_the_settings_say() {
     let backend = Backend::new();
-    let first = |change: &dyn Fn(&mut Config)| {
+    let first = |change: &dyn Fn(&mut Options)| {
         let wire = wire::Wire::default();
         wire.act(|_| Turn::Lost);
         let mut config = backend.config.clone();

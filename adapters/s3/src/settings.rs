@@ -18,7 +18,7 @@ const MAX_PARALLEL: usize = 64;
 
 /// What the manifest says about the bucket. Its `Debug` shows no secret: [`Credentials`] hides its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Config {
+pub(crate) struct Options {
     pub(crate) bucket: String,
     /// Empty, or ends in `/`.
     pub(crate) prefix: String,
@@ -40,11 +40,11 @@ pub(crate) struct Config {
     pub(crate) directory: bool,
 }
 
-impl Config {
+impl Options {
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
         let bucket: String = settings.required("bucket")?;
         let endpoint: Option<String> = settings.optional("endpoint")?;
-        let config = Self {
+        let options = Self {
             directory: bucket.ends_with(DIRECTORY_BUCKET),
             bucket,
             prefix: prefix(settings.or("prefix", String::new())?)?,
@@ -67,13 +67,13 @@ impl Config {
             parallel: between(settings, "parallel", DEFAULT_PARALLEL, 1, MAX_PARALLEL)?,
         };
         settings.finish()?;
-        if config.kms_key_id.is_some() && !config.encrypts_with_kms() {
+        if options.kms_key_id.is_some() && !options.encrypts_with_kms() {
             return Err(misconfigured(
                 "kms_key_id",
                 "needs `server_side_encryption = \"aws:kms\"`",
             ));
         }
-        Ok(config)
+        Ok(options)
     }
 
     fn encrypts_with_kms(&self) -> bool {

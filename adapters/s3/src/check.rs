@@ -9,7 +9,7 @@ use crate::layout::SIDE;
 /// Creates an object twice. It stays: credentials that may not remove anything are enough to open, and whoever opens
 /// later finds the name taken, which says as much.
 pub(crate) async fn run(bucket: &Bucket) -> Result<()> {
-    let key = format!("{}{SIDE}probe/if-none-match", bucket.config().prefix);
+    let key = format!("{}{SIDE}probe/if-none-match", bucket.options().prefix);
     let what = format!("PUT {} with `If-None-Match`", bucket.url(&key));
     match bucket.try_create(&key, Metadata::new(), Bytes::new()).await {
         Ok(true) => {}
@@ -29,11 +29,11 @@ pub(crate) async fn run(bucket: &Bucket) -> Result<()> {
 }
 
 fn cannot(bucket: &Bucket, what: &str) -> Error {
-    let config = bucket.config();
-    let server = config.endpoint.as_deref().unwrap_or("the server");
+    let options = bucket.options();
+    let server = options.endpoint.as_deref().unwrap_or("the server");
     Error::Misconfigured(format!(
         "{server} {what}: two hosts would overwrite each other in `bucket` {}; set `endpoint` to a server with \
          conditional writes",
-        config.bucket
+        options.bucket
     ))
 }
