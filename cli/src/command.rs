@@ -29,7 +29,8 @@ use mirrorbox::agent;
 use mirrorbox::config::Config;
 use mirrorbox::config::lock::Approvals;
 
-use crate::arguments::{Arguments, Global};
+use crate::Arguments;
+use crate::arguments::Global;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, say};
 use crate::paths;

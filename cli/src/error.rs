@@ -9,8 +9,6 @@ use mirrorbox::session::SessionError;
 use mirrorbox::spool::SpoolError;
 use mirrorbox::watch::WatchError;
 
-use crate::output::say;
-
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -176,12 +174,6 @@ impl From<SessionsError> for CliError {
             _ => Self::failed(error.to_string()),
         }
     }
-}
-
-/// Tells the user, and how to end.
-pub(crate) fn report(error: &CliError) -> Exit {
-    say(format_args!("error: {error}"));
-    error.exit()
 }
 
 #[cfg(test)]

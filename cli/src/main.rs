@@ -17,9 +17,23 @@ use std::process::ExitCode;
 use clap::Parser;
 use mirrorbox::adapter;
 
-use arguments::Arguments;
+use arguments::Global;
+use command::Command;
 use compiler::Compiler;
 use error::{CliError, Exit};
+
+/// Keeps the transcripts of AI agents safe in any storage, and brings them back byte for byte
+#[derive(Debug, Parser)]
+#[command(name = "mirrorbox", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed or damaged, 2 wrong usage or configuration, 3 done but not \
+                          everything is delivered";
 
 fn main() -> ExitCode {
     file_mask::make_private();
@@ -42,7 +56,7 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             exit
         }
-        Err(error) => error::report(&CliError::failed(format!("cannot start: {error}"))),
+        Err(error) => output::report(&CliError::failed(format!("cannot start: {error}"))),
     };
     ExitCode::from(exit.code())
 }
@@ -51,10 +65,47 @@ fn main() -> ExitCode {
 async fn until_interrupted(arguments: Arguments) -> Exit {
     let handles_signals = arguments.command.handles_signals();
     tokio::select! {
-        done = command::run(arguments) => done.unwrap_or_else(|error| error::report(&error)),
+        done = command::run(arguments) => done.unwrap_or_else(|error| output::report(&error)),
         Ok(()) = tokio::signal::ctrl_c(), if !handles_signals => {
             output::say("interrupted");
             Exit::Interrupted
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Those of `docs/cli.md` begin with the command.
+    #[test]
+    fn the_page_has_a_row_for_every_command() {
+        let page = include_str!("../../docs/cli.md");
+        let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")).collect();
+        let has_row = |name: &str| {
+            let of = |row: &&str| row.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '`']));
+            assert!(rows.iter().any(|row| of(&row)), "no row for `{name}`");
+        };
+        for command in Arguments::command().get_subcommands().filter(|one| !one.is_hide_set()) {
+            has_row(command.get_name());
+            for below in command.get_subcommands() {
+                has_row(&format!("{} {}", command.get_name(), below.get_name()));
+            }
+        }
+    }
+
+    #[test]
+    fn global_options_may_stand_anywhere() {
+        let parsed = Arguments::try_parse_from(["mirrorbox", "sessions", "--json", "--project", "-srv-app", "-vv"]);
+        let global = parsed.unwrap().global;
+        assert!(global.json);
+        assert_eq!(global.verbose, 2);
     }
 }

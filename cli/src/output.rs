@@ -98,6 +98,12 @@ pub(crate) fn say(message: impl Display) {
     let _ = writeln!(io::stderr(), "{}", text::message(&message.to_string()));
 }
 
+/// Says what went wrong; how to end.
+pub(crate) fn report(error: &CliError) -> Exit {
+    say(format_args!("error: {error}"));
+    error.exit()
+}
+
 /// Answers what was wrong with the arguments, or the question for help; the exit code.
 pub(crate) fn tell_usage(error: &clap::Error) -> u8 {
     let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());

@@ -115,7 +115,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! (A real one must survive a crash between creating the file and writing it. The fs adapter does.)
+//! (A real one survives a crash between creating the file and writing it, takes any text for a writer, and hides what is
+//! before a tombstone. `examples/adapter` does, and passes every check.)
 
 #![deny(missing_docs)]
 

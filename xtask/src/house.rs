@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+mod circles;
 mod figures;
 mod source;
 
@@ -31,7 +32,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let files = files(&workspace.root)?;
     let path = workspace.root.join("xtask/house.toml");
-    let found = Figures::of(&files);
+    let found = Figures::of(&files)?;
     if options.write {
         fs::write(&path, found.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     }

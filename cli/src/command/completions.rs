@@ -2,7 +2,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Context;
-use crate::arguments::Arguments;
+use crate::Arguments;
 use crate::error::{CliError, Exit};
 
 /// Print completions for a shell

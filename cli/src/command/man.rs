@@ -2,7 +2,7 @@ use clap::{Args, CommandFactory};
 use clap_mangen::Man as Page;
 
 use super::Context;
-use crate::arguments::Arguments;
+use crate::Arguments;
 use crate::error::{CliError, Exit};
 
 /// Print the manual page

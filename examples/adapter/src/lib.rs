@@ -1,7 +1,7 @@
 //! A whole adapter: a folder for each transcript, a file for each batch.
 //!
 //! It can what every adapter must (append, load, end, list subkeys) and nothing more: no summaries, no listings of
-//! sessions, no deletion. This file answers the calls; [`log`] is the backend.
+//! sessions, no removal. Tombstones are kept as every adapter keeps them: they hide what is before them. This file answers the calls; [`log`] is the backend.
 
 mod log;
 
@@ -43,12 +43,15 @@ impl Adapter for Plain {
     fn append(&mut self, key: &SessionKey, batch: Batch, _summary: Option<Summary>) -> Result<()> {
         let log = Log::of(&self.root, key);
         let (number, digest) = (batch.number, batch.digest.clone());
-        if log.create(key, batch)? {
-            return Ok(());
+        let is_new = log.create(key, batch)?;
+        // After the batch: of a tombstone and a batch that come at once, one sees the other.
+        let is_hidden = log.tombstone()? > number;
+        if is_new && is_hidden {
+            log.take_back(number)?;
         }
-        // The number is taken. By this very batch, if the reply to an earlier try was lost: then it is stored.
+        // A number is taken by this very batch if the reply to an earlier try was lost: then it is stored.
         match log.read(number)? {
-            Some(stored) if stored.digest == digest => Ok(()),
+            Some(stored) if stored.digest == digest && !is_hidden => Ok(()),
             _ => Err(Error::Conflict),
         }
     }
@@ -57,7 +60,8 @@ impl Adapter for Plain {
         let log = Log::of(&self.root, key);
         let mut page = Vec::new();
         let mut bytes = 0;
-        for number in after + 1.. {
+        let first = after.saturating_add(1).max(log.tombstone()?);
+        for number in first.. {
             let Some(batch) = log.read(number)? else { break };
             bytes += batch.payload.len() as u64;
             // At least one, however large it is.

@@ -3,6 +3,7 @@
 //! ```text
 //! <project>+<session>/                  the main transcript
 //!     00000000000000000001              a batch: a line that says what it is, then its payload
+//!     tombstone+00000000000000000009    a tombstone stands, or was meant to stand, at that number
 //!     sub+<subpath>/                    another transcript of the session, with batches of its own
 //!         name                          the subpath, since a long one's folder is named by its digest
 //! ```
@@ -15,13 +16,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mirrorbox_adapter::encoding::encode_file_name;
+use mirrorbox_adapter::encoding::{decode, encode, encode_file_name};
 use mirrorbox_adapter::{Batch, Error, Kind, Result, SessionKey};
 
 /// Before a subpath's folder name. No batch's name begins like it.
 const SUBPATH: &str = "sub+";
 /// The file that holds a subpath.
 const NAME: &str = "name";
+/// Before the number of a tombstone.
+const TOMBSTONE: &str = "tombstone+";
 
 /// The folder of one transcript.
 #[derive(Debug)]
@@ -53,6 +56,11 @@ impl Log {
             // Before the first batch: a transcript that can be read can be listed.
             self.publish(NAME, &[subpath.as_bytes()]).map_err(failed)?;
         }
+        if batch.kind == Kind::Tombstone {
+            // Before the tombstone: what is looked for first is found in every case. One that fails hides nothing.
+            self.publish(&format!("{TOMBSTONE}{}", file_name(batch.number)), &[])
+                .map_err(failed)?;
+        }
         let Batch {
             number,
             kind,
@@ -61,6 +69,8 @@ impl Log {
             digest,
             payload,
         } = batch;
+        // Both may hold any text.
+        let [writer, digest] = [&writer, &digest].map(|text| encode(text));
         let header = format!("{} {writer} {line} {digest}\n", kind.name());
         self.publish(&file_name(number), &[header.as_bytes(), &payload])
             .map_err(failed)
@@ -77,16 +87,41 @@ impl Log {
         let end = stored.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
         let payload = stored.split_off(end + 1);
         let header = String::from_utf8(stored).map_err(|_| damaged())?;
-        let mut words = header.split_whitespace();
+        let mut words = header.trim_end_matches('\n').split(' ');
         let mut word = || words.next().ok_or_else(damaged);
+        let text = |word: &str| decode(word).ok_or_else(damaged);
         Ok(Some(Batch {
             number,
             kind: Kind::from_name(word()?).ok_or_else(damaged)?,
-            writer: word()?.to_owned(),
+            writer: text(word()?)?,
             line: word()?.parse().map_err(|_| damaged())?,
-            digest: word()?.to_owned(),
+            digest: text(word()?)?,
             payload,
         }))
+    }
+
+    /// The newest tombstone, which hides what is before it; 0 if there is none.
+    pub(crate) fn tombstone(&self) -> Result<u64> {
+        let marks = names(&self.folder)?;
+        let mut numbers: Vec<u64> = marks
+            .iter()
+            .filter_map(|name| name.strip_prefix(TOMBSTONE)?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        for number in numbers.into_iter().rev() {
+            if self.read(number)?.is_some_and(|batch| batch.kind == Kind::Tombstone) {
+                return Ok(number);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Removes a batch that a tombstone came before: nobody may count on it.
+    pub(crate) fn take_back(&self, number: u64) -> Result<()> {
+        fs::remove_file(self.folder.join(file_name(number))).map_err(failed)?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)
     }
 
     /// The highest number; `None` if there is no batch.
@@ -98,16 +133,20 @@ impl Log {
         Ok(numbers.max())
     }
 
-    /// The subpaths below a main transcript that have batches.
+    /// The subpaths below a main transcript that hold more than a tombstone.
     pub(crate) fn subpaths(&self) -> Result<Vec<String>> {
         let folders = names(&self.folder)?
             .into_iter()
             .filter(|name| name.starts_with(SUBPATH));
         let mut subpaths = Vec::new();
         for folder in folders.map(|name| self.folder.join(name)) {
+            let below = Self {
+                ours: Vec::new(),
+                folder,
+            };
             // A crash may have left the folder, or its name, and no batch.
-            if folder.join(file_name(1)).exists() {
-                subpaths.push(fs::read_to_string(folder.join(NAME)).map_err(failed)?);
+            if below.last()? > Some(below.tombstone()?) {
+                subpaths.push(fs::read_to_string(below.folder.join(NAME)).map_err(failed)?);
             }
         }
         Ok(subpaths)

@@ -17,7 +17,7 @@ pub fn names_every_setting(page: &str, complete: &[(&str, &str)], read: impl Fn(
     let settings = Settings::from_pairs(complete.iter().chain(&unknown).copied());
     // It names those that it knows.
     let error = read(&settings).unwrap_err().to_string();
-    let (_, known) = error.split_once("known ").expect("an unknown setting is refused");
+    let (_, known) = error.split_once("; known ").expect("an unknown setting is refused");
     let known: BTreeSet<_> = known.split('`').skip(1).step_by(2).collect();
     assert_eq!(named, known);
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use anyhow::Result;
 use serde::Deserialize;
 
+use super::circles::circles;
 use super::source::Source;
 
 /// What readers stumble over: name the actor, and say "returns `None`", "another process", "records".
@@ -21,6 +22,9 @@ pub(super) struct Figures {
     /// By crate: names that more than one of its types has.
     #[serde(default)]
     names_twice: BTreeMap<String, usize>,
+    /// By crate: groups of files that import one another.
+    #[serde(default)]
+    circles: BTreeMap<String, usize>,
     /// By phrase: how often comments and pages use it.
     #[serde(default)]
     phrases: BTreeMap<String, usize>,
@@ -31,16 +35,18 @@ impl Figures {
         Ok(toml::from_str(text)?)
     }
 
-    pub(super) fn of(files: &[Source]) -> Self {
+    pub(super) fn of(files: &[Source]) -> Result<Self> {
         let twice = names_twice(files)
             .into_iter()
             .map(|(folder, names)| (folder, names.len()));
         let phrases = PHRASES.map(|phrase| (phrase.to_owned(), places_of(files, phrase).len()));
-        Self {
+        let circles = circles(files)?.into_iter();
+        Ok(Self {
             wide_comments: wide_comments(files).len(),
             names_twice: twice.collect(),
+            circles: circles.map(|(folder, circles)| (folder, circles.len())).collect(),
             phrases: phrases.into(),
-        }
+        })
     }
 
     /// What is more here than in `allowed`, with some of the places in `files`. What `allowed` does not have is 0.
@@ -65,6 +71,16 @@ impl Figures {
                 ));
             }
         }
+        for (folder, &count) in &self.circles {
+            if let Some(before) = more(&allowed.circles, folder, count) {
+                // They were read before.
+                let circles = circles(files).unwrap_or_default().remove(folder).unwrap_or_default();
+                complaints.push(format!(
+                    "{folder}: {count} circles of files that import one another, {before} before: {}",
+                    circles.join("; ")
+                ));
+            }
+        }
         for (phrase, &count) in &self.phrases {
             if let Some(before) = more(&allowed.phrases, phrase, count) {
                 let places = last(&places_of(files, phrase));
@@ -85,7 +101,11 @@ impl fmt::Display for Figures {
             "# What `cargo xtask house` counts, and what may only fall; `--write` writes it anew.\n"
         )?;
         writeln!(f, "wide-comments = {}", self.wide_comments)?;
-        for (title, figures) in [("names-twice", &self.names_twice), ("phrases", &self.phrases)] {
+        for (title, figures) in [
+            ("names-twice", &self.names_twice),
+            ("circles", &self.circles),
+            ("phrases", &self.phrases),
+        ] {
             writeln!(f, "\n[{title}]")?;
             for (name, count) in figures {
                 writeln!(f, "{name:?} = {count}")?;

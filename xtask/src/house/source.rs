@@ -53,6 +53,18 @@ impl Source {
         (!is_test).then_some(folder)
     }
 
+    /// The crate, and the path of the file's module in it; `None` for tests, and for programs beside the crate.
+    pub(super) fn module(&self) -> Option<(&str, Vec<String>)> {
+        let folder = self.of_crate()?;
+        let file = self.path.to_str()?.strip_prefix(folder)?.strip_prefix("/src/")?;
+        let path = file.strip_suffix(".rs")?;
+        match path {
+            "lib" | "main" => Some((folder, Vec::new())),
+            _ if path.starts_with("bin/") => None,
+            _ => Some((folder, path.split('/').map(str::to_owned).collect())),
+        }
+    }
+
     /// The types that are declared, those of tests left out.
     pub(super) fn types(&self) -> impl Iterator<Item = &str> {
         let code = self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();

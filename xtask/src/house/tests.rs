@@ -10,7 +10,9 @@ fn source(path: &str, text: &str) -> Source {
 const TWICE: &str = "pub(crate) struct Row<T>(T);\npub trait Other: Send {}\nimpl Row {}\n";
 
 fn complaints(files: &[Source], allowed: &str) -> Vec<String> {
-    Figures::of(files).beyond(&Figures::parse(allowed).unwrap(), files)
+    Figures::of(files)
+        .unwrap()
+        .beyond(&Figures::parse(allowed).unwrap(), files)
 }
 
 #[test]
@@ -64,8 +66,36 @@ fn what_is_written_is_read_again() {
         source("host/src/one.rs", TWICE),
         source("host/src/two.rs", "struct Row;\n// whoever\n"),
     ];
-    let figures = Figures::of(&files);
+    let figures = Figures::of(&files).unwrap();
     assert_eq!(Figures::parse(&figures.to_string()).unwrap(), figures);
     assert_eq!(figures.beyond(&figures, &files), [] as [&str; 0]);
     assert_eq!(figures.beyond(&Figures::default(), &files).len(), 2);
+}
+
+#[test]
+fn a_circle_is_found_through_what_is_exported_again() {
+    let files = |last: &str| {
+        [
+            source("host/src/lib.rs", "mod one;\nmod two;\npub use one::One;\n"),
+            source(
+                "host/src/one.rs",
+                "mod part;\nuse crate::two::{self, Two};\nuse std::fmt;\npub struct One;\n",
+            ),
+            source("host/src/one/part.rs", "use super::One;\n"),
+            source("host/src/two.rs", last),
+        ]
+    };
+    for (last, is_circle) in [
+        ("use crate::One;\npub struct Two;\n", true),
+        ("use super::one::One;\n", true),
+        ("use crate::one::part;\n", false),
+        ("use std::one::One;\n", false),
+    ] {
+        let complaints = complaints(&files(last), "wide-comments = 0");
+        assert_eq!(complaints.len(), usize::from(is_circle), "{last}: {complaints:?}");
+        assert!(
+            complaints.iter().all(|one| one.ends_with(": one, two")),
+            "{complaints:?}"
+        );
+    }
 }

@@ -31,3 +31,5 @@ mod scale;
 mod sessions;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod upgrade;

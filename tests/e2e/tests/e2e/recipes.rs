@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use mirrorbox::host::Host;
+use mirrorbox::key::SessionKey;
 use mirrorbox_e2e::Installation;
 
 const SESSION: &str = "0b6c9f0e-0000-4000-8000-000000000001";
@@ -82,17 +85,14 @@ fn a_session_that_was_deleted_by_mistake_comes_back_from_its_file() {
 fn the_state_directory_of_a_machine_that_is_gone_is_drained() {
     let dir = tempfile::tempdir().unwrap();
     let installed = with_two(dir.path());
-    let key = mirrorbox::key::SessionKey::main("-srv-app", SESSION).unwrap();
-    let gone = mirrorbox::host::Host::builder(&installed.state)
-        .build_blocking()
-        .unwrap();
-    let transcript = gone.transcript(key);
-    transcript.append_blocking(&[r#"{"type":"user","n":3}"#]).unwrap();
-    let deadline = std::time::Duration::from_secs(60);
-    assert!(
-        gone.close_blocking(deadline).unwrap().is_empty(),
-        "it knows no destination"
-    );
+    {
+        let key = SessionKey::main("-srv-app", SESSION).unwrap();
+        let gone = Host::builder(&installed.state).build_blocking().unwrap();
+        let transcript = gone.transcript(key);
+        transcript.append_blocking(&[r#"{"type":"user","n":3}"#]).unwrap();
+        let left = gone.close_blocking(Duration::from_secs(60)).unwrap();
+        assert!(left.is_empty(), "it knows no destination");
+    }
     let mounted = dir.path().join("old-disk");
     fs::rename(&installed.state, &mounted).unwrap();
     let elsewhere = Installation {
