@@ -12,9 +12,9 @@
 //! system decides who gets a number, and a crash leaves nothing but a file with a name that nobody reads.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use mirrorbox_adapter::encoding::{decode, encode, encode_file_name};
 use mirrorbox_adapter::{Batch, Error, Kind, Result, SessionKey};
@@ -175,10 +175,10 @@ fn file_name(number: u64) -> String {
     format!("{number:020}")
 }
 
-/// A name that no other instance uses at the same time: two that meet fail, and are tried again.
-fn nonce() -> u128 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map(|now| now.as_nanos()).unwrap_or_default()
+/// Other instances write at the same time, to the same number perhaps: each under a name of its own.
+fn nonce() -> u64 {
+    // The keys are random in each instance, and others each time.
+    RandomState::new().hash_one(0)
 }
 
 /// What stands in a folder; nothing if it is missing.

@@ -20,7 +20,7 @@ fn a_name_is_twice_in_a_crate_if_two_of_its_types_have_it() {
     let one = source("host/src/one.rs", TWICE);
     let test = "#[cfg(test)]\nmod tests {\n    struct Row;\n}\n";
     for (other, is_twice) in [
-        (source("host/src/two.rs", "    enum Row {\n"), true),
+        (source("host/src/two.rs", "    enum Row {}\n"), true),
         (source("cli/src/two.rs", "enum Row {}\n"), false),
         (source("host/src/two.rs", test), false),
         (source("host/src/one/tests.rs", "struct Row;\n"), false),

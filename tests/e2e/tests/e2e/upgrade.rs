@@ -77,7 +77,12 @@ fn what_waited_is_delivered_and_nothing_is_doubled_or_brought_back() {
     );
     assert_eq!(installed.run(["show", DELETED]).code, Some(1));
     let sessions = installed.json(["sessions"])["sessions"].clone();
-    let titles: Vec<_> = sessions.as_array().unwrap().iter().map(|one| &one["title"]).collect();
+    let titles: Vec<_> = sessions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["info"]["custom_title"])
+        .collect();
     assert!(titles.len() == 2 && titles.contains(&&"A title".into()), "{sessions}");
 }
 
