@@ -1,6 +1,7 @@
 //! The backend: one transcript's batches as files.
 //!
 //! ```text
+//! .new/                                 what is being written
 //! <project>+<session>/                  the main transcript
 //!     00000000000000000001              a batch: a line that says what it is, then its payload
 //!     tombstone+00000000000000000009    a tombstone stands, or was meant to stand, at that number
@@ -9,7 +10,7 @@
 //! ```
 //!
 //! A file gets its name only once it is whole and synced, by a link, which fails where the name is taken: the file
-//! system decides who gets a number, and a crash leaves nothing but a file with a name that nobody reads.
+//! system decides who gets a number, and a crash leaves nothing but a file in `.new`.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 use mirrorbox_adapter::encoding::{decode, encode, encode_file_name};
 use mirrorbox_adapter::{Batch, Error, Kind, Result, SessionKey};
 
+/// Where files are written. Not beside the batches: a folder that is listed holds nothing that goes away meanwhile.
+const NEW: &str = ".new";
 /// Before a subpath's folder name. No batch's name begins like it.
 const SUBPATH: &str = "sub+";
 /// The file that holds a subpath.
@@ -29,9 +32,8 @@ const TOMBSTONE: &str = "tombstone+";
 /// The folder of one transcript.
 #[derive(Debug)]
 pub(crate) struct Log {
+    root: PathBuf,
     folder: PathBuf,
-    /// With the folders above it that are ours.
-    ours: Vec<PathBuf>,
 }
 
 impl Log {
@@ -42,16 +44,17 @@ impl Log {
         if let Some(subpath) = &key.subpath {
             folder.push(format!("{SUBPATH}{}", encode_file_name(subpath)));
         }
-        let ours = folder.ancestors().take_while(|above| above.starts_with(root));
         Self {
-            ours: ours.map(Path::to_owned).collect(),
+            root: root.to_owned(),
             folder,
         }
     }
 
     /// Stores a batch durably if its number is free; returns whether it was.
     pub(crate) fn create(&self, key: &SessionKey, batch: Batch) -> Result<bool> {
-        fs::create_dir_all(&self.folder).map_err(failed)?;
+        for folder in [&self.folder, &self.root.join(NEW)] {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
         if let Some(subpath) = &key.subpath {
             // Before the first batch: a transcript that can be read can be listed.
             self.publish(NAME, &[subpath.as_bytes()]).map_err(failed)?;
@@ -141,7 +144,7 @@ impl Log {
         let mut subpaths = Vec::new();
         for folder in folders.map(|name| self.folder.join(name)) {
             let below = Self {
-                ours: Vec::new(),
+                root: self.root.clone(),
                 folder,
             };
             // A crash may have left the folder, or its name, and no batch.
@@ -154,7 +157,7 @@ impl Log {
 
     /// Gives content a name that is free; returns whether it was. Durable when it returns.
     fn publish(&self, name: &str, content: &[&[u8]]) -> io::Result<bool> {
-        let new = self.folder.join(format!(".{name}.{}", nonce()));
+        let new = self.root.join(NEW).join(format!("{:x}", nonce()));
         let mut file = File::create_new(&new)?;
         content.iter().try_for_each(|part| file.write_all(part))?;
         file.sync_all()?;
@@ -165,7 +168,11 @@ impl Log {
             linked => linked?,
         }
         // The names of the file and of the folders above it, or a power failure takes them back.
-        self.ours.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
+        let ours = self
+            .folder
+            .ancestors()
+            .take_while(|above| above.starts_with(&self.root));
+        ours.into_iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
         Ok(true)
     }
 }
