@@ -141,6 +141,22 @@ impl Host {
         HostBuilder::new(state)
     }
 
+    /// A host on a spool and a mirror that a test has made.
+    #[cfg(all(test, feature = "agent"))]
+    pub(crate) fn of(spool: Arc<Spool>, mirror: Arc<Mirror>) -> Result<Self, HostError> {
+        let adapter_events = broadcast::Sender::new(1);
+        let core = Core {
+            spool,
+            mirror,
+            acknowledge: Acknowledge::Local,
+            background: Background::start()?,
+            #[cfg(feature = "wasm")]
+            adapters: Arc::new(adapters::Board::new(adapter_events.clone())),
+            adapter_events,
+        };
+        Ok(Self { core: Arc::new(core) })
+    }
+
     /// This process's identity, which goes into the origin of its batches.
     pub fn writer(&self) -> &str {
         self.core.spool.writer()

@@ -52,7 +52,7 @@ mod summaries;
 mod survey;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trouble;
 mod worker;
 

@@ -1,11 +1,14 @@
 //! `cargo xtask soak`: the tests of the durable mirror in their long forms, hundreds of kills and hundreds of thousands
-//! of entries.
+//! of entries, and ten thousand seeds of the simulation of followed files.
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::Workspace;
 use crate::{build, process, set_up};
+
+/// Files that are followed, on disks and destinations that fail as seeds decide.
+const SIMULATION: &str = "watch::tests::simulation";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -20,9 +23,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::tests(workspace)?;
-    let mut cargo = workspace.cargo("test");
-    cargo
-        .args(["--workspace", "--test", "e2e", "--", "--nocapture", &options.filter])
-        .env("MIRRORBOX_SOAK", "1");
-    process::run(&mut cargo)
+    for (target, filter) in [
+        (["--lib"].as_slice(), SIMULATION),
+        (&["--test", "e2e"], &options.filter),
+    ] {
+        let mut cargo = workspace.cargo("test");
+        cargo
+            .arg("--workspace")
+            .args(target)
+            .args(["--", "--nocapture", filter])
+            .env("MIRRORBOX_SOAK", "1");
+        process::run(&mut cargo)?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mark::Stamp;
+use crate::disk::may_fail;
 use crate::follow::{self, FileKind, Listing};
 use crate::key::SessionKey;
 
@@ -50,7 +51,7 @@ impl Scan {
     /// one; other links are not followed. Blocks for the disk.
     pub(super) fn of(projects: &Path) -> Self {
         let mut scan = Self::default();
-        let folders = match fs::read_dir(projects) {
+        let folders = match may_fail(projects).and_then(|()| fs::read_dir(projects)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return scan,
             Err(error) => {
                 scan.cannot_look(projects, &error);
@@ -70,7 +71,7 @@ impl Scan {
     /// Looks through a project's folder.
     pub(super) fn folder(&mut self, projects: &Path, folder: &Path) {
         // Through a link, for a project may lie elsewhere.
-        match fs::metadata(folder) {
+        match may_fail(folder).and_then(|()| fs::metadata(folder)) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return,
             Err(_) if fs::symlink_metadata(folder).is_ok_and(|link| link.is_symlink()) => {
