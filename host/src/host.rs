@@ -187,10 +187,11 @@ impl Host {
     /// machine is started again meanwhile. What is appended from now on begins it anew.
     pub fn delete(&self, session: &SessionKey) -> impl Future<Output = Result<(), HostError>> + Send + use<> {
         let (mirror, spool, session) = (self.core.mirror.clone(), self.core.spool.clone(), session.clone());
-        let deleted = self
-            .core
-            .background
-            .run(async move { mirror.delete(&session, spool.writer()).map_err(HostError::Mirror) });
+        let deleted = self.core.background.run(async move {
+            // Else what a dead process left of it would come to a destination that had nothing of it yet.
+            mirror.adopted().await;
+            mirror.delete(&session, spool.writer()).map_err(HostError::Mirror)
+        });
         async move { deleted.await? }
     }
 

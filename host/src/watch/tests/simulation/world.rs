@@ -107,7 +107,7 @@ impl World {
             50..63 => self.wait().await,
             63..68 => self.end_or_start_watch(),
             68..75 => self.change_weather(),
-            75..78 => self.delete(),
+            75..78 => self.delete().await,
             78..84 => self.spoil(),
             84..86 => self.forget(),
             86..88 => self.pick_up(),
@@ -324,10 +324,12 @@ impl World {
         }
     }
 
-    fn delete(&mut self) {
+    async fn delete(&mut self) {
         let Some((process, _)) = &self.watching else { return };
+        let mirror = process.base.mirror.clone();
+        mirror.adopted().await;
         let session = self.files[self.any_file()].key.to_main();
-        let done = process.base.mirror.delete(&session, process.base.spool.writer());
+        let done = mirror.delete(&session, process.base.spool.writer());
         self.note(format!("{session} is deleted: {}", done.is_ok()));
         // What another process has and never brought there is the session begun anew.
         let is_certain = done.is_ok() && !self.has_runs;
