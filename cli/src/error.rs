@@ -1,3 +1,5 @@
+//! How a command ends: its exit code, and what it says where it failed.
+
 use std::fmt;
 
 use mirrorbox::adapter::AdapterError;

@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | `shared`, `runner`, `lane`, `destination`, `gate` | who takes part, where tasks run, who may call |
 //! | `roster`, `worker` | which lanes have something to do; who does it |
-//! | `delivery` | a lane's turn: confirm, deliver a batch, delete, endure |
+//! | `delivery` | a lane's turn: whether lines are due; confirm, deliver a batch, delete, endure |
 //! | `survey`, `content`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |

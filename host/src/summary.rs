@@ -1,4 +1,4 @@
-//! A session's summary: a fold over the entries of its main transcript.
+//! A session's summary, its title among it: a fold over the entries of its main transcript.
 //!
 //! Each entry is folded once, when it is appended, so that listing sessions reads no transcripts. The state goes with
 //! the transcript as JSON, in the members that the agent's Python SDK uses too.

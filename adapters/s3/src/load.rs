@@ -1,4 +1,5 @@
-//! Reading a page of batches: from covers where there are any, else from their own objects, several at once.
+//! Reading a page of batches: from covers (compacted objects) where there are any, else from their own objects, several
+//! at once.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

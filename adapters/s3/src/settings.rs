@@ -1,4 +1,4 @@
-//! The settings.
+//! What the manifest's `[config]` says, checked and put together.
 
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};

@@ -1,4 +1,5 @@
-//! What one instance may use, as far as no manifest says it.
+//! What one instance may use, as far as no manifest says it. How long a call may take, a manifest says (`timeout`);
+//! `instance` ends one that takes longer.
 
 use wasmtime::ResourceLimiter;
 

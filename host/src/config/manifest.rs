@@ -1,3 +1,6 @@
+//! A manifest, `adapters/NAME.toml`: the limits of an adapter (its `timeout` for each call is one), what it is granted,
+//! and its settings.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

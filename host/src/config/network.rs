@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `grant` | one entry: scheme, host, port |
 //! | `host` | a host: a name, an address, or a pattern of either |
-//! | `address` | ||addresses that no name may lead to unless a grant says so ||
+//! | `address` | addresses that no name may lead to unless a grant says so |
 //! | `audit` | which grants were needed |
 //! | `cover` | does a grant allow more than others do |
 //! | `policy` | may this request, lookup or connection go out |

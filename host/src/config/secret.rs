@@ -1,4 +1,5 @@
 //! The settings of an adapter, plain or from an environment variable or a file; `Debug` never shows a value.
+//! `mask` takes secrets out of what an adapter logs and answers.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@
 //! | `slot`, `candidate` | one name: what is open there, what becomes of a change; a component with its manifest, on its way |
 //! | `last_good` | the components that were opened before, on disk |
 //! | `named` | the names that were ever destinations, on disk |
-//! | `board`, `event`, `status` || what a host reports of all this ||
+//! | `board`, `event`, `status` | what a host reports of all this |
 
 #[cfg(feature = "wasm")]
 mod board;

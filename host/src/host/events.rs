@@ -1,3 +1,5 @@
+//! The events of the mirror, the spool and the adapter directory, as a program that embeds the library gets them.
+
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::AdapterEvent;

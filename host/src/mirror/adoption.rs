@@ -1,4 +1,5 @@
-//! What dead processes left: whether all of it is known yet, stream by stream.
+//! What dead processes left: whether all of it is known yet, stream by stream. Until it is, the stream's lanes deliver
+//! nothing: its lines keep the order in which they were appended.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

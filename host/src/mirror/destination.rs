@@ -1,3 +1,6 @@
+//! A destination as the mirror serves it: its options, its store while that is open, its lanes, and how long the mirror
+//! waits for a call.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};

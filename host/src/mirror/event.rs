@@ -1,3 +1,6 @@
+//! What happens at a destination and must not pass in silence: each event, its name in counters, its words in the log.
+//! `docs/events.md` explains every one of them.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! What everybody may see of one stream's way to one destination, and how its worker learns what to do.
+//! What everybody may see of one stream's way to one destination, and how its worker learns what to do. When lines are
+//! due is decided in `delivery`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
 //! What must not be forgotten of a stream at a destination, synced before it is acted upon: few lines, rarely written.
+//! A delete stands here before it is tried, and so does the number that it is tried at (`Wanted`).
 //!
 //! A log whose newest batch we know is a tombstone hides what came before, our own batches too. Without a record of
 //! our own we could not tell lines that were deleted from lines that were never delivered.

@@ -1,4 +1,5 @@
 //! Looking at a destination's log to learn where everybody stands in it: whose a batch is, its origin says.
+//! What a tombstone of another host means for our lines is decided in `delivery/delete.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Takes over the spools of processes that died: locks each, and gives their streams to be read, never added to.
+
 use std::path::Path;
 use std::sync::Arc;
 

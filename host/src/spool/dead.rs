@@ -1,3 +1,5 @@
+//! A dead process's spool before its streams are opened, and the note that says where all of it is delivered.
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! Checks whether a line is an entry. The spool asks that of every line before it takes it.
+
 use super::members;
 
 /// Why bytes are not an entry. Offsets are bytes from the start of the line; nothing of what it says is repeated.

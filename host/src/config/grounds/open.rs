@@ -1,3 +1,5 @@
+//! Looks at a granted directory over no link, for `adapter::preopens`, which opens it and holds it open.
+
 use std::fs::File;
 use std::io;
 use std::path::Path;

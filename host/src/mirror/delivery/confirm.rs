@@ -1,4 +1,7 @@
 //! Is the destination's log what we think it is? Asked after every opening, every failure and every conflict.
+//!
+//! Other writers' batches stay where they are, and ours are numbered behind them. What the log lacks of a resumed
+//! session is brought from another destination (`history`).
 
 use std::collections::BTreeMap;
 

@@ -1,3 +1,5 @@
+//! One writer's copy of the stream, as a turn sees it: what is to be delivered next, and whether it fills a batch.
+
 use std::sync::Arc;
 
 use super::super::cursor::Cursor;

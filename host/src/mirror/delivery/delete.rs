@@ -1,4 +1,4 @@
-//! Deletes, ours and other hosts'.
+//! Deletes, ours and other hosts': the tombstones that this host stores, and what it does with one that it finds.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The mirror on machines that die, disks that forget and backends that fail, as a seed decides, beside a record of
 //! what really happened. `MIRRORBOX_SEED` runs one seed, `MIRRORBOX_SEEDS` so many; `MIRRORBOX_TRACE` prints what
-//! happens.
+//! happens. The disks are `disk::simulated`; `actions` makes them fail.
 
 mod actions;
 pub(crate) mod conductor;
