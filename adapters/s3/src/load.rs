@@ -41,7 +41,7 @@ pub(crate) struct Shelf {
     listed: Instant,
 }
 
-/// The pages's batches, as far as they go.
+/// The page's batches, as far as they go.
 #[derive(Debug, Default)]
 struct Pile {
     batches: Vec<Batch>,
