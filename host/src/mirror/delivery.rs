@@ -1,5 +1,5 @@
-//! What brings one stream to one destination, turn by turn: decides whether lines are due, delivers a batch, and puts up
-//! with what fails.
+//! What brings one stream to one destination, turn by turn: decides whether lines are due, delivers a batch, and puts
+//! up with what fails.
 //!
 //! What it knows can be lost at any moment, and a turn be dropped at any await: what was acknowledged is in the spool,
 //! what was delivered is in the destination's log, and what neither can tell is in the ledger.
