@@ -32,7 +32,7 @@ mod std_build;
 use crate::process;
 use crate::workspace::Workspace;
 use compiler::Compiler;
-use std_build::{Scratch, Sources};
+use std_build::{Scratch, StdSources};
 
 /// The triple, as everybody spells it.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
@@ -146,7 +146,7 @@ fn add_by_rustup() -> Result<()> {
     )
 }
 
-fn install(compiler: &Compiler, fetch: impl FnOnce(&Path) -> Result<Sources>) -> Result<()> {
+fn install(compiler: &Compiler, fetch: impl FnOnce(&Path) -> Result<StdSources>) -> Result<()> {
     let scratch = Scratch::beside(compiler)?;
     let sources = fetch(scratch.path())?;
     let built = std_build::build(compiler, &sources, scratch.path())?;

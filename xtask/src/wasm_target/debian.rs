@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::TARGET;
 use super::compiler::Compiler;
-use super::std_build::Sources;
+use super::std_build::StdSources;
 use crate::process;
 
 /// Where to look, by role: names of releases change. A mirror need not have them all.
@@ -32,7 +32,7 @@ const APT_LIMIT: Duration = Duration::from_secs(180);
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Downloads and unpacks both packages.
-pub(super) fn fetch(compiler: &Compiler, scratch: &Path) -> Result<Sources> {
+pub(super) fn fetch(compiler: &Compiler, scratch: &Path) -> Result<StdSources> {
     for program in ["apt-get", "dpkg"] {
         ensure!(
             process::exists(program),
@@ -50,7 +50,7 @@ pub(super) fn fetch(compiler: &Compiler, scratch: &Path) -> Result<Sources> {
     for package in [&library, &libc] {
         apt.unpack(package, &root)?;
     }
-    Ok(Sources {
+    Ok(StdSources {
         library: library_in(&root)?,
         libc: root.join("usr/lib").join(TARGET),
     })
@@ -83,7 +83,7 @@ struct Apt {
 
 /// A version of a package, and the suite that has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Package {
+struct DebianPackage {
     name: String,
     version: String,
     suite: String,
@@ -117,14 +117,14 @@ impl Apt {
     }
 
     /// The versions that the suites have, newest first.
-    fn versions(&self, package: &str) -> Result<Vec<Package>> {
+    fn versions(&self, package: &str) -> Result<Vec<DebianPackage>> {
         Ok(parse_madison(&process::output(
             self.command("apt-cache").args(["madison", package]),
         )?))
     }
 
     /// Downloads a package and unpacks it without installing it.
-    fn unpack(&self, package: &Package, root: &Path) -> Result<()> {
+    fn unpack(&self, package: &DebianPackage, root: &Path) -> Result<()> {
         let exact = format!("{}={}", package.name, package.version);
         process::run_within(APT_LIMIT, self.command("apt-get").args(["download", "-qq", &exact]))?;
         let prefix = format!("{}_", package.name);
@@ -193,7 +193,7 @@ fn how_to_reach_servers() -> String {
 }
 
 /// The compiler's library, and the C library that its own suite has, else the newest.
-fn choose(apt: &Apt, release: &str) -> Result<(Package, Package)> {
+fn choose(apt: &Apt, release: &str) -> Result<(DebianPackage, DebianPackage)> {
     let libraries = apt.versions("rust-src")?;
     let Some(library) = libraries.iter().find(|package| is_release(&package.version, release)) else {
         let have: Vec<&str> = libraries.iter().map(|package| package.version.as_str()).collect();
@@ -220,12 +220,12 @@ fn is_release(version: &str, release: &str) -> bool {
 }
 
 /// Reads `name | version | site suite/component architecture Packages` lines.
-fn parse_madison(table: &str) -> Vec<Package> {
+fn parse_madison(table: &str) -> Vec<DebianPackage> {
     let row = |line: &str| {
         let mut columns = line.split('|').map(str::trim);
         let (name, version, origin) = (columns.next()?, columns.next()?, columns.next()?);
         let (suite, _) = origin.split_whitespace().nth(1)?.split_once('/')?;
-        origin.ends_with("Packages").then(|| Package {
+        origin.ends_with("Packages").then(|| DebianPackage {
             name: name.into(),
             version: version.into(),
             suite: suite.into(),

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use wasmparser::{Parser, Payload};
 
 use super::compiler::Compiler;
-use super::std_build::{self, Scratch, Sources};
+use super::std_build::{self, Scratch, StdSources};
 use super::{TARGET, debian, folder, named_folder, probe};
 use crate::workspace::Workspace;
 
@@ -118,7 +118,7 @@ fn built(
     workspace: &Workspace,
     compiler: &Compiler,
     name: &str,
-    fetch: impl FnOnce(&Path) -> Result<Sources>,
+    fetch: impl FnOnce(&Path) -> Result<StdSources>,
 ) -> Result<Imports> {
     let scratch = scratch(workspace, name)?;
     let sources = fetch(scratch.path())?;

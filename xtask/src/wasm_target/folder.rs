@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::compiler::Compiler;
-use super::std_build::Sources;
+use super::std_build::StdSources;
 use crate::{process, system_packages};
 
 /// Debian's wasi-libc, with the paths of the package: `usr/lib/wasm32-wasip2/…`.
@@ -19,7 +19,7 @@ pub(super) fn library_archive(release: &str) -> String {
 }
 
 /// Unpacks both archives.
-pub(super) fn fetch(folder: &Path, compiler: &Compiler, scratch: &Path) -> Result<Sources> {
+pub(super) fn fetch(folder: &Path, compiler: &Compiler, scratch: &Path) -> Result<StdSources> {
     let folder = absolute(folder)?;
     let library = folder.join(library_archive(&compiler.release));
     let libc = folder.join(LIBC_ARCHIVE);
@@ -31,7 +31,7 @@ pub(super) fn fetch(folder: &Path, compiler: &Compiler, scratch: &Path) -> Resul
     fs::create_dir(&libc_folder)?;
     unpack(&library, scratch, 0)?;
     unpack(&libc, &libc_folder, 3)?;
-    Ok(Sources {
+    Ok(StdSources {
         library: scratch.join("library"),
         libc: libc_folder,
     })

@@ -15,7 +15,7 @@ use crate::workspace::cargo_program;
 
 /// What a build needs, unpacked.
 #[derive(Debug)]
-pub(super) struct Sources {
+pub(super) struct StdSources {
     /// The folder `library` of the compiler's sources.
     pub(super) library: PathBuf,
     /// The folder with the C library: [`LIBC_FILES`].
@@ -59,7 +59,7 @@ impl Drop for Scratch {
 }
 
 /// Builds the standard library; the folder that belongs at [`Compiler::std_folder`].
-pub(super) fn build(compiler: &Compiler, sources: &Sources, scratch: &Path) -> Result<PathBuf> {
+pub(super) fn build(compiler: &Compiler, sources: &StdSources, scratch: &Path) -> Result<PathBuf> {
     let vendored = sources.library.join("vendor");
     if vendored.exists() {
         // Debian strips the prebuilt object that one of these crates comes with; the registry's crates are the same.

@@ -27,12 +27,12 @@ const HEADER: &str = "\
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    adapters: BTreeMap<String, Written>,
+    adapters: BTreeMap<String, WrittenEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct WrittenEntry {
     #[serde(deserialize_with = "digest")]
     sha256: String,
     #[serde(default)]
