@@ -23,7 +23,8 @@ pub const MAX_PART: usize = 4096;
 /// Which transcript (a *stream*): project key, session id and, for everything but the main transcript, a subpath.
 ///
 /// The parts are opaque text of 1 to [`MAX_PART`] bytes without U+0000. They may hold `/`, `:`, `..` and any
-/// Unicode: whoever makes a file name of them checks that first. A clone shares the text.
+/// Unicode: whoever makes a file name of them checks that first. A clone shares the text, and is as small as a pointer:
+/// a host has several of each of a hundred thousand.
 ///
 /// ```
 /// use mirrorbox::key::SessionKey;
@@ -36,7 +37,11 @@ pub const MAX_PART: usize = 4096;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
-pub struct SessionKey {
+pub struct SessionKey(Arc<Texts>);
+
+/// The parts of a key. Keys are compared and hashed as these are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Texts {
     project: Arc<str>,
     session: Arc<str>,
     subpath: Option<Arc<str>>,
@@ -85,65 +90,68 @@ impl fmt::Display for Part {
 impl SessionKey {
     /// The main transcript of a session.
     pub fn main(project: impl Into<String>, session: impl Into<String>) -> Result<Self, KeyError> {
-        let key = Self {
+        let texts = Texts {
             project: Arc::from(project.into()),
             session: Arc::from(session.into()),
             subpath: None,
         };
-        check(Part::Project, &key.project)?;
-        check(Part::Session, &key.session)?;
-        Ok(key)
+        check(Part::Project, &texts.project)?;
+        check(Part::Session, &texts.session)?;
+        Ok(Self(Arc::new(texts)))
     }
 
     /// Another transcript of the same session.
     pub fn with_subpath(&self, subpath: impl Into<String>) -> Result<Self, KeyError> {
         let subpath = subpath.into();
         check(Part::Subpath, &subpath)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Texts {
             subpath: Some(subpath.into()),
-            ..self.clone()
-        })
+            ..Texts::clone(&self.0)
+        })))
     }
 
     /// The same transcript in another project, whose key must be one: a part of another key, say.
     pub(crate) fn in_project(&self, project: &str) -> Self {
-        Self {
+        Self(Arc::new(Texts {
             project: project.into(),
-            ..self.clone()
-        }
+            ..Texts::clone(&self.0)
+        }))
     }
 
     /// The main transcript of this key's session.
     pub fn to_main(&self) -> Self {
-        Self {
-            subpath: None,
-            ..self.clone()
+        if self.is_main() {
+            return self.clone();
         }
+        Self(Arc::new(Texts {
+            subpath: None,
+            ..Texts::clone(&self.0)
+        }))
     }
 
     /// The project key.
     pub fn project_key(&self) -> &str {
-        &self.project
+        &self.0.project
     }
 
     /// The session id.
     pub fn session_id(&self) -> &str {
-        &self.session
+        &self.0.session
     }
 
     /// The subpath, `/`-joined; none for the main transcript.
     pub fn subpath(&self) -> Option<&str> {
-        self.subpath.as_deref()
+        self.0.subpath.as_deref()
     }
 
     /// Whether it belongs to the session of this main transcript. In order, a session's keys come one after the other.
     pub(crate) fn is_part_of(&self, main: &Self) -> bool {
-        self.project == main.project && self.session == main.session
+        self.0.project == main.0.project && self.0.session == main.0.session
     }
 
     /// Whether this is a session's main transcript.
     pub fn is_main(&self) -> bool {
-        self.subpath.is_none()
+        self.0.subpath.is_none()
     }
 }
 
@@ -173,18 +181,11 @@ struct Parts {
 }
 
 impl From<SessionKey> for Parts {
-    fn from(
-        SessionKey {
-            project,
-            session,
-            subpath,
-        }: SessionKey,
-    ) -> Self {
-        let text = |part: Arc<str>| part.to_string();
+    fn from(key: SessionKey) -> Self {
         Self {
-            project: text(project),
-            session: text(session),
-            subpath: subpath.map(text),
+            project: key.project_key().to_owned(),
+            session: key.session_id().to_owned(),
+            subpath: key.subpath().map(str::to_owned),
         }
     }
 }
@@ -204,8 +205,8 @@ impl TryFrom<Parts> for SessionKey {
 /// `project/session[/subpath]`, for people: two keys may print alike.
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.project, self.session)?;
-        match &self.subpath {
+        write!(f, "{}/{}", self.project_key(), self.session_id())?;
+        match self.subpath() {
             Some(subpath) => write!(f, "/{subpath}"),
             None => Ok(()),
         }

@@ -106,6 +106,9 @@ use crate::transcript::{EntryError, MAX_LINE, check_entry};
 /// The most that may wait for syncs in all, in bytes.
 const ROOM: usize = 16 << 20;
 
+/// So many lanes are kept whether or not somebody writes. A machine has very many streams, and nearly all are quiet.
+const LANES: usize = 1024;
+
 /// How many alarms a slow listener may fall behind.
 const ALARMS: usize = 256;
 
@@ -117,10 +120,19 @@ pub struct Spool {
 
 struct Inner {
     writer: Arc<Writer>,
-    lanes: Mutex<HashMap<SessionKey, Arc<Lane>>>,
+    known: Mutex<Known>,
     pool: Arc<Pool>,
     room: Room,
     changes: Arc<Changes>,
+}
+
+/// The streams of this process.
+#[derive(Default)]
+struct Known {
+    streams: HashMap<SessionKey, Arc<Stream>>,
+    /// Of those that somebody writes to, or did just now.
+    lanes: HashMap<SessionKey, Arc<Lane>>,
+    closed: bool,
 }
 
 impl Spool {
@@ -148,7 +160,7 @@ impl Spool {
         let pool = Pool::start().map_err(|source| writer.failed(source))?;
         let inner = Inner {
             writer,
-            lanes: Mutex::default(),
+            known: Mutex::default(),
             pool,
             room: Room::new(ROOM),
             changes: Changes::new(),
@@ -201,12 +213,6 @@ impl Spool {
     /// Likewise, but passes over these writers' spools: a host knows its own ([`crate::host::Host::writers`]). Blocks.
     pub fn look_at_others(state: &Path, but: &BTreeSet<String>) -> Result<Vec<SpoolLook>, SpoolError> {
         look::look(state, but)
-    }
-
-    /// Every writer's spool on a disk that a test has made.
-    #[cfg(all(test, feature = "agent"))]
-    pub(crate) fn look_on(disk: Arc<dyn Disk>) -> std::io::Result<Vec<SpoolLook>> {
-        look::look_on(&disk, &BTreeSet::new())
     }
 
     /// Appends entries, given without their LF, and returns the place behind them once they are on disk.
@@ -267,14 +273,26 @@ impl Spool {
 
     /// The streams that have begun, by key.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
-        let mut streams: Vec<_> = self.inner.lanes().values().filter_map(begun).collect();
+        let mut streams: Vec<_> = self
+            .inner
+            .known()
+            .streams
+            .values()
+            .filter(|stream| stream.is_begun())
+            .cloned()
+            .collect();
         streams.sort_by(|one, other| one.key().cmp(other.key()));
         streams
     }
 
     /// One stream, if it has begun.
     pub fn stream(&self, key: &SessionKey) -> Option<Arc<Stream>> {
-        self.inner.lanes().get(key).and_then(begun)
+        self.inner
+            .known()
+            .streams
+            .get(key)
+            .filter(|stream| stream.is_begun())
+            .cloned()
     }
 
     /// Wakes whenever a stream begins or has more lines; holds how often that was. Works under any executor.
@@ -368,29 +386,41 @@ impl Inner {
     }
 
     fn lane(&self, key: &SessionKey, base: Base) -> Arc<Lane> {
-        let mut lanes = self.lanes();
-        if let Some(lane) = lanes.get(key) {
+        let mut known = self.known();
+        if let Some(lane) = known.lanes.get(key) {
             return lane.clone();
         }
-        let stream = Stream::new(self.writer.clone(), key.clone(), base);
+        known.let_go_of_idle_lanes();
+        let new = || Arc::new(Stream::new(self.writer.clone(), key.clone(), base));
+        let stream = known.streams.entry(key.clone()).or_insert_with(new).clone();
         let lane = Arc::new(Lane::new(stream, self.changes.clone()));
-        lanes.insert(key.clone(), lane.clone());
+        if known.closed {
+            lane.room.close();
+        }
+        known.lanes.insert(key.clone(), lane.clone());
         lane
     }
 
     fn close(&self) {
         self.pool.close();
         self.room.close();
-        self.lanes().values().for_each(|lane| lane.room.close());
+        let mut known = self.known();
+        known.closed = true;
+        known.lanes.values().for_each(|lane| lane.room.close());
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<Lane>>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn begun(lane: &Arc<Lane>) -> Option<Arc<Stream>> {
-    lane.stream.is_begun().then(|| lane.stream.clone())
+impl Known {
+    /// A lane that only this map has is nobody's: whoever writes to its stream next gets another one.
+    fn let_go_of_idle_lanes(&mut self) {
+        if self.lanes.len() >= LANES {
+            self.lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        }
+    }
 }
 
 /// Checks entries and joins them to lines. The check says of each whether it is odd.

@@ -31,8 +31,6 @@ mod mark;
 mod records;
 mod runs;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod unread;
 
 use std::io;

@@ -47,25 +47,16 @@ impl Leftovers {
     fn look_for(state: &Path, is_meant: impl Fn(&Trail) -> bool) -> Result<Self, AgentError> {
         let mut trails = Trail::left(state).map_err(in_trail(state))?;
         trails.retain(is_meant);
-        match trails.is_empty() {
-            true => Ok(Self { runs: Vec::new() }),
-            false => Ok(Self::of(trails, &Spool::look(state)?)),
+        if trails.is_empty() {
+            return Ok(Self { runs: Vec::new() });
         }
-    }
-
-    fn of(trails: Vec<Trail>, spools: &[SpoolLook]) -> Self {
+        let spools = Spool::look(state)?;
         // One that cannot be told does not keep the others.
         let runs = trails.into_iter().map(|trail| Leftover {
-            spooled: spooled(&trail, spools),
+            spooled: spooled(&trail, &spools),
             trail,
         });
-        Self { runs: runs.collect() }
-    }
-
-    /// Those of a state directory whose spools lie on a disk that a test has made.
-    #[cfg(test)]
-    pub(crate) fn look_beside(state: &Path, spools: &[SpoolLook]) -> std::io::Result<Self> {
-        Ok(Self::of(Trail::left(state)?, spools))
+        Ok(Self { runs: runs.collect() })
     }
 
     /// Whether nothing was left.

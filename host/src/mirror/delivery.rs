@@ -71,8 +71,6 @@ pub(super) struct Delivery {
     backoff: Backoff,
     /// What fails has been told of.
     told: bool,
-    /// Since when lines wait that do not fill a batch.
-    waiting_since: Option<Instant>,
     /// After a failure: until when, and at which opening, it is not tried again.
     resting: Option<(Instant, u64)>,
     compaction: Compaction,
@@ -103,7 +101,6 @@ impl Delivery {
             in_conflict: false,
             backoff: Backoff::default(),
             told: false,
-            waiting_since: None,
             resting: None,
             compaction: Compaction::default(),
         }
@@ -157,14 +154,21 @@ impl Delivery {
             && self.lane.progress().is_settled()
     }
 
+    /// Whether it knows and has in hand no more than a new one would.
+    pub(super) fn is_blank(&self) -> bool {
+        let knows_nothing = self.entry.is_none() && self.log.is_none() && self.read.is_none() && self.confirmed == 0;
+        let is_at_ease = self.resting.is_none() && !self.told && self.backoff.failures() == 0;
+        knows_nothing && is_at_ease && self.copies.iter().all(LocalCopy::is_untouched)
+    }
+
     /// When there is something to do; none while there is nothing.
     fn due(&mut self) -> Option<Instant> {
         let Some(copy) = self.copies.iter().find(|copy| copy.is_behind()) else {
-            self.waiting_since = None;
+            self.lane.waits_no_more();
             return self.compaction_due();
         };
         let now = Instant::now();
-        let since = *self.waiting_since.get_or_insert(now);
+        let since = self.lane.waits_since(now);
         let at_once = self.destination.options().mirror.flush == Flush::Eager || copy.is_due();
         Some(if at_once { now } else { since + MAX_DELAY })
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::roster::{Roster, Turn};
 use super::trouble::Trouble;
@@ -22,6 +23,8 @@ pub(super) struct Lane {
     moved: Notify,
     inbox: Mutex<News>,
     turn: Mutex<Turn>,
+    /// Since when lines wait that do not fill a batch.
+    waiting_since: Mutex<Option<Instant>>,
     is_retired: AtomicBool,
 }
 
@@ -100,6 +103,7 @@ impl Lane {
             moved: Notify::new(),
             inbox: Mutex::default(),
             turn: Mutex::default(),
+            waiting_since: Mutex::default(),
             is_retired: AtomicBool::new(false),
         })
     }
@@ -170,6 +174,20 @@ impl Lane {
     /// Its place in the roster, which alone changes it.
     pub(super) fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when lines wait that do not fill a batch: now, if none waited before.
+    pub(super) fn waits_since(&self, now: Instant) -> Instant {
+        *self.waiting_since().get_or_insert(now)
+    }
+
+    /// No lines wait for more of them.
+    pub(super) fn waits_no_more(&self) {
+        *self.waiting_since() = None;
+    }
+
+    fn waiting_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn inbox(&self) -> MutexGuard<'_, News> {

@@ -3,11 +3,11 @@
 mod basics;
 mod compare;
 mod fairness;
-pub(crate) mod fixture;
+mod fixture;
 mod found;
 mod later;
 mod look;
 mod options;
 mod pieces;
 mod scale;
-pub(crate) mod simulation;
+pub(super) mod simulation;

@@ -29,7 +29,7 @@ pub(super) struct Memory(Mutex<Remembered>);
 #[derive(Debug, Default)]
 struct Remembered {
     deliveries: HashMap<SessionKey, (u64, Box<Delivery>)>,
-    /// By how long ago they were used; those that were used since have another number.
+    /// Those that can be forgotten, by how long ago they were used; those that were used since have another number.
     order: VecDeque<(u64, SessionKey)>,
     uses: u64,
 }
@@ -68,10 +68,17 @@ impl Memory {
 
     fn put(&self, lane: &Arc<Lane>, delivery: Box<Delivery>) {
         let mut remembered = self.lock();
+        if remembered.deliveries.len() >= REMEMBERED && delivery.is_blank() {
+            // It waits for its first batch, as very many do when a host meets them for the first time.
+            return;
+        }
         remembered.uses += 1;
         let number = remembered.uses;
+        // What cannot be forgotten now has more turns to come.
+        if delivery.can_be_forgotten() {
+            remembered.order.push_back((number, lane.key.clone()));
+        }
         remembered.deliveries.insert(lane.key.clone(), (number, delivery));
-        remembered.order.push_back((number, lane.key.clone()));
         remembered.forget_some();
     }
 
@@ -81,22 +88,15 @@ impl Memory {
 }
 
 impl Remembered {
-    /// Forgets those that were used longest ago, if a cursor can tell as much.
+    /// Forgets those that were used longest ago, if a cursor can still tell as much.
     fn forget_some(&mut self) {
-        // As many as came, and one more, so that the line gets shorter.
-        for _ in 0..2 {
-            if self.order.len() <= REMEMBERED {
-                return;
-            }
+        while self.order.len() > REMEMBERED {
             let Some((number, key)) = self.order.pop_front() else {
                 return;
             };
-            match self.deliveries.get(&key) {
-                Some((used, delivery)) if *used == number => match delivery.can_be_forgotten() {
-                    true => drop(self.deliveries.remove(&key)),
-                    false => self.order.push_back((number, key)),
-                },
-                _ => {}
+            let known = self.deliveries.get(&key);
+            if known.is_some_and(|(used, delivery)| *used == number && delivery.can_be_forgotten()) {
+                self.deliveries.remove(&key);
             }
         }
     }

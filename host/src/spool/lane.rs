@@ -42,9 +42,9 @@ pub(super) struct Call {
 }
 
 impl Lane {
-    pub(super) fn new(stream: Stream, changes: Arc<Changes>) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, changes: Arc<Changes>) -> Self {
         Self {
-            stream: Arc::new(stream),
+            stream,
             room: Room::new(ROOM),
             queue: Mutex::default(),
             changes,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::error::{Damage, ReadError, SpoolError};
 use super::layout::{DOOR, StreamNames, WriterNames};
-use super::place::{Chunk, Doubt, Place};
+use super::place::{Base, Chunk, Doubt, Place};
 use super::record::Record;
 use super::stream::OpenLines;
 use super::writer::{self, is_writer};
@@ -115,7 +115,7 @@ impl StreamLook {
             return Err(ReadError::Pruned {
                 file: path,
                 line: record.start.line,
-                base: now.base,
+                base: Base::clone(&now.base),
             });
         }
         Ok(OpenLines {
@@ -148,13 +148,9 @@ pub(super) fn look(state: &Path, but: &BTreeSet<String>) -> Result<Vec<SpoolLook
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         opened => Arc::new(opened.map_err(failed)?),
     };
-    look_on(&disk, but).map_err(failed)
-}
-
-pub(super) fn look_on(disk: &Arc<dyn Disk>, but: &BTreeSet<String>) -> io::Result<Vec<SpoolLook>> {
-    let mut spools = writers(&**disk)?;
+    let mut spools = writers(&*disk).map_err(failed)?;
     spools.retain(|spool| !but.contains(&spool.writer));
-    spools.iter_mut().for_each(|spool| spool.look(disk));
+    spools.iter_mut().for_each(|spool| spool.look(&disk));
     Ok(spools)
 }
 
@@ -305,7 +301,7 @@ fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result
     }
     match disk.open(&record.file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::other("its file is gone")),
-        opened => Ok((record.file.clone(), opened?)),
+        opened => Ok((record.file.to_path_buf(), opened?)),
     }
 }
 

@@ -34,7 +34,7 @@ impl Tail {
         disk.sync_dir(names.dir())?;
         let record = Record {
             start,
-            base,
+            base: Arc::new(base),
             pruning: true,
             ..self.record.clone()
         };

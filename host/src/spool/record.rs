@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +15,14 @@ use crate::store::Position;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) key: SessionKey,
-    /// Where its lines are.
-    pub(super) file: PathBuf,
+    /// Where its lines are. Shared with those who read.
+    pub(super) file: Arc<Path>,
     /// The place at which the file begins.
     pub(super) start: Place,
-    pub(super) base: Base,
+    /// Mostly nothing, and shared then.
+    pub(super) base: Arc<Base>,
     /// Lines that may be at destinations already; those that came first, first.
-    pub(super) doubts: Vec<Doubt>,
+    pub(super) doubts: Arc<[Doubt]>,
     /// If a pruned copy is still under its temporary name, it is to replace the file.
     pub(super) pruning: bool,
 }
@@ -60,11 +62,11 @@ impl Record {
             project: self.key.project_key().to_owned(),
             session: self.key.session_id().to_owned(),
             subpath: self.key.subpath().map(str::to_owned),
-            file: self.file.clone(),
+            file: self.file.to_path_buf(),
             start: self.start,
             base_lines: self.base.lines,
             stored,
-            doubts: self.doubts.clone(),
+            doubts: self.doubts.to_vec(),
             pruning: self.pruning,
         };
         disk::replace(disk, path, &serde_json::to_vec_pretty(&written)?)
@@ -87,13 +89,13 @@ impl Written {
         };
         Ok(Record {
             key,
-            file: self.file,
+            file: self.file.into(),
             start: self.start,
-            base: Base {
+            base: Arc::new(Base {
                 lines: self.base_lines,
                 stored: self.stored.map(WrittenStored::into_stored).transpose()?,
-            },
-            doubts: self.doubts,
+            }),
+            doubts: self.doubts.into(),
             pruning: self.pruning,
         })
     }

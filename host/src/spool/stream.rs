@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
@@ -31,8 +31,8 @@ pub struct Stream {
     writer: Arc<Writer>,
     writing: Mutex<Writing>,
     view: RwLock<View>,
-    doubts: RwLock<Vec<Doubt>>,
-    damage: Option<Damage>,
+    doubts: RwLock<Arc<[Doubt]>>,
+    damage: Option<Box<Damage>>,
     /// It is among the [`super::changes`].
     is_changed: AtomicBool,
 }
@@ -49,9 +49,9 @@ struct Writing {
 #[derive(Clone, Debug)]
 struct View {
     /// The name of the file with the lines; none until the stream is on disk.
-    file: Option<PathBuf>,
+    file: Option<Arc<Path>>,
     start: Place,
-    base: Base,
+    base: Arc<Base>,
     /// Everything before is synced.
     end: Place,
 }
@@ -63,13 +63,21 @@ pub(super) struct OpenLines {
     pub(super) file: Option<Arc<dyn DiskFile>>,
     pub(super) path: PathBuf,
     pub(super) start: Place,
-    pub(super) base: Base,
+    pub(super) base: Arc<Base>,
     pub(super) end: Place,
 }
 
 impl Stream {
     /// A stream that is not on disk yet.
     pub(super) fn new(writer: Arc<Writer>, key: SessionKey, base: Base) -> Self {
+        let base = match base == *writer.no_base {
+            true => writer.no_base.clone(),
+            false => Arc::new(base),
+        };
+        Self::behind(writer, key, base)
+    }
+
+    fn behind(writer: Arc<Writer>, key: SessionKey, base: Arc<Base>) -> Self {
         let start = Place::first(&base);
         let view = View {
             file: None,
@@ -82,7 +90,7 @@ impl Stream {
             writer,
             writing: Mutex::default(),
             view: RwLock::new(view),
-            doubts: RwLock::default(),
+            doubts: RwLock::new(Arc::default()),
             damage: None,
             is_changed: AtomicBool::new(false),
         }
@@ -90,10 +98,12 @@ impl Stream {
 
     /// A stream that was on disk before.
     pub(super) fn found(tail: Tail, damage: Option<Damage>) -> Self {
-        let stream = Self::new(tail.writer.clone(), tail.record.key.clone(), tail.record.base.clone());
+        let (writer, record) = (tail.writer.clone(), &tail.record);
+        let stream = Self::behind(writer, record.key.clone(), record.base.clone());
         stream.show(&tail);
         stream.show_doubts(&tail);
         stream.writing().tail = Some(tail);
+        let damage = damage.map(Box::new);
         Self { damage, ..stream }
     }
 
@@ -109,7 +119,7 @@ impl Stream {
 
     /// What comes before the first line that is here.
     pub fn base(&self) -> Base {
-        self.view().base.clone()
+        Base::clone(&self.view().base)
     }
 
     /// The place of the first line that is here.
@@ -124,7 +134,7 @@ impl Stream {
 
     /// Which lines may be at destinations already, in the order in which they came.
     pub fn doubts(&self) -> Vec<Doubt> {
-        self.doubts.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.doubts.read().unwrap_or_else(PoisonError::into_inner).to_vec()
     }
 
     /// What other writers hold of the stream on this disk, but for those that are known. An error where one cannot be
@@ -135,7 +145,7 @@ impl Stream {
 
     /// How the stream is damaged, if it is. What is left of it can be read, and it is never pruned.
     pub fn damage(&self) -> Option<Damage> {
-        self.damage
+        self.damage.as_deref().copied()
     }
 
     /// The lines from a place on: at most [`CHUNK_LINES`] and [`CHUNK_BYTES`], or a single larger one; none at the end.
@@ -157,7 +167,7 @@ impl Stream {
     /// Whatever fails, the lines after them stay. Writes what is left anew, so it is worth its while once most of the
     /// stream can go. Appending waits meanwhile.
     pub fn prune(&self, base: Base) -> Result<(), ReadError> {
-        if let Some(damage) = self.damage {
+        if let Some(damage) = self.damage() {
             let file = self.name();
             return Err(ReadError::Damaged { file, damage });
         }
@@ -184,7 +194,13 @@ impl Stream {
         let Writing { tail, made } = &mut *writing;
         let tail = match tail {
             Some(tail) => tail,
-            none => none.insert(Tail::create(&self.writer, &self.key, &self.base(), Vec::new(), made)?),
+            none => none.insert(Tail::create(
+                &self.writer,
+                &self.key,
+                &self.view().base.clone(),
+                Arc::default(),
+                made,
+            )?),
         };
         let appended = tail.append(blocks);
         self.show(tail);
@@ -201,9 +217,9 @@ impl Stream {
                 tail
             }
             none => {
-                let (base, mut doubts) = (self.base(), Vec::new());
+                let (base, mut doubts) = (self.view().base.clone(), Vec::new());
                 found.add_to(&mut doubts, Place::first(&base).line);
-                none.insert(Tail::create(&self.writer, &self.key, &base, doubts, made)?)
+                none.insert(Tail::create(&self.writer, &self.key, &base, doubts.into(), made)?)
             }
         };
         self.show_doubts(tail);
@@ -263,7 +279,7 @@ impl Stream {
 
     fn show_doubts(&self, tail: &Tail) {
         let mut doubts = self.doubts.write().unwrap_or_else(PoisonError::into_inner);
-        doubts.clone_from(&tail.record.doubts);
+        *doubts = tail.record.doubts.clone();
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
@@ -436,7 +452,7 @@ impl OpenLines {
         ReadError::Pruned {
             file: self.path.clone(),
             line,
-            base: self.base.clone(),
+            base: Base::clone(&self.base),
         }
     }
 

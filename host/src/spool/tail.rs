@@ -24,7 +24,7 @@ pub(super) struct Block {
 }
 
 /// The name of an empty file that was made for a stream.
-pub(super) type MadeFile = PathBuf;
+pub(super) type MadeFile = Arc<Path>;
 
 /// Whoever writes to a stream holds this.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ impl Tail {
     pub(super) fn create(
         writer: &Arc<Writer>,
         key: &SessionKey,
-        base: &Base,
-        doubts: Vec<Doubt>,
+        base: &Arc<Base>,
+        doubts: Arc<[Doubt]>,
         made: &mut Option<MadeFile>,
     ) -> Result<Self, AppendError> {
         let names = writer.names.stream(key);
@@ -63,15 +63,15 @@ impl Tail {
     fn try_create(
         writer: &Arc<Writer>,
         key: &SessionKey,
-        base: &Base,
-        doubts: Vec<Doubt>,
+        base: &Arc<Base>,
+        doubts: Arc<[Doubt]>,
         names: &StreamNames,
         made: &mut Option<MadeFile>,
     ) -> io::Result<Self> {
-        writer.make_dirs(names.dir())?;
-        let path = match made {
+        writer.make_dir_once(names.dir())?;
+        let path = match &mut *made {
             Some(made) => made.clone(),
-            none => none.insert(create_file(writer, key)?).clone(),
+            none => none.insert(create_file(writer, key)?.into()).clone(),
         };
         let start = Place::first(base);
         let record = Record {
@@ -83,6 +83,7 @@ impl Tail {
             pruning: false,
         };
         record_new(writer, names, &record)?;
+        *made = None;
         Ok(Self {
             writer: writer.clone(),
             record,
@@ -122,7 +123,9 @@ impl Tail {
     pub(super) fn doubt(&mut self, found: Doubtful) -> Result<(), AppendError> {
         self.settle().map_err(|source| self.cannot_write(source))?;
         let mut record = self.record.clone();
-        found.add_to(&mut record.doubts, self.end.line);
+        let mut doubts = record.doubts.to_vec();
+        found.add_to(&mut doubts, self.end.line);
+        record.doubts = doubts.into();
         // Where this fails the doubt may be on disk all the same: it says less than it could, and nothing wrong.
         let written = record.write(&*self.writer.disk, &self.names().record());
         written.map_err(|source| self.cannot_write(source))?;
@@ -275,7 +278,7 @@ fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&Block]) -> io::Result<()> 
 }
 
 /// The agent's own name, or else the name that no other stream can have.
-fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<MadeFile> {
+fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<PathBuf> {
     if let Some(path) = writer.names.agent_file(key) {
         match make_file(writer, &path) {
             Err(error) if is_name_trouble(error.kind()) => {}

@@ -12,6 +12,7 @@ use super::alarm::{Alarm, Trouble};
 use super::error::SpoolError;
 use super::files::Files;
 use super::layout::{DOOR, WriterNames};
+use super::place::Base;
 use crate::disk::{self, Disk, Lock};
 use crate::key::SessionKey;
 
@@ -25,6 +26,8 @@ pub(super) struct Writer {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) files: Arc<Files>,
     pub(super) alarms: broadcast::Sender<Alarm>,
+    /// What most streams begin behind.
+    pub(super) no_base: Arc<Base>,
     /// Directories whose names are on disk.
     durable: Mutex<HashSet<PathBuf>>,
     _lock: Lock,
@@ -109,6 +112,7 @@ impl Writer {
             disk,
             files,
             alarms,
+            no_base: Arc::default(),
             durable: Mutex::new(durable.into()),
             _lock: lock,
         }
@@ -160,6 +164,14 @@ impl Writer {
             self.durable_dirs().insert(dir.to_owned());
         }
         Ok(())
+    }
+
+    /// Likewise, of a directory that is one stream's: that it is there is not remembered, for nobody asks again.
+    pub(super) fn make_dir_once(&self, dir: &Path) -> io::Result<()> {
+        let above = disk::parent(dir);
+        self.make_dirs(above)?;
+        self.disk.make_dir(dir)?;
+        self.disk.sync_dir(above)
     }
 
     fn durable_dirs(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {

@@ -101,6 +101,12 @@ impl Changes {
     pub(super) fn take(&self) -> Dirty {
         std::mem::take(&mut self.told.dirty.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Anything may have changed.
+    pub(super) fn are_all(&self) {
+        self.told.dirty.lock().unwrap_or_else(PoisonError::into_inner).all = true;
+        self.told.wake.notify_one();
+    }
 }
 
 impl Told {

@@ -6,12 +6,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mark::Stamp;
-use crate::disk::may_fail;
 use crate::follow::{self, FileKind, Listing};
 use crate::key::SessionKey;
 
+/// What the system says of a transcript's files: all that is remembered of most of them, for there are very many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamps {
+    pub(super) transcript: Option<Stamp>,
+    pub(super) sidecar: Option<Stamp>,
+}
+
 /// The files of one transcript, as they were when somebody looked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Files {
     pub(super) transcript: Option<Local>,
     pub(super) sidecar: Option<Local>,
@@ -26,7 +32,7 @@ pub(super) struct Local {
 /// What was found in a directory.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    pub(super) found: BTreeMap<SessionKey, Files>,
+    pub(super) found: BTreeMap<SessionKey, Stamps>,
     /// What could not be looked at, and why. What is known to lie there is not gone.
     pub(super) unreadable: Vec<(PathBuf, String)>,
     /// Links that are not followed.
@@ -34,44 +40,63 @@ pub(super) struct Scan {
 }
 
 impl Files {
-    pub(super) fn stamps(&self) -> (Option<Stamp>, Option<Stamp>) {
-        let stamp = |local: &Option<Local>| local.as_ref().map(|local| local.stamp);
-        (stamp(&self.transcript), stamp(&self.sidecar))
-    }
-
-    /// Whether one of them lies at or below a path.
-    pub(super) fn are_below(&self, path: &Path) -> bool {
-        let mut locals = self.transcript.iter().chain(&self.sidecar);
-        locals.any(|local| local.path.starts_with(path))
+    /// The files of a transcript in a projects directory: where they lie is what its key says.
+    pub(super) fn of(projects: &Path, key: &SessionKey, stamps: Stamps) -> Self {
+        let transcript = place(projects, key);
+        let sidecar = sidecar_of(&transcript);
+        let local = |path, stamp: Option<Stamp>| stamp.map(|stamp| Local { path, stamp });
+        Self {
+            transcript: local(transcript, stamps.transcript),
+            sidecar: local(sidecar, stamps.sidecar),
+        }
     }
 }
 
+/// Whether one of the files that a transcript has, or may have, lies at or below a path.
+pub(super) fn are_below(projects: &Path, key: &SessionKey, path: &Path) -> bool {
+    let transcript = place(projects, key);
+    transcript.starts_with(path) || sidecar_of(&transcript).starts_with(path)
+}
+
+/// Where a transcript lies: what [`SessionKey::from_path`] made its key from.
+fn place(projects: &Path, key: &SessionKey) -> PathBuf {
+    let folder = projects.join(key.project_key());
+    match key.subpath() {
+        None => folder.join(format!("{}.jsonl", key.session_id())),
+        Some(subpath) => folder.join(key.session_id()).join(format!("{subpath}.jsonl")),
+    }
+}
+
+fn sidecar_of(transcript: &Path) -> PathBuf {
+    transcript.with_extension("meta.json")
+}
+
 impl Scan {
-    /// Finds every transcript and sidecar; none where there is no such directory. A project's folder may be a link to
-    /// one; other links are not followed. Blocks for the disk.
-    pub(super) fn of(projects: &Path) -> Self {
-        let mut scan = Self::default();
-        let folders = match may_fail(projects).and_then(|()| fs::read_dir(projects)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return scan,
+    /// The projects' folders; none where there is no such directory. A project's folder may be a link to one; other links
+    /// are not followed. Blocks for the disk, as all that is here.
+    pub(super) fn top(projects: &Path) -> (Self, Vec<PathBuf>) {
+        let (mut scan, mut found) = (Self::default(), Vec::new());
+        let folders = match fs::read_dir(projects) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return (scan, found),
             Err(error) => {
                 scan.cannot_look(projects, &error);
-                return scan;
+                return (scan, found);
             }
             Ok(folders) => folders,
         };
         for folder in folders {
             match folder {
-                Ok(folder) => scan.folder(projects, &folder.path()),
+                Ok(folder) => found.push(folder.path()),
                 Err(error) => scan.cannot_look(projects, &error),
             }
         }
-        scan
+        (scan, found)
     }
 
     /// Looks through a project's folder.
     pub(super) fn folder(&mut self, projects: &Path, folder: &Path) {
         // Through a link, for a project may lie elsewhere.
-        match may_fail(folder).and_then(|()| fs::metadata(folder)) {
+        match fs::metadata(folder) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return,
             Err(_) if fs::symlink_metadata(folder).is_ok_and(|link| link.is_symlink()) => {
@@ -97,7 +122,7 @@ impl Scan {
     /// Looks at a file by itself, and at what belongs to it, as far as it is a transcript or a sidecar.
     pub(super) fn path(&mut self, projects: &Path, path: &Path) {
         let (transcript, sidecar) = match follow::kind_of(&path.to_string_lossy()) {
-            Some(FileKind::Transcript) => (path.to_owned(), path.with_extension("meta.json")),
+            Some(FileKind::Transcript) => (path.to_owned(), sidecar_of(path)),
             Some(FileKind::Sidecar) => (path.with_extension("").with_extension("jsonl"), path.to_owned()),
             None => return,
         };
@@ -115,11 +140,10 @@ impl Scan {
             Ok(None) => return,
             Err(error) => return self.cannot_look(&path, &error),
         };
-        let local = Some(Local { path, stamp });
-        let files = self.found.entry(key).or_default();
+        let stamps = self.found.entry(key).or_default();
         match kind {
-            FileKind::Transcript => files.transcript = local,
-            FileKind::Sidecar => files.sidecar = local,
+            FileKind::Transcript => stamps.transcript = Some(stamp),
+            FileKind::Sidecar => stamps.sidecar = Some(stamp),
         }
     }
 
@@ -134,4 +158,28 @@ fn key_of(projects: &Path, path: &Path, kind: FileKind) -> Option<SessionKey> {
         FileKind::Sidecar => path.with_extension("").with_extension("jsonl"),
     };
     SessionKey::from_path(&transcript, projects).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_says_where_its_files_lie() {
+        let projects = Path::new("/c/projects");
+        for path in [
+            "p/s.jsonl",
+            "C:/a\\b.jsonl",
+            "p/s/subagents/agent-1.jsonl",
+            "p/s/subagents/w/agent.x.jsonl",
+        ] {
+            let path = projects.join(path);
+            let key = key_of(projects, &path, FileKind::Transcript).unwrap();
+            assert_eq!(place(projects, &key), path);
+            let sidecar = sidecar_of(&path);
+            assert_eq!(key_of(projects, &sidecar, FileKind::Sidecar), Some(key.clone()));
+            assert!(are_below(projects, &key, sidecar.parent().unwrap()));
+            assert!(!are_below(projects, &key, Path::new("/c/projects/other")));
+        }
+    }
 }

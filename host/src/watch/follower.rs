@@ -1,19 +1,19 @@
 //! The loop of `watch`: which transcripts are to be looked at, and when.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream as streams};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::changes::{Changes, Dirty};
 use super::event::{OnWatchEvent, Wait, WatchEvent};
 use super::figures::{Figures, NAMED, Unreadable, Waiting};
-use super::files::{Files, Scan};
+use super::files::{self, Files, Scan, Stamps};
 use super::look::{Look, ROOM, Tally, tell};
 use super::mark::{Inode, Mark};
 use super::records::{Record, Records};
@@ -41,6 +41,13 @@ const SOON: Duration = Duration::from_secs(1);
 /// How often it is looked for what killed runs left.
 const LEFTOVERS: Duration = Duration::from_secs(10);
 
+/// After how many transcripts it is looked at what changed meanwhile: a hundred thousand that are met for the first time
+/// take many minutes, and what agents write in that time is to be on local disk within two seconds.
+const BETWEEN: usize = 64;
+
+/// How many projects' folders are looked through at a time.
+const FOLDERS: usize = 8;
+
 /// How many transcripts are worked on side by side.
 const SIDE_BY_SIDE: usize = 4;
 
@@ -51,7 +58,8 @@ pub(super) struct Follower<'a> {
     records: Records,
     runs: Runs,
     changes: Changes,
-    streams: BTreeMap<SessionKey, (Stream, Files)>,
+    /// By key. Boxed, for a map has room to spare, and this one is large.
+    streams: BTreeMap<SessionKey, Box<Stream>>,
     /// Those of them that are not taken for now.
     waiting: BTreeMap<SessionKey, Wait>,
     /// What cannot be looked at, and why,
@@ -67,14 +75,18 @@ pub(super) struct Follower<'a> {
     stop: watch::Receiver<bool>,
 }
 
-/// Of which part of the directory a scan tells.
-enum Extent {
-    All,
-    /// Of all in these folders, and of these files.
-    Of {
-        folders: BTreeSet<PathBuf>,
-        files: BTreeSet<PathBuf>,
-    },
+/// Of which part of the directory a scan tells: of all in these folders, and of these files.
+#[derive(Debug, Default)]
+struct Extent {
+    folders: BTreeSet<PathBuf>,
+    files: BTreeSet<PathBuf>,
+}
+
+/// Transcripts that came and went during a look, by what file it was: one that did both was moved.
+#[derive(Debug, Default)]
+struct Moves {
+    came: HashMap<Inode, SessionKey>,
+    went: Vec<(Option<Inode>, SessionKey)>,
 }
 
 impl<'a> Follower<'a> {
@@ -144,30 +156,95 @@ impl<'a> Follower<'a> {
     }
 
     /// Looks at everything that is there. Gives how long it need not be done again.
-    pub(super) async fn look_at_all(&mut self, is_last: bool) -> Duration {
+    async fn look_at_all(&mut self, is_last: bool) -> Duration {
         if let Err(error) = self.changes.listen() {
             self.go_by_clock(&error);
         }
-        let (projects, begun) = (self.watch.projects.clone(), Instant::now());
-        let scan = blocking(move || Scan::of(&projects)).await;
+        let scanned = self.scan_all().await;
         let share = if self.changes.are_told() { SHARE } else { SHARE_BY_CLOCK };
-        let pause = (begun.elapsed() * share).max(EVERY);
-        self.again.clear();
-        self.take_in(scan, &Extent::All);
+        let pause = (scanned * share).max(EVERY);
         self.runs.tidy();
         self.doubt_runs();
         let due: Vec<_> = self
             .streams
             .iter()
-            .filter(|(_, (stream, files))| stream.is_due(files, is_last))
+            .filter(|(_, stream)| stream.is_due(is_last))
             .map(|(key, _)| key.clone())
             .collect();
-        self.look(is_last, due).await;
+        for some in due.chunks(BETWEEN) {
+            // Some of them were looked at meanwhile.
+            let is_due = |key: &&SessionKey| self.streams.get(*key).is_some_and(|stream| stream.is_due(is_last));
+            let some = some.iter().filter(is_due).cloned().collect();
+            self.look(is_last, some).await;
+            if !is_last {
+                self.look_between().await;
+            }
+        }
         pause
     }
 
+    /// Finds out what there is, some folders after the other: a list of everything would be large. Gives how long the
+    /// disk took.
+    async fn scan_all(&mut self) -> Duration {
+        let (projects, begun) = (self.watch.projects.clone(), Instant::now());
+        let (mut top, folders) = blocking(move || Scan::top(&projects)).await;
+        let mut scanned = begun.elapsed();
+        self.again.clear();
+        let mut moves = Moves::default();
+        let gone = self.folders_but(&folders);
+        let mut extent = Extent::default();
+        extent.files.insert(self.watch.projects.clone());
+        extent.folders.extend(gone);
+        for some in std::iter::once(&[][..]).chain(folders.chunks(FOLDERS)) {
+            let (projects, some, begun) = (self.watch.projects.clone(), some.to_vec(), Instant::now());
+            extent.folders.extend(some.iter().cloned());
+            let mut scan = std::mem::take(&mut top);
+            let scan = blocking(move || {
+                some.iter().for_each(|folder| scan.folder(&projects, folder));
+                scan
+            });
+            let scan = scan.await;
+            scanned += begun.elapsed();
+            self.take_in(scan, &std::mem::take(&mut extent), &mut moves);
+        }
+        self.tell_of_moves(moves);
+        if self.records.is_first
+            && let Err(error) = self.records.has_begun()
+        {
+            tracing::warn!("that files are followed from now on cannot be written down: {error}");
+        }
+        scanned
+    }
+
+    /// Projects' folders of which something is known, and that are not among these.
+    fn folders_but(&self, folders: &[PathBuf]) -> BTreeSet<PathBuf> {
+        let there: HashSet<&Path> = folders.iter().map(PathBuf::as_path).collect();
+        let problems = self.unreadable.keys().chain(&self.links);
+        let within = problems.filter_map(|path| path.strip_prefix(&self.watch.projects).ok()?.iter().next());
+        let mut others: BTreeSet<_> = within.map(|folder| self.watch.projects.join(folder)).collect();
+        let mut last = None;
+        for project in self.streams.keys().map(SessionKey::project_key) {
+            if last.replace(project) != Some(project) {
+                others.insert(self.watch.projects.join(project));
+            }
+        }
+        others.retain(|folder| !there.contains(folder.as_path()));
+        others
+    }
+
+    /// Looks at what changed since everything was listed. Where that may be anything, the next look at everything finds
+    /// it.
+    async fn look_between(&mut self) {
+        let dirty = self.changes.take();
+        match dirty.all {
+            true => self.changes.are_all(),
+            false if dirty.files.is_empty() && dirty.folders.is_empty() => {}
+            false => self.look_at_some(dirty).await,
+        }
+    }
+
     /// Looks at what changed, and at what waits.
-    pub(super) async fn look_at_some(&mut self, dirty: Dirty) {
+    async fn look_at_some(&mut self, dirty: Dirty) {
         let projects = self.watch.projects.clone();
         // What came into a folder before the system listened there is found a little later.
         let again = std::mem::replace(&mut self.again, dirty.folders.iter().cloned().collect());
@@ -177,17 +254,16 @@ impl<'a> Follower<'a> {
             folders.iter().for_each(|folder| scan.folder(&projects, folder));
             let files: BTreeSet<_> = dirty.files.into_iter().collect();
             files.iter().for_each(|path| scan.path(&projects, path));
-            (scan, Extent::Of { folders, files })
+            (scan, Extent { folders, files })
         })
         .await;
         let mut due: BTreeSet<_> = scan.found.keys().cloned().collect();
-        self.take_in(scan, &extent);
+        let mut moves = Moves::default();
+        self.take_in(scan, &extent, &mut moves);
+        self.tell_of_moves(moves);
         due.extend(self.doubt_runs());
         due.extend(self.waiting.keys().cloned());
-        let is_due = |key: &SessionKey| {
-            let known = self.streams.get(key);
-            known.is_some_and(|(stream, files)| stream.is_due(files, false))
-        };
+        let is_due = |key: &SessionKey| self.streams.get(key).is_some_and(|stream| stream.is_due(false));
         let due: Vec<_> = due.into_iter().filter(is_due).collect();
         self.look(false, due).await;
     }
@@ -206,49 +282,54 @@ impl<'a> Follower<'a> {
         };
         // Out of the map while they are worked on side by side. One that is dropped here is dropped with all others.
         let taken: Vec<_> = due.iter().filter_map(|key| self.streams.remove(key)).collect();
-        let looks = taken.into_iter().map(|(mut stream, files)| {
+        let looks = taken.into_iter().map(|mut stream| {
             let look = &look;
             async move {
-                stream.look(look, &files).await;
-                (stream, files)
+                stream.look(look).await;
+                stream
             }
         });
         let looked: Vec<_> = streams::iter(looks).buffer_unordered(SIDE_BY_SIDE).collect().await;
-        for (stream, files) in looked {
+        for stream in looked {
             let key = stream.key().clone();
             match stream.waits() {
                 Some(wait) => drop(self.waiting.insert(key.clone(), wait.clone())),
                 None => drop(self.waiting.remove(&key)),
             }
-            self.streams.insert(key, (stream, files));
+            self.streams.insert(key, stream);
         }
         self.show();
     }
 
     /// Streams come and go with their files.
-    fn take_in(&mut self, scan: Scan, extent: &Extent) {
+    fn take_in(&mut self, scan: Scan, extent: &Extent, moves: &mut Moves) {
         let Scan {
             found,
             unreadable,
             links,
         } = scan;
         self.take_in_problems(unreadable, links, extent);
-        let mut gone = self.remove_gone(&found, extent);
-        for (key, files) in found {
+        self.remove_gone(&found, extent, moves);
+        for (key, now) in found {
             match self.streams.get_mut(&key) {
-                Some((_, known)) => *known = files,
+                Some(stream) => stream.found(now),
                 None => {
-                    self.tell_of_move(&key, &files, &mut gone);
-                    self.add(key, files);
+                    if let Some(stamp) = now.transcript {
+                        moves.came.insert(stamp.file, key.clone());
+                    }
+                    self.add(key, now);
                 }
             }
         }
-        gone.into_values().for_each(|key| self.tell(WatchEvent::Gone { key }));
-        if matches!(extent, Extent::All)
-            && self.records.is_first
-            && let Err(error) = self.records.has_begun()
-        {
-            tracing::warn!("that files are followed from now on cannot be written down: {error}");
+    }
+
+    fn tell_of_moves(&self, moves: Moves) {
+        let Moves { mut came, went } = moves;
+        for (file, key) in went {
+            self.tell(match file.and_then(|file| came.remove(&file)) {
+                Some(to) => WatchEvent::Moved { from: key, to },
+                None => WatchEvent::Gone { key },
+            });
         }
     }
 
@@ -277,36 +358,21 @@ impl<'a> Follower<'a> {
     }
 
     /// Takes out the streams whose files are gone, by what file it was. What cannot be looked at is not gone.
-    fn remove_gone(
-        &mut self,
-        found: &BTreeMap<SessionKey, Files>,
-        extent: &Extent,
-    ) -> HashMap<Option<Inode>, SessionKey> {
-        let candidates: Vec<_> = match extent {
-            Extent::All => self
-                .streams
-                .keys()
-                .filter(|key| !found.contains_key(key))
-                .cloned()
-                .collect(),
-            Extent::Of { folders, .. } => {
-                let keys = folders.iter().flat_map(|folder| self.keys_in(folder));
-                keys.filter(|key| !found.contains_key(key)).collect()
-            }
-        };
-        let mut gone = HashMap::new();
+    fn remove_gone(&mut self, found: &BTreeMap<SessionKey, Stamps>, extent: &Extent, moves: &mut Moves) {
+        let keys = extent.folders.iter().flat_map(|folder| self.keys_in(folder));
+        let candidates: Vec<_> = keys.filter(|key| !found.contains_key(key)).collect();
         for key in candidates {
-            let Some((stream, files)) = self.streams.get(&key) else {
+            let Some(stream) = self.streams.get(&key) else {
                 continue;
             };
-            if self.unreadable.keys().any(|path| files.are_below(path)) {
+            let is_below = |path: &PathBuf| files::are_below(&self.watch.projects, &key, path);
+            if self.unreadable.keys().any(is_below) {
                 continue;
             }
-            gone.insert(stream.file(), key.clone());
+            moves.went.push((stream.file(), key.clone()));
             self.streams.remove(&key);
             self.waiting.remove(&key);
         }
-        gone
     }
 
     /// The streams of a project's folder.
@@ -320,31 +386,22 @@ impl<'a> Follower<'a> {
         of_folder.take_while(|key| key.project_key() == name).cloned().collect()
     }
 
-    fn add(&mut self, key: SessionKey, files: Files) {
+    fn add(&mut self, key: SessionKey, now: Stamps) {
         let mut record = self.records.load(&key);
         if self.records.is_first && self.watch.from_now {
-            record = self
-                .begin_at_end(&key, &files)
-                .map_or(record, |record| Ok(Some(record)));
+            record = self.begin_at_end(&key, now).or(record);
         }
-        let stream = Stream::new(key.clone(), record);
-        self.streams.insert(key, (stream, files));
+        let mut stream = Stream::new(key.clone(), record);
+        stream.found(now);
+        self.streams.insert(key, Box::new(stream));
     }
 
     /// What is there at the very start is not wanted.
-    fn begin_at_end(&self, key: &SessionKey, files: &Files) -> Option<Record> {
-        let (transcript, sidecar) = files.stamps();
-        let end = files
-            .transcript
-            .as_ref()
-            .map(|local| super::mark::complete_lines(&local.path));
+    fn begin_at_end(&self, key: &SessionKey, now: Stamps) -> Option<Record> {
+        let files = Files::of(&self.watch.projects, key, now);
+        let end = files.transcript.map(|local| super::mark::complete_lines(&local.path));
         let kept = end.unwrap_or(Ok(0)).and_then(|end| {
-            let mark = Mark::at(end);
-            let record = Record {
-                transcript,
-                sidecar,
-                mark,
-            };
+            let record = Record::new(now, Mark::at(end));
             self.records.save_durably(key, &record)?;
             Ok(record)
         });
@@ -352,32 +409,22 @@ impl<'a> Follower<'a> {
             .ok()
     }
 
-    fn tell_of_move(&self, to: &SessionKey, files: &Files, gone: &mut HashMap<Option<Inode>, SessionKey>) {
-        let Some(local) = &files.transcript else { return };
-        if let Some(from) = gone.remove(&Some(local.stamp.file)) {
-            let to = to.clone();
-            self.tell(WatchEvent::Moved { from, to });
-        }
-    }
-
     /// Runs that ended between two looks leave word, too. Gives the transcripts that they may have written to.
     fn doubt_runs(&mut self) -> Vec<SessionKey> {
-        let mut sessions = Vec::new();
-        if let Err(error) = self
-            .records
-            .words
-            .take(|folder, session| sessions.push((folder, session)))
-        {
-            // Those that were not shown lie there, and keep their sessions' files from being taken meanwhile.
-            tracing::warn!("cannot see which sessions runs wrote to, and look again: {error}");
-        }
+        let sessions = match self.records.words.take() {
+            Ok(sessions) => sessions,
+            Err(error) => {
+                tracing::warn!("cannot see which sessions runs wrote to: {error}");
+                return Vec::new();
+            }
+        };
         let mut doubted = Vec::new();
         for (folder, session) in sessions {
             let Ok(main) = SessionKey::main(folder, session) else {
                 continue;
             };
             let of_session = self.streams.range_mut(main.clone()..);
-            for (key, (stream, _)) in of_session.take_while(|(key, _)| key.to_main() == main) {
+            for (key, stream) in of_session.take_while(|(key, _)| key.to_main() == main) {
                 stream.doubt();
                 doubted.push(key.clone());
             }
@@ -424,12 +471,7 @@ impl<'a> Follower<'a> {
 
 impl Extent {
     fn covers(&self, path: &Path) -> bool {
-        match self {
-            Self::All => true,
-            Self::Of { folders, files } => {
-                files.contains(path) || folders.iter().any(|folder| path.starts_with(folder))
-            }
-        }
+        self.files.contains(path) || self.folders.iter().any(|folder| path.starts_with(folder))
     }
 }
 

@@ -1,16 +1,14 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-
-use tokio::time::Instant;
+use std::time::Instant;
 
 use super::event::{Change, Wait, WatchEvent};
-use super::files::Files;
+use super::files::{Files, Stamps};
 use super::look::Look;
 use super::mark::{Inode, Mark, Stamp};
 use super::records::Record;
 use super::unread::{self, Block, Odd, Unread};
-use crate::disk::may_fail;
 use crate::key::SessionKey;
 use crate::session::blocking;
 use crate::spool::Doubtful;
@@ -20,8 +18,11 @@ use crate::transcript::{MAX_LINE, metadata};
 #[derive(Debug)]
 pub(super) struct Stream {
     key: SessionKey,
-    /// As they were when they were looked at last, and everything in them was taken.
-    seen: Record,
+    /// As its files were when they were looked at last, and everything in them was taken.
+    seen: Stamps,
+    /// As they are, where that is something else or they have to be looked at again. Of those that are quiet, which
+    /// are nearly all, nothing more is kept.
+    now: Option<Box<Stamps>>,
     /// How far the transcript was taken; `None` where nobody remembers.
     mark: Option<Mark>,
     /// This host's copy holds the file's lines before the mark.
@@ -30,9 +31,7 @@ pub(super) struct Stream {
     is_doubtful: bool,
     /// It was never taken before.
     is_new: bool,
-    /// What is remembered of it could not be read yet: how far it was taken is not known.
-    is_unknown: bool,
-    waits: Option<(Wait, Instant)>,
+    waits: Option<Box<(Wait, Instant)>>,
 }
 
 /// From where on a transcript is taken.
@@ -68,21 +67,29 @@ struct Sidecar {
 }
 
 impl Stream {
-    /// A stream as the record of it says. Where that cannot be read, it is read again before anything is taken: without
-    /// it, lines that came after a delete could not be told from those that were deleted.
-    pub(super) fn new(key: SessionKey, record: io::Result<Option<Record>>) -> Self {
-        let is_unknown = record.is_err();
-        let record = record.unwrap_or_default();
+    /// A stream as the record of it says.
+    pub(super) fn new(key: SessionKey, record: Option<Record>) -> Self {
+        let is_new = record.is_none();
+        let (seen, mark) = match record {
+            Some(record) => (record.stamps(), Some(record.mark)),
+            None => (Stamps::default(), None),
+        };
         Self {
             key,
-            mark: record.as_ref().map(|record| record.mark.clone()),
-            is_new: record.is_none(),
-            seen: record.unwrap_or_default(),
+            seen,
+            now: None,
+            mark,
             has_begun: false,
             is_doubtful: false,
-            is_unknown,
+            is_new,
             waits: None,
         }
+    }
+
+    /// Its files are as these stamps say.
+    pub(super) fn found(&mut self, now: Stamps) {
+        let is_quiet = now == self.seen && self.waits.is_none();
+        self.now = (!is_quiet).then(|| Box::new(now));
     }
 
     /// Another process may have mirrored what it holds by now.
@@ -91,7 +98,7 @@ impl Stream {
     }
 
     pub(super) fn waits(&self) -> Option<&Wait> {
-        self.waits.as_ref().map(|(wait, _)| wait)
+        self.waits.as_ref().map(|waits| &waits.0)
     }
 
     pub(super) fn key(&self) -> &SessionKey {
@@ -104,34 +111,28 @@ impl Stream {
     }
 
     /// Whether a look has something to do.
-    pub(super) fn is_due(&self, files: &Files, is_last: bool) -> bool {
-        match &self.waits {
+    pub(super) fn is_due(&self, is_last: bool) -> bool {
+        match self.waits.as_deref() {
             Some((_, until)) => is_last || *until <= Instant::now(),
-            None => {
-                self.is_doubtful || self.mark.is_none() || files.stamps() != (self.seen.transcript, self.seen.sidecar)
-            }
+            None => self.is_doubtful || self.mark.is_none() || self.now.is_some(),
         }
     }
 
     /// Takes what is new. Dropped halfway, the next process takes it as it finds it.
-    pub(super) async fn look(&mut self, look: &Look<'_>, files: &Files) {
-        let (transcript, sidecar) = files.stamps();
-        let seen = Record {
-            transcript,
-            sidecar,
-            mark: Mark::default(),
-        };
-        match self.take(look, files, seen).await {
-            Ok(()) => self.waits = None,
-            Err(wait) => self.wait(look, wait),
+    pub(super) async fn look(&mut self, look: &Look<'_>) {
+        let now = self.now.as_deref().copied().unwrap_or(self.seen);
+        let files = Files::of(look.projects, &self.key, now);
+        match self.take(look, &files, now).await {
+            Ok(()) => (self.waits, self.now) = (None, None),
+            Err(wait) => {
+                self.now = Some(Box::new(now));
+                self.wait(look, wait);
+            }
         }
     }
 
-    async fn take(&mut self, look: &Look<'_>, files: &Files, seen: Record) -> Result<(), Wait> {
-        if self.remember(look)? && !self.is_due(files, false) {
-            return Ok(());
-        }
-        let _room = look.room(self.unread_bytes(&seen)).await;
+    async fn take(&mut self, look: &Look<'_>, files: &Files, now: Stamps) -> Result<(), Wait> {
+        let _room = look.room(self.unread_bytes(now)).await;
         let change = self.change(files).await?;
         let start = self.start(change);
         let is_found = matches!(start, Start::Found { goes_on: false, .. });
@@ -143,7 +144,7 @@ impl Stream {
             has_begun: self.has_begun,
             entries: 0,
         };
-        let taken = taking.all(start, &self.seen, self.is_new).await;
+        let taken = taking.all(start, self.seen, self.is_new).await;
         let Taking {
             mark,
             has_begun,
@@ -156,7 +157,7 @@ impl Stream {
             self.is_doubtful |= wait == Wait::Run;
             if has_begun {
                 // The mark is about this file.
-                self.seen.transcript = seen.transcript;
+                self.seen.transcript = now.transcript;
             }
             return Err(wait);
         }
@@ -164,21 +165,9 @@ impl Stream {
         if is_found {
             self.tell_of_found(look, change, entries);
         }
-        let mark = self.mark.get_or_insert_default().clone();
-        self.seen = Record { mark, ..seen };
-        look.records.save(&self.key, &self.seen).map_err(cannot_keep)
-    }
-
-    /// Reads what is remembered of it, where that could not be done before. False where it was.
-    fn remember(&mut self, look: &Look<'_>) -> Result<bool, Wait> {
-        let is_unknown = self.is_unknown;
-        if is_unknown {
-            let record = look.records.load(&self.key);
-            let record =
-                record.map_err(|error| Wait::Failed(format!("what was taken of it before cannot be read: {error}")))?;
-            *self = Self::new(self.key.clone(), Ok(record));
-        }
-        Ok(is_unknown)
+        self.seen = now;
+        let record = Record::new(now, self.mark.get_or_insert_default().clone());
+        look.records.save(&self.key, &record).map_err(cannot_keep)
     }
 
     fn start(&self, change: Option<Change>) -> Start {
@@ -204,8 +193,8 @@ impl Stream {
         }
     }
 
-    fn unread_bytes(&self, seen: &Record) -> u64 {
-        let bytes = seen.transcript.map_or(0, |stamp| stamp.bytes);
+    fn unread_bytes(&self, now: Stamps) -> u64 {
+        let bytes = now.transcript.map_or(0, |stamp| stamp.bytes);
         let mark = self.mark.as_ref().filter(|_| self.has_begun);
         bytes.saturating_sub(mark.map_or(0, |mark| mark.offset))
     }
@@ -233,20 +222,21 @@ impl Stream {
     }
 
     fn wait(&mut self, look: &Look<'_>, cause: Wait) {
-        let before = self.waits.take().map(|(wait, _)| wait);
+        let before = self.waits.take().map(|waits| waits.0);
         if before.as_ref() != Some(&cause) && cause != Wait::Stopping {
             look.tell(WatchEvent::Waits {
                 key: self.key.clone(),
                 cause: cause.clone(),
             });
         }
-        self.waits = Some((cause.clone(), look.again(&cause)));
+        let again = look.again(&cause);
+        self.waits = Some(Box::new((cause, again)));
     }
 }
 
 impl Taking<'_> {
     /// Takes both files. One that cannot be read does not keep the other from it.
-    async fn all(&mut self, start: Start, before: &Record, is_new: bool) -> Result<(), Wait> {
+    async fn all(&mut self, start: Start, before: Stamps, is_new: bool) -> Result<(), Wait> {
         let mut sidecar = self.read_sidecar(before, is_new).await;
         let is_whole = matches!(start, Start::Found { goes_on: false, .. });
         // What is known comes first: it counts with what was taken before.
@@ -357,15 +347,15 @@ impl Taking<'_> {
         let within = path.strip_prefix(self.look.projects).unwrap_or(path).to_string_lossy();
         let (folder, session) = (self.key.project_key(), self.key.session_id());
         let has = self.look.runs.have(folder, session, &within, bytes);
-        let has = has.and_then(|has| Ok(has || self.look.records.words.are_left(folder, session)?));
-        match has.map_err(|error| Wait::Failed(format!("cannot see what runs mirror: {error}")))? {
+        let is_told = self.look.records.words.are_left(folder, session);
+        match has.map_err(|error| Wait::Failed(format!("cannot see what runs mirror: {error}")))? || is_told {
             true => Err(Wait::Run),
             false => Ok(()),
         }
     }
 
     /// The sidecar's entry, if it may have to be appended.
-    async fn read_sidecar(&self, before: &Record, is_new: bool) -> Result<Option<Sidecar>, Wait> {
+    async fn read_sidecar(&self, before: Stamps, is_new: bool) -> Result<Option<Sidecar>, Wait> {
         let Some(local) = self.files.sidecar.clone() else {
             return Ok(None);
         };
@@ -416,7 +406,6 @@ impl Taking<'_> {
 }
 
 fn read_sidecar(path: &Path) -> io::Result<Vec<u8>> {
-    may_fail(path)?;
     match fs::metadata(path)?.len() {
         bytes if bytes > MAX_LINE as u64 - 64 => Err(io::ErrorKind::FileTooLarge.into()),
         _ => fs::read(path),

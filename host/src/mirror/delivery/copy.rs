@@ -49,7 +49,7 @@ impl LocalCopy {
         Self {
             is_live,
             next: cursor.map_or(start, |cursor| cursor.place.clamp(start, end)),
-            due: if is_live { 0 } else { u64::MAX },
+            due: due_at_first(is_live),
             begun: position.is_some(),
             position,
             is_met: false,
@@ -60,6 +60,11 @@ impl LocalCopy {
             is_revived: is_live && position.is_some(),
             stream,
         }
+    }
+
+    /// Whether it is as it was taken in.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.due == due_at_first(self.is_live) && !self.is_met && self.met.is_none() && !self.is_stopped
     }
 
     /// Whether lines wait, or what comes before them.
@@ -129,6 +134,11 @@ impl LocalCopy {
         self.next = next;
         Ok(())
     }
+}
+
+/// Up to which line a copy is due when it is taken in: what a dead process left, at once.
+fn due_at_first(is_live: bool) -> u64 {
+    if is_live { 0 } else { u64::MAX }
 }
 
 impl Delivery {

@@ -52,7 +52,7 @@ impl Delivery {
         self.copies.iter_mut().for_each(|copy| copy.hear(&batch));
         let announcer = &self.destination.announcer;
         announcer.count(lines(&batch.payload), batch.payload.len() as u64);
-        self.waiting_since = None;
+        self.lane.waits_no_more();
         self.save_cursor(index);
         self.show(index);
         Ok(())
