@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the tests of the durable mirror in their long forms, hundreds of kills and hundreds of thousands
-//! of entries, and ten thousand seeds of the simulation of followed files.
+//! `cargo xtask soak`: the tests of the durable mirror and of `watch` in their long forms, hundreds of kills, hundreds of
+//! thousands of entries, a hundred thousand transcripts.
 
 use anyhow::Result;
 use clap::Args;
@@ -7,33 +7,25 @@ use clap::Args;
 use crate::workspace::Workspace;
 use crate::{build, process, set_up};
 
-/// Files that are followed, on disks and destinations that fail as seeds decide.
-const SIMULATION: &str = "watch::tests::simulation";
-
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Only tests whose names hold this
-    #[arg(default_value = "mirror::")]
-    filter: String,
+    /// Only tests whose names hold one of these
+    #[arg(default_values = ["mirror::", "scale::", "kills::", "healthy::"])]
+    filters: Vec<String>,
 }
 
-/// Builds what the tests need and runs them; each prints its seed and its figures.
+/// Builds what the tests need and runs them, one after the other, for many of them measure; each prints its seed and its
+/// figures. The dev profile is optimised enough for that, and dependencies are compiled only once.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::tests(workspace)?;
-    for (target, filter) in [
-        (["--lib"].as_slice(), SIMULATION),
-        (&["--test", "e2e"], &options.filter),
-    ] {
-        let mut cargo = workspace.cargo("test");
-        cargo
-            .arg("--workspace")
-            .args(target)
-            .args(["--", "--nocapture", filter])
-            .env("MIRRORBOX_SOAK", "1");
-        process::run(&mut cargo)?;
-    }
-    Ok(())
+    let mut cargo = workspace.cargo("test");
+    cargo
+        .args(["--workspace", "--test", "e2e", "--test", "watch", "--"])
+        .args(["--nocapture", "--test-threads=1"])
+        .args(&options.filters)
+        .env("MIRRORBOX_SOAK", "1");
+    process::run(&mut cargo)
 }

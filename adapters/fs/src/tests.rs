@@ -40,6 +40,14 @@ impl Backend {
     }
 }
 
+/// How much: the short form, or with `MIRRORBOX_SOAK` the whole one.
+fn amount(short: u64, whole: u64) -> u64 {
+    match std::env::var_os("MIRRORBOX_SOAK") {
+        Some(_) => whole,
+        None => short,
+    }
+}
+
 fn key() -> SessionKey {
     SessionKey::main("-srv-app", "session")
 }

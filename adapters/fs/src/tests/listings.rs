@@ -1,4 +1,4 @@
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use mirrorbox_adapter::{Page, Session};
 
@@ -145,15 +145,38 @@ fn what_is_not_ours_is_not_listed() {
 
 #[test]
 fn listing_a_folder_in_pages_reads_it_once() {
-    let (_backend, mut fs) = Backend::with(0);
-    for number in 0..200 {
-        append(&mut fs, &SessionKey::main("p", format!("session-{number:03}")));
+    let (backend, mut fs) = Backend::with(0);
+    let sessions = amount(200, 20_000);
+    for number in 0..sessions {
+        append(&mut fs, &SessionKey::main("p", format!("session-{number:05}")));
     }
-    let (whole, one_walk) = entries_read(&mut fs, 1000);
-    let (paged, entries) = entries_read(&mut fs, 10);
+    let limit = u32::try_from(sessions).unwrap();
+    let (whole, one_walk) = entries_read(&mut fs, limit);
+    let begun = Instant::now();
+    let (paged, entries) = entries_read(&mut fs, limit / 20);
+    let (listed, walked) = (begun.elapsed(), walk(&backend.0.path().join("p")));
+    eprintln!(
+        "{sessions} sessions: {entries} entries looked at, {one_walk} in one walk; {listed:?}, a walk {walked:?}"
+    );
     assert_eq!(whole, paged);
     // The first session of each page was looked at for the page before, too.
     assert!(entries < one_walk * 2, "{entries} entries in pages, {one_walk} in one");
+}
+
+/// How long it takes to look at everything in a folder, and to read what is there beside batches.
+fn walk(dir: &std::path::Path) -> Duration {
+    let begun = Instant::now();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.metadata().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => drop(std::fs::read(entry.path()).unwrap()),
+            }
+        }
+    }
+    begun.elapsed()
 }
 
 /// The sessions of `p`, and how many entries of folders were looked at for them.

@@ -1,6 +1,6 @@
 //! What a call costs does not grow with what was stored before. Listings hold three objects here and not a thousand.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mirrorbox_adapter::Piece;
 
@@ -99,4 +99,44 @@ fn a_removal_goes_on_where_the_piece_before_it_ended() {
     assert!(pieces >= 3, "only {pieces} pieces");
     assert_eq!(backend.batches(), ["00000000000000000011.jsonl"]);
     assert!(backend.beside("summaries").is_empty());
+}
+
+/// As long as the longest that were seen, in the long form. More than a listing shows in the short one, too.
+#[test]
+fn a_delete_of_a_long_transcript_ends_whatever_one_call_can_do() {
+    let last = match std::env::var_os("MIRRORBOX_SOAK") {
+        Some(_) => 100_000,
+        None => 1_200,
+    };
+    let (backend, mut s3) = Backend::with(1);
+    put_batches(&backend, 2, last);
+    let begun = Instant::now();
+    s3.append(&key(), tombstone(last + 1), None).unwrap();
+    assert_eq!(numbers(&mut s3), [last + 1], "it is deleted before anything is removed");
+    let (stood, mut pieces) = (begun.elapsed(), 1);
+    while let Err(error) = s3.delete(&key(), tombstone(last + 1)) {
+        assert_eq!(error, Piece::more());
+        pieces += 1;
+    }
+    let all = begun.elapsed();
+    eprintln!("{last} batches: the tombstone stood after {stood:?}; removed in {pieces} calls, {all:?}");
+    assert_eq!(backend.batches(), [format!("{:020}.jsonl", last + 1)]);
+}
+
+/// Puts batches there without asking for anything: what is removed is not read.
+fn put_batches(backend: &Backend, first: u64, last: u64) {
+    let (client, config) = (&backend.client, &backend.config);
+    std::thread::scope(|scope| {
+        for start in first..first + 8 {
+            scope.spawn(move || {
+                let runtime = Runtime::new().unwrap();
+                for number in (start..=last).step_by(8) {
+                    let key = format!("{}-srv-app/session/{number:020}.jsonl", config.prefix);
+                    let put = client.put_object().bucket(&config.bucket).key(key);
+                    let body = ByteStream::from_static(b"{}\n");
+                    runtime.block_on(put.body(body).send()).unwrap();
+                }
+            });
+        }
+    });
 }

@@ -99,11 +99,15 @@ fn stream_in_store(machine: &Machine) -> String {
         .to_owned()
 }
 
+/// The first folder with a batch: those above it are there a moment earlier.
 fn batches_below(dir: &std::path::Path) -> Option<std::path::PathBuf> {
     for entry in fs::read_dir(dir).ok()? {
         let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("summary") {
-            return batches_below(&path).or(Some(path));
+        if path.extension().is_some_and(|end| end == "jsonl") {
+            return Some(dir.to_owned());
+        }
+        if let Some(found) = batches_below(&path) {
+            return Some(found);
         }
     }
     None

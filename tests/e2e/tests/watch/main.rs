@@ -10,6 +10,8 @@ mod changes;
 #[cfg(test)]
 mod following;
 #[cfg(test)]
+mod healthy;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod promises;

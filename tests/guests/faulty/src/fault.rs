@@ -9,6 +9,9 @@ use crate::{hunger, sandbox};
 /// How long an instance sleeps that is told to: longer than any test waits.
 const SLEEP: Duration = Duration::from_secs(60 * 60);
 
+/// How long an instance takes that is late: longer than a host's usual patience, and no error.
+const LATE: Duration = Duration::from_secs(30);
+
 macro_rules! faults {
     ($($(#[$attribute:meta])* $fault:ident $name:literal)*) => {
         /// What goes wrong. Each is asked for by the name that is its name here in kebab-case.
@@ -48,6 +51,8 @@ faults! {
     MemoryFill "memory-fill"
     /// Waits for ever, in the host.
     Sleep "sleep"
+    /// Works, but for half a minute.
+    Late "late"
     /// Takes memory until there is none.
     Bomb "bomb"
     /// Takes resources of the host until there are none.
@@ -121,6 +126,10 @@ impl Fault {
             Self::Exit => process::exit(1),
             Self::Sleep => {
                 std::thread::sleep(SLEEP);
+                Ok(())
+            }
+            Self::Late => {
+                std::thread::sleep(LATE);
                 Ok(())
             }
             Self::Stack => Err(Error::Other(hunger::recurse(0).to_string())),
