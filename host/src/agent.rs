@@ -24,6 +24,8 @@ mod leftover;
 mod place;
 mod process;
 mod recorder;
+#[cfg(test)]
+pub(crate) mod recording;
 mod run;
 mod spooled;
 mod task;

@@ -3,6 +3,7 @@
 //! Paths are relative to a directory of the host's own (`<state>/spool`, say). A file's bytes are safe behind
 //! [`DiskFile::sync`], a name behind [`Disk::sync_dir`] of the directory that it is in.
 
+mod failing;
 mod folder;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -13,6 +14,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use failing::may_fail;
+#[cfg(test)]
+pub(crate) use failing::{fail, heal};
 pub(crate) use folder::{Folder, private_dirs};
 
 /// Enough that a system call is nothing beside the work on what it moves.

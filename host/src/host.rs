@@ -141,6 +141,22 @@ impl Host {
         HostBuilder::new(state)
     }
 
+    /// A host on a spool and a mirror that a test has made.
+    #[cfg(all(test, feature = "agent"))]
+    pub(crate) fn of(spool: Arc<Spool>, mirror: Arc<Mirror>) -> Result<Self, HostError> {
+        let adapter_events = broadcast::Sender::new(1);
+        let core = Core {
+            spool,
+            mirror,
+            acknowledge: Acknowledge::Local,
+            background: Background::start()?,
+            #[cfg(feature = "wasm")]
+            adapters: Arc::new(adapters::Board::new(adapter_events.clone())),
+            adapter_events,
+        };
+        Ok(Self { core: Arc::new(core) })
+    }
+
     /// This process's identity, which goes into the origin of its batches.
     pub fn writer(&self) -> &str {
         self.core.spool.writer()
@@ -171,10 +187,11 @@ impl Host {
     /// machine is started again meanwhile. What is appended from now on begins it anew.
     pub fn delete(&self, session: &SessionKey) -> impl Future<Output = Result<(), HostError>> + Send + use<> {
         let (mirror, spool, session) = (self.core.mirror.clone(), self.core.spool.clone(), session.clone());
-        let deleted = self
-            .core
-            .background
-            .run(async move { mirror.delete(&session, spool.writer()).map_err(HostError::Mirror) });
+        let deleted = self.core.background.run(async move {
+            // Else what a dead process left of it would come to a destination that had nothing of it yet.
+            mirror.adopted().await;
+            mirror.delete(&session, spool.writer()).map_err(HostError::Mirror)
+        });
         async move { deleted.await? }
     }
 

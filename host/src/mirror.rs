@@ -52,7 +52,7 @@ mod summaries;
 mod survey;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trouble;
 mod worker;
 
@@ -260,10 +260,21 @@ impl Mirror {
         }
     }
 
+    /// Returns once what dead processes left is known, as far as it can be read; or once the mirror ends.
+    pub(crate) async fn adopted(&self) {
+        let (mut done, mut closing) = (self.shared.adoption.is_done(), self.shared.closing.subscribe());
+        tokio::select! {
+            // Either sender lives as long as the mirror does.
+            _ = done.wait_for(|done| *done) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+
     /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk
     /// when this returns. A destination that is added later hears of it, too, as long as a spool here holds what was
     /// deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
-    /// begins the session anew. Blocks for the disk.
+    /// begins the session anew. What dead processes left and is not known yet is not deleted.
+    /// Blocks for the disk.
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();
         self.shared.catch_up();

@@ -215,6 +215,12 @@ impl Spool {
         look::look(state, but)
     }
 
+    /// Every writer's spool on a disk that a test has made.
+    #[cfg(all(test, feature = "agent"))]
+    pub(crate) fn look_on(disk: Arc<dyn Disk>) -> std::io::Result<Vec<SpoolLook>> {
+        look::look_on(&disk, &BTreeSet::new())
+    }
+
     /// Appends entries, given without their LF, and returns the place behind them once they are on disk.
     ///
     /// All of them or none. Each is checked before this returns its future; a future that is dropped may still have

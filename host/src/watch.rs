@@ -31,6 +31,8 @@ mod mark;
 mod records;
 mod runs;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod unread;
 
 use std::io;

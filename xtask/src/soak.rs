@@ -1,11 +1,14 @@
 //! `cargo xtask soak`: the tests of the durable mirror and of `watch` in their long forms, hundreds of kills, hundreds of
-//! thousands of entries, a hundred thousand transcripts.
+//! thousands of entries, a hundred thousand transcripts, and ten thousand seeds of the simulation of followed files.
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::Workspace;
 use crate::{build, process, set_up};
+
+/// Files that are followed, on disks and destinations that fail as seeds decide.
+const SIMULATION: &str = "watch::tests::simulation";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -21,11 +24,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::tests(workspace)?;
-    let mut cargo = workspace.cargo("test");
-    cargo
-        .args(["--workspace", "--test", "e2e", "--test", "watch", "--"])
-        .args(["--nocapture", "--test-threads=1"])
-        .args(&options.filters)
-        .env("MIRRORBOX_SOAK", "1");
-    process::run(&mut cargo)
+    let simulation = [SIMULATION.to_owned()];
+    for (targets, filters) in [
+        (["--lib"].as_slice(), simulation.as_slice()),
+        (&["--test", "e2e", "--test", "watch"], &options.filters),
+    ] {
+        let mut cargo = workspace.cargo("test");
+        cargo.arg("--workspace").args(targets);
+        cargo.args(["--", "--nocapture", "--test-threads=1"]).args(filters);
+        process::run(cargo.env("MIRRORBOX_SOAK", "1"))?;
+    }
+    Ok(())
 }

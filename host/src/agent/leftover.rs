@@ -47,16 +47,25 @@ impl Leftovers {
     fn look_for(state: &Path, is_meant: impl Fn(&Trail) -> bool) -> Result<Self, AgentError> {
         let mut trails = Trail::left(state).map_err(in_trail(state))?;
         trails.retain(is_meant);
-        if trails.is_empty() {
-            return Ok(Self { runs: Vec::new() });
+        match trails.is_empty() {
+            true => Ok(Self { runs: Vec::new() }),
+            false => Ok(Self::of(trails, &Spool::look(state)?)),
         }
-        let spools = Spool::look(state)?;
+    }
+
+    fn of(trails: Vec<Trail>, spools: &[SpoolLook]) -> Self {
         // One that cannot be told does not keep the others.
         let runs = trails.into_iter().map(|trail| Leftover {
-            spooled: spooled(&trail, &spools),
+            spooled: spooled(&trail, spools),
             trail,
         });
-        Ok(Self { runs: runs.collect() })
+        Self { runs: runs.collect() }
+    }
+
+    /// Those of a state directory whose spools lie on a disk that a test has made.
+    #[cfg(test)]
+    pub(crate) fn look_beside(state: &Path, spools: &[SpoolLook]) -> std::io::Result<Self> {
+        Ok(Self::of(Trail::left(state)?, spools))
     }
 
     /// Whether nothing was left.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::process::Identity;
-use crate::disk::{self, Disk, Folder, Lock, private_dirs};
+use crate::disk::{self, Disk, Folder, Lock, may_fail, private_dirs};
 use crate::follow::{self, Listing, TranscriptFile, Words};
 
 /// How often removing is tried: what the agent started may still be writing there.
@@ -253,7 +253,8 @@ fn forget_credentials(dir: &Path) -> io::Result<()> {
 
 /// What a run wrote down; none where it had not begun to.
 fn record(dir: &Path) -> io::Result<Option<Record>> {
-    match fs::read(dir.join(RECORD)) {
+    let path = dir.join(RECORD);
+    match may_fail(&path).and_then(|()| fs::read(&path)) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -269,6 +270,7 @@ impl WrittenTrail {
     pub(crate) const FILE: &str = RECORD;
 
     pub(crate) fn read(file: &Path) -> io::Result<Self> {
+        may_fail(file)?;
         Ok(Self(serde_json::from_slice(&fs::read(file)?)?))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, OpenOptions};
 
-use super::{Disk, DiskFile, Lock};
+use super::{Disk, DiskFile, Lock, may_fail};
 
 /// A directory of the file system; no name leads out of it.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl Folder {
     }
 
     fn open_with(&self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+        may_fail(&self.path.join(path))?;
         options.read(true).write(true);
         #[cfg(unix)]
         cap_std::fs::OpenOptionsExt::mode(options, 0o600);
@@ -73,6 +74,7 @@ impl Disk for Folder {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        may_fail(&self.path.join(to))?;
         self.dir.rename(from, &self.dir, to)
     }
 

@@ -69,8 +69,16 @@ impl Simulated {
         self.any_state().unreadable = path.map(Path::to_owned);
     }
 
+    /// Of the calls that open, list, lock or read, so many fail behind some that do not, with the system's own number:
+    /// descriptors are used up, a disk is broken.
+    pub(crate) fn fail_looks(&self, after: u64, times: u64, error: i32) {
+        self.any_state().failing_looks = Some((after, times, error));
+    }
+
     pub(crate) fn clear_faults(&self) {
-        self.any_state().faults.clear();
+        let mut state = self.any_state();
+        state.failing_looks = None;
+        state.faults.clear();
     }
 
     pub(crate) fn steps(&self) -> u64 {
@@ -144,6 +152,7 @@ impl Simulated {
         state.epoch += 1;
         state.dead = false;
         state.faults.clear();
+        state.failing_looks = None;
         state.locks.clear();
         state.room = None;
         let epoch = state.epoch;
@@ -234,7 +243,7 @@ impl Disk for Simulated {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let state = self.state()?;
+        let mut state = self.state()?;
         state.check_readable(path)?;
         let file = state.names.files.get(path).copied().ok_or(ErrorKind::NotFound)?;
         Ok(self.file(file))
@@ -262,7 +271,7 @@ impl Disk for Simulated {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let state = self.state()?;
+        let mut state = self.state()?;
         state.check_readable(path)?;
         if !state.names.dirs.contains(path) {
             return Err(ErrorKind::NotFound.into());
@@ -293,6 +302,7 @@ impl Disk for Simulated {
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let mut state = self.state()?;
+        state.look()?;
         state.names.check_parent(path)?;
         Ok(self.take_lock(&mut state, path))
     }
@@ -320,7 +330,8 @@ impl DiskFile for Open {
     }
 
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.state()?;
+        let mut state = self.disk.state()?;
+        state.look()?;
         let from = state.files[self.file].cached.get(offset as usize..).unwrap_or_default();
         let read = from.len().min(into.len());
         into[..read].copy_from_slice(&from[..read]);

@@ -2,6 +2,8 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk::may_fail;
+
 /// A file of a project's folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TranscriptFile {
@@ -45,7 +47,7 @@ pub(crate) fn list_session(folder: &Path, session: &str) -> Listing {
     listing.files.sort();
     let main = format!("{session}.jsonl");
     let path = folder.join(&main);
-    match fs::symlink_metadata(&path) {
+    match may_fail(&path).and_then(|()| fs::symlink_metadata(&path)) {
         Ok(metadata) if metadata.is_file() => listing.files.push(TranscriptFile {
             path: main,
             bytes: metadata.len(),
@@ -95,7 +97,7 @@ impl Listing {
                 self.links.push(entry.path());
             }
         } else if let Some(kind) = is_transcripts {
-            match entry.metadata() {
+            match may_fail(&entry.path()).and_then(|()| entry.metadata()) {
                 Ok(metadata) => self.files.extend(metadata.is_file().then_some(TranscriptFile {
                     path,
                     bytes: metadata.len(),
@@ -112,7 +114,7 @@ impl Listing {
 
 /// What is in a directory; nothing where it is not there.
 fn entries(dir: &Path) -> io::Result<Vec<DirEntry>> {
-    match fs::read_dir(dir) {
+    match may_fail(dir).and_then(|()| fs::read_dir(dir)) {
         Ok(entries) => entries.collect(),
         Err(error) if is_gone(&error) => Ok(Vec::new()),
         Err(error) => Err(error),

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
+use crate::disk::may_fail;
 use crate::transcript::{LineError, Lines, Next};
 
 /// Enough that a system call is nothing beside the work on what it brings.
@@ -18,6 +19,7 @@ pub(crate) struct Tail {
 impl Tail {
     /// Reads on at a byte, where a line begins.
     pub(crate) fn open(path: &Path, from: u64) -> io::Result<Self> {
+        may_fail(path)?;
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(from))?;
         Ok(Self {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::disk::{Folder, private_dirs, replace_by};
+use crate::disk::{Folder, may_fail, private_dirs, replace_by};
 
 const RUNS: &str = "runs";
 
@@ -42,19 +42,24 @@ impl Words {
     }
 
     /// Whether a run wrote to a session since [`Words::take`].
-    pub(crate) fn are_left(&self, folder: &str, session: &str) -> bool {
-        self.file(folder, session).exists()
+    pub(crate) fn are_left(&self, folder: &str, session: &str) -> io::Result<bool> {
+        let file = self.file(folder, session);
+        may_fail(&file)?;
+        file.try_exists()
     }
 
-    /// The folders and sessions that runs wrote to since it was asked last.
-    pub(crate) fn take(&self) -> io::Result<Vec<(String, String)>> {
-        let mut taken = Vec::new();
+    /// Shows the folders and sessions that runs wrote to since it was asked last. A word is removed only once it was
+    /// shown; after an error the rest is shown the next time.
+    pub(crate) fn take(&self, mut show: impl FnMut(String, String)) -> io::Result<()> {
+        may_fail(&self.dir)?;
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
-            taken.extend(serde_json::from_slice::<(String, String)>(&fs::read(&path)?).ok());
+            may_fail(&path)?;
+            let (folder, session) = serde_json::from_slice(&fs::read(&path)?)?;
+            show(folder, session);
             fs::remove_file(&path)?;
         }
-        Ok(taken)
+        Ok(())
     }
 
     fn file(&self, folder: &str, session: &str) -> PathBuf {
@@ -78,10 +83,43 @@ mod tests {
         let words = Words::of(state.path());
         words.leave("-srv", "s").unwrap();
         words.listen().unwrap();
-        assert!(!words.are_left("-srv", "s"));
+        assert!(!words.are_left("-srv", "s").unwrap());
         words.leave("-srv", "s").unwrap();
-        assert!(words.are_left("-srv", "s") && !words.are_left("-srv", "t"));
-        assert_eq!(words.take().unwrap(), [("-srv".to_owned(), "s".to_owned())]);
-        assert!(!words.are_left("-srv", "s"));
+        assert!(words.are_left("-srv", "s").unwrap() && !words.are_left("-srv", "t").unwrap());
+        assert_eq!(taken(&words).1, [("-srv".to_owned(), "s".to_owned())]);
+        assert!(!words.are_left("-srv", "s").unwrap());
+    }
+
+    fn taken(words: &Words) -> (io::Result<()>, Vec<(String, String)>) {
+        let mut taken = Vec::new();
+        let done = words.take(|folder, session| taken.push((folder, session)));
+        (done, taken)
+    }
+
+    #[test]
+    fn a_word_that_cannot_be_read_keeps_no_other_from_being_shown() {
+        const EMFILE: i32 = 24;
+        let state = tempfile::tempdir().unwrap();
+        let words = Words::of(state.path());
+        words.listen().unwrap();
+        for session in ["s", "t", "u"] {
+            words.leave("-srv", session).unwrap();
+        }
+        // The directory can be listed, one word can be read, the next one cannot.
+        crate::disk::fail(&words.dir, 2, 1, EMFILE);
+        let (done, mut shown) = taken(&words);
+        assert!(done.is_err() && shown.len() == 1);
+        crate::disk::fail(&words.dir, 0, 1, EMFILE);
+        assert!(
+            words.are_left("-srv", "s").is_err(),
+            "that it cannot be looked at does not mean that it is not there"
+        );
+        crate::disk::heal(&words.dir);
+        shown.extend(taken(&words).1);
+        shown.sort();
+        assert_eq!(
+            shown,
+            ["s", "t", "u"].map(|session| ("-srv".to_owned(), session.to_owned()))
+        );
     }
 }

@@ -3,11 +3,11 @@
 mod basics;
 mod compare;
 mod fairness;
-mod fixture;
+pub(crate) mod fixture;
 mod found;
 mod later;
 mod look;
 mod options;
 mod pieces;
 mod scale;
-pub(super) mod simulation;
+pub(crate) mod simulation;

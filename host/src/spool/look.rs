@@ -148,9 +148,13 @@ pub(super) fn look(state: &Path, but: &BTreeSet<String>) -> Result<Vec<SpoolLook
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         opened => Arc::new(opened.map_err(failed)?),
     };
-    let mut spools = writers(&*disk).map_err(failed)?;
+    look_on(&disk, but).map_err(failed)
+}
+
+pub(super) fn look_on(disk: &Arc<dyn Disk>, but: &BTreeSet<String>) -> io::Result<Vec<SpoolLook>> {
+    let mut spools = writers(&**disk)?;
     spools.retain(|spool| !but.contains(&spool.writer));
-    spools.iter_mut().for_each(|spool| spool.look(&disk));
+    spools.iter_mut().for_each(|spool| spool.look(disk));
     Ok(spools)
 }
 

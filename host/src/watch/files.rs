@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mark::Stamp;
+use crate::disk::may_fail;
 use crate::follow::{self, FileKind, Listing};
 use crate::key::SessionKey;
 
@@ -76,7 +77,7 @@ impl Scan {
     /// are not followed. Blocks for the disk, as all that is here.
     pub(super) fn top(projects: &Path) -> (Self, Vec<PathBuf>) {
         let (mut scan, mut found) = (Self::default(), Vec::new());
-        let folders = match fs::read_dir(projects) {
+        let folders = match may_fail(projects).and_then(|()| fs::read_dir(projects)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (scan, found),
             Err(error) => {
                 scan.cannot_look(projects, &error);
@@ -96,7 +97,7 @@ impl Scan {
     /// Looks through a project's folder.
     pub(super) fn folder(&mut self, projects: &Path, folder: &Path) {
         // Through a link, for a project may lie elsewhere.
-        match fs::metadata(folder) {
+        match may_fail(folder).and_then(|()| fs::metadata(folder)) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return,
             Err(_) if fs::symlink_metadata(folder).is_ok_and(|link| link.is_symlink()) => {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream as streams};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::changes::{Changes, Dirty};
 use super::event::{OnWatchEvent, Wait, WatchEvent};
@@ -156,7 +156,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Looks at everything that is there. Gives how long it need not be done again.
-    async fn look_at_all(&mut self, is_last: bool) -> Duration {
+    pub(super) async fn look_at_all(&mut self, is_last: bool) -> Duration {
         if let Err(error) = self.changes.listen() {
             self.go_by_clock(&error);
         }
@@ -244,7 +244,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Looks at what changed, and at what waits.
-    async fn look_at_some(&mut self, dirty: Dirty) {
+    pub(super) async fn look_at_some(&mut self, dirty: Dirty) {
         let projects = self.watch.projects.clone();
         // What came into a folder before the system listened there is found a little later.
         let again = std::mem::replace(&mut self.again, dirty.folders.iter().cloned().collect());
@@ -389,7 +389,8 @@ impl<'a> Follower<'a> {
     fn add(&mut self, key: SessionKey, now: Stamps) {
         let mut record = self.records.load(&key);
         if self.records.is_first && self.watch.from_now {
-            record = self.begin_at_end(&key, now).or(record);
+            let at_end = self.begin_at_end(&key, now);
+            record = at_end.map_or(record, |record| Ok(Some(record)));
         }
         let mut stream = Stream::new(key.clone(), record);
         stream.found(now);
@@ -411,13 +412,15 @@ impl<'a> Follower<'a> {
 
     /// Runs that ended between two looks leave word, too. Gives the transcripts that they may have written to.
     fn doubt_runs(&mut self) -> Vec<SessionKey> {
-        let sessions = match self.records.words.take() {
-            Ok(sessions) => sessions,
-            Err(error) => {
-                tracing::warn!("cannot see which sessions runs wrote to: {error}");
-                return Vec::new();
-            }
-        };
+        let mut sessions = Vec::new();
+        if let Err(error) = self
+            .records
+            .words
+            .take(|folder, session| sessions.push((folder, session)))
+        {
+            // Those that were not shown lie there, and keep their sessions' files from being taken meanwhile.
+            tracing::warn!("cannot see which sessions runs wrote to, and look again: {error}");
+        }
         let mut doubted = Vec::new();
         for (folder, session) in sessions {
             let Ok(main) = SessionKey::main(folder, session) else {

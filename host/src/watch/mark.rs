@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::event::Change;
+use crate::disk::may_fail;
 
 /// How much of a line is looked at to know it again.
 const PRINT: usize = 4 << 10;
@@ -31,7 +32,7 @@ pub(super) struct Inode {
 impl Stamp {
     /// A regular file's; `None` if it is missing. Links are not followed.
     pub(super) fn look(path: &Path) -> io::Result<Option<Self>> {
-        let metadata = match std::fs::symlink_metadata(path) {
+        let metadata = match may_fail(path).and_then(|()| std::fs::symlink_metadata(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             looked => looked?,
         };
@@ -122,6 +123,7 @@ impl Mark {
         if now.bytes < self.offset {
             return Ok(Some(Change::Shortened));
         }
+        may_fail(path)?;
         let mut file = File::open(path)?;
         for print in self.first.iter().chain(&self.last) {
             if !print.is_in(&mut file)? {

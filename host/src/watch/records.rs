@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::files::Stamps;
 use super::mark::{Mark, Stamp};
 use super::{WatchError, failed};
-use crate::disk::{self, Folder, private_dirs};
+use crate::disk::{self, Folder, may_fail, private_dirs};
 use crate::follow::{Words, hashed};
 use crate::key::SessionKey;
 
@@ -66,7 +66,7 @@ impl Records {
         let open = || -> io::Result<(Folder, bool)> {
             private_dirs().create(dir.join(STREAMS))?;
             words.listen()?;
-            Ok((Folder::open(&dir)?, !dir.join(BEGUN).exists()))
+            Ok((Folder::open(&dir)?, !dir.join(BEGUN).try_exists()?))
         };
         let (folder, is_first) = open().map_err(failed(&dir))?;
         Ok(Self {
@@ -84,10 +84,15 @@ impl Records {
         disk::replace(&self.folder, Path::new(BEGUN), b"")
     }
 
-    /// `None` if it is missing that can be read: then the file is taken as it is found.
-    pub(super) fn load(&self, key: &SessionKey) -> Option<Record> {
-        let bytes = fs::read(self.dir.join(stream(key))).ok()?;
-        serde_json::from_slice(&bytes).ok()
+    /// `None` if there is no record, or none that makes sense (a power failure may leave half of one): then the file is
+    /// taken as it is found. Fails where it cannot be told whether there is one.
+    pub(super) fn load(&self, key: &SessionKey) -> io::Result<Option<Record>> {
+        let path = self.dir.join(stream(key));
+        match may_fail(&path).and_then(|()| fs::read(&path)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Without a sync: a record that is lost costs a comparison.
@@ -171,10 +176,14 @@ mod tests {
         drop(records);
         let records = Records::claim(state.path()).unwrap();
         assert!(!records.is_first);
-        assert_eq!(records.load(&key), Some(record));
+        assert_eq!(records.load(&key).unwrap(), Some(record));
         let agent = key.with_subpath("subagents/agent-1").unwrap();
-        assert_eq!(records.load(&agent), None);
+        assert_eq!(records.load(&agent).unwrap(), None);
         fs::write(records.dir.join(stream(&key)), "{").unwrap();
-        assert_eq!(records.load(&key), None);
+        assert_eq!(records.load(&key).unwrap(), None);
+        const EACCES: i32 = 13;
+        crate::disk::fail(&records.dir, 0, 1, EACCES);
+        assert!(records.load(&key).is_err(), "what cannot be read is not absent");
+        crate::disk::heal(&records.dir);
     }
 }

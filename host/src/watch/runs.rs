@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::mark::Stamp;
 use crate::agent::WrittenTrail;
+use crate::disk::may_fail;
 
 /// Where runs leave their trails, and what was read there before.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Runs {
     /// Of lines that were read before this is asked, the answer is certain: a run leaves its trail before its agent
     /// starts, and takes it away once everything is spooled.
     pub(super) fn have(&self, folder: &str, session: &str, path: &str, bytes: u64) -> io::Result<bool> {
-        let names = match fs::read_dir(&self.dir) {
+        let names = match may_fail(&self.dir).and_then(|()| fs::read_dir(&self.dir)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             names => names?,
         };

@@ -1,7 +1,8 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::event::{Change, Wait, WatchEvent};
 use super::files::{Files, Stamps};
@@ -9,6 +10,7 @@ use super::look::Look;
 use super::mark::{Inode, Mark, Stamp};
 use super::records::Record;
 use super::unread::{self, Block, Odd, Unread};
+use crate::disk::may_fail;
 use crate::key::SessionKey;
 use crate::session::blocking;
 use crate::spool::Doubtful;
@@ -31,6 +33,8 @@ pub(super) struct Stream {
     is_doubtful: bool,
     /// It was never taken before.
     is_new: bool,
+    /// What is remembered of it could not be read yet: how far it was taken is not known.
+    is_unknown: bool,
     waits: Option<Box<(Wait, Instant)>>,
 }
 
@@ -67,8 +71,11 @@ struct Sidecar {
 }
 
 impl Stream {
-    /// A stream as the record of it says.
-    pub(super) fn new(key: SessionKey, record: Option<Record>) -> Self {
+    /// A stream as the record of it says. Where that cannot be read, it is read again before anything is taken: without
+    /// it, lines that came after a delete could not be told from those that were deleted.
+    pub(super) fn new(key: SessionKey, record: io::Result<Option<Record>>) -> Self {
+        let is_unknown = record.is_err();
+        let record = record.unwrap_or_default();
         let is_new = record.is_none();
         let (seen, mark) = match record {
             Some(record) => (record.stamps(), Some(record.mark)),
@@ -82,6 +89,7 @@ impl Stream {
             has_begun: false,
             is_doubtful: false,
             is_new,
+            is_unknown,
             waits: None,
         }
     }
@@ -132,6 +140,12 @@ impl Stream {
     }
 
     async fn take(&mut self, look: &Look<'_>, files: &Files, now: Stamps) -> Result<(), Wait> {
+        if self.remember(look)? {
+            self.found(now);
+            if !self.is_due(false) {
+                return Ok(());
+            }
+        }
         let _room = look.room(self.unread_bytes(now)).await;
         let change = self.change(files).await?;
         let start = self.start(change);
@@ -168,6 +182,18 @@ impl Stream {
         self.seen = now;
         let record = Record::new(now, self.mark.get_or_insert_default().clone());
         look.records.save(&self.key, &record).map_err(cannot_keep)
+    }
+
+    /// Reads what is remembered of it, where that could not be done before. False where it was.
+    fn remember(&mut self, look: &Look<'_>) -> Result<bool, Wait> {
+        let is_unknown = self.is_unknown;
+        if is_unknown {
+            let record = look.records.load(&self.key);
+            let record =
+                record.map_err(|error| Wait::Failed(format!("what was taken of it before cannot be read: {error}")))?;
+            *self = Self::new(self.key.clone(), Ok(record));
+        }
+        Ok(is_unknown)
     }
 
     fn start(&self, change: Option<Change>) -> Start {
@@ -347,8 +373,8 @@ impl Taking<'_> {
         let within = path.strip_prefix(self.look.projects).unwrap_or(path).to_string_lossy();
         let (folder, session) = (self.key.project_key(), self.key.session_id());
         let has = self.look.runs.have(folder, session, &within, bytes);
-        let is_told = self.look.records.words.are_left(folder, session);
-        match has.map_err(|error| Wait::Failed(format!("cannot see what runs mirror: {error}")))? || is_told {
+        let has = has.and_then(|has| Ok(has || self.look.records.words.are_left(folder, session)?));
+        match has.map_err(|error| Wait::Failed(format!("cannot see what runs mirror: {error}")))? {
             true => Err(Wait::Run),
             false => Ok(()),
         }
@@ -406,6 +432,7 @@ impl Taking<'_> {
 }
 
 fn read_sidecar(path: &Path) -> io::Result<Vec<u8>> {
+    may_fail(path)?;
     match fs::metadata(path)?.len() {
         bytes if bytes > MAX_LINE as u64 - 64 => Err(io::ErrorKind::FileTooLarge.into()),
         _ => fs::read(path),

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Recorder;
 use crate::agent::event::AgentEvent;
 use crate::agent::spooled::{Spooled, is_mirrored};
+use crate::disk::may_fail;
 use crate::follow::{self, FileKind, Listing, Tail, TranscriptFile};
 use crate::host::AppendFailed;
 use crate::key::SessionKey;
@@ -212,7 +213,9 @@ impl Recorder<'_> {
 
     /// A sidecar is told of by an entry of its own, which is in no file.
     async fn sidecar(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
-        let read = fs::read(whole).map_err(|error| error.to_string());
+        let read = may_fail(whole)
+            .and_then(|()| fs::read(whole))
+            .map_err(|error| error.to_string());
         let entry = read.and_then(|bytes| metadata::from_sidecar(&bytes).map_err(|error| error.to_string()));
         let entry = match entry {
             Ok(entry) => entry,

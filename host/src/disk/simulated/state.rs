@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) steps: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
     pub(super) unreadable: Option<PathBuf>,
+    /// After so many calls that only look, so many fail, with the system's own number.
+    pub(super) failing_looks: Option<(u64, u64, i32)>,
     pub(super) room: Option<usize>,
     pub(super) syncs: BTreeMap<usize, usize>,
     pub(super) holding: bool,
@@ -56,11 +58,25 @@ pub(super) enum Change {
 }
 
 impl State {
-    pub(super) fn check_readable(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn check_readable(&mut self, path: &Path) -> io::Result<()> {
+        self.look()?;
         match &self.unreadable {
             Some(unreadable) if path.starts_with(unreadable) => Err(ErrorKind::PermissionDenied.into()),
             _ => Ok(()),
         }
+    }
+
+    /// A call that changes nothing.
+    pub(super) fn look(&mut self) -> io::Result<()> {
+        match &mut self.failing_looks {
+            Some((after, ..)) if *after > 0 => *after -= 1,
+            Some((_, times, error)) if *times > 0 => {
+                *times -= 1;
+                return Err(io::Error::from_raw_os_error(*error));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     pub(super) fn step(&mut self) -> io::Result<()> {

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
+use super::simulation::conductor::Troupe;
 use crate::config::{Keep, MirrorSettings};
 use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
@@ -24,7 +25,7 @@ use crate::store::{
 
 /// What becomes of the next appends, one after the other; when none is left, all goes well.
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It fails and changes nothing.
     Fails(StoreError),
     /// It lands, and the reply is lost.
@@ -37,8 +38,8 @@ pub(super) enum Fate {
 
 /// A store in memory that fails as it is told.
 #[derive(Debug, Default)]
-pub(super) struct Moody {
-    pub(super) inside: Arc<MemoryStore>,
+pub(crate) struct Moody {
+    pub(crate) inside: Arc<MemoryStore>,
     fates: Mutex<VecDeque<Fate>>,
     away: watch::Sender<Option<StoreError>>,
     /// How long every append takes.
@@ -51,51 +52,58 @@ pub(super) struct Moody {
     /// How far the summaries reached that came.
     summaries: Mutex<Vec<u64>>,
     compactions: AtomicU64,
+    /// Everything works but reading batches.
+    is_half_readable: AtomicBool,
 }
 
 impl Moody {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    pub(super) fn next(&self, fates: impl IntoIterator<Item = Fate>) {
+    pub(crate) fn next(&self, fates: impl IntoIterator<Item = Fate>) {
         self.fates.lock().unwrap().extend(fates);
     }
 
     /// From now on every call fails like this.
-    pub(super) fn set_away(&self, error: Option<StoreError>) {
+    pub(crate) fn set_away(&self, error: Option<StoreError>) {
         self.away.send_replace(error);
     }
 
-    pub(super) fn set_pace(&self, pace: Duration) {
+    pub(crate) fn set_pace(&self, pace: Duration) {
         *self.pace.lock().unwrap() = pace;
     }
 
-    pub(super) fn set_delay(&self, delay: Duration) {
+    pub(crate) fn set_delay(&self, delay: Duration) {
         *self.delay.lock().unwrap() = delay;
     }
 
     /// How many appends were tried.
-    pub(super) fn appends(&self) -> u64 {
+    pub(crate) fn appends(&self) -> u64 {
         *self.calls.borrow()
     }
 
     /// Waits until so many appends were tried.
-    pub(super) async fn tried(&self, calls: u64) {
+    pub(crate) async fn tried(&self, calls: u64) {
         self.calls.subscribe().wait_for(|done| *done >= calls).await.unwrap();
     }
 
-    pub(super) fn summaries(&self) -> Vec<u64> {
+    pub(crate) fn summaries(&self) -> Vec<u64> {
         self.summaries.lock().unwrap().clone()
     }
 
     /// How often it was asked to compact.
-    pub(super) fn compactions(&self) -> u64 {
+    pub(crate) fn compactions(&self) -> u64 {
         self.compactions.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_listing(&self, delay: Duration) {
+    pub(crate) fn set_listing(&self, delay: Duration) {
         *self.listing.lock().unwrap() = delay;
+    }
+
+    /// From now on batches cannot be read, or can be read again; everything else works.
+    pub(crate) fn set_half_readable(&self, is_half_readable: bool) {
+        self.is_half_readable.store(is_half_readable, Ordering::Relaxed);
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -153,6 +161,9 @@ impl Store for Moody {
 
     async fn load(&self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>, StoreError> {
         self.check()?;
+        if self.is_half_readable.load(Ordering::Relaxed) {
+            return Err(StoreError::Denied("reading".to_owned()));
+        }
         self.inside.load(key, after, max_bytes).await
     }
 
@@ -210,22 +221,22 @@ impl Store for Moody {
 
 /// What outlives a process: its disks.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
-    pub(super) spool: Simulated,
-    pub(super) cursors: Simulated,
-    pub(super) ledger: Simulated,
+pub(crate) struct Machine {
+    pub(crate) spool: Simulated,
+    pub(crate) cursors: Simulated,
+    pub(crate) ledger: Simulated,
 }
 
 /// A process with a spool and a mirror.
 #[derive(Debug)]
-pub(super) struct Process {
-    pub(super) spool: Arc<Spool>,
-    pub(super) mirror: Mirror,
-    pub(super) events: broadcast::Receiver<Event>,
+pub(crate) struct Process {
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) mirror: Mirror,
+    pub(crate) events: broadcast::Receiver<Event>,
 }
 
 impl Machine {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             spool: Simulated::new(),
             cursors: Simulated::new(),
@@ -234,19 +245,26 @@ impl Machine {
     }
 
     /// What a process's tasks share.
-    pub(super) fn shared(&self, chance: Chance, runner: Runner) -> Arc<Shared> {
+    pub(in crate::mirror) fn shared(&self, chance: Chance, runner: Runner) -> Arc<Shared> {
         let cursors = Cursors::new(Arc::new(self.cursors.clone()));
         let ledger = Ledger::new(Arc::new(self.ledger.clone()));
         Shared::new(cursors, ledger, chance, runner)
     }
 
+    /// The mirror of a process whose tasks go on as a conductor has them.
+    pub(crate) fn conducted(&self, seed: u64, troupe: &Troupe, keep: Keep) -> Mirror {
+        let shared = self.shared(Chance::seeded(seed), Runner::Conducted(troupe.clone()));
+        let worth_pruning = 300;
+        Mirror::on(shared, Keeping { keep, worth_pruning })
+    }
+
     /// Starts a process that delivers to these stores, what dead processes left first.
-    pub(super) fn start(&self, stores: &[(&str, Arc<dyn Store>)], settings: &MirrorSettings) -> Process {
+    pub(crate) fn start(&self, stores: &[(&str, Arc<dyn Store>)], settings: &MirrorSettings) -> Process {
         self.start_keeping(stores, settings, Keep::Forever.into())
     }
 
     /// Likewise, and keeps what was delivered as it is told.
-    pub(super) fn start_keeping(
+    pub(in crate::mirror) fn start_keeping(
         &self,
         stores: &[(&str, Arc<dyn Store>)],
         settings: &MirrorSettings,
@@ -272,7 +290,7 @@ impl Machine {
     }
 
     /// The machine after the process was killed.
-    pub(super) async fn killed(&self, process: Process) -> Self {
+    pub(crate) async fn killed(&self, process: Process) -> Self {
         let Process { spool, mirror, .. } = process;
         mirror.shared.end().await;
         spool.close_blocking();
@@ -285,31 +303,31 @@ impl Machine {
 }
 
 impl Process {
-    pub(super) fn append(&self, key: &SessionKey, lines: std::ops::RangeInclusive<u32>) {
+    pub(crate) fn append(&self, key: &SessionKey, lines: std::ops::RangeInclusive<u32>) {
         for line in lines {
             self.spool.append_blocking(key, &[format!("{{\"n\":{line}}}")]).unwrap();
         }
     }
 
-    pub(super) async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let left = self.mirror.flush(None, Some(Duration::from_secs(3600))).await;
         assert!(left.is_empty(), "{left:?}");
     }
 
     /// The names of the events so far.
-    pub(super) fn events(&mut self) -> Vec<&'static str> {
+    pub(crate) fn events(&mut self) -> Vec<&'static str> {
         std::iter::from_fn(|| self.events.try_recv().ok())
             .map(|event| event.what.name())
             .collect()
     }
 }
 
-pub(super) fn key() -> SessionKey {
+pub(crate) fn key() -> SessionKey {
     SessionKey::main("project", "session").unwrap()
 }
 
 /// The lines of a stored stream, verified, without their LF.
-pub(super) async fn stored(store: &Arc<MemoryStore>, key: &SessionKey) -> Vec<String> {
+pub(crate) async fn stored(store: &Arc<MemoryStore>, key: &SessionKey) -> Vec<String> {
     let mut reader = Reader::new(store.clone(), key.clone());
     let mut lines = Vec::new();
     while let Some(batch) = reader.next().await.unwrap() {
@@ -319,12 +337,12 @@ pub(super) async fn stored(store: &Arc<MemoryStore>, key: &SessionKey) -> Vec<St
     lines
 }
 
-pub(super) fn numbered(lines: std::ops::RangeInclusive<u32>) -> Vec<String> {
+pub(crate) fn numbered(lines: std::ops::RangeInclusive<u32>) -> Vec<String> {
     lines.map(|line| format!("{{\"n\":{line}}}")).collect()
 }
 
 /// Leaves nothing in the spool of what destination `a` holds.
-pub(super) async fn prune_all(process: &Process, a: &Moody) {
+pub(crate) async fn prune_all(process: &Process, a: &Moody) {
     let stored = Some(Stored {
         destination: "a".to_owned(),
         position: a.inside.end(&key()).await.unwrap().unwrap(),

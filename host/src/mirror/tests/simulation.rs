@@ -3,8 +3,8 @@
 //! happens. The disks are `disk::simulated`; `actions` makes them fail.
 
 mod actions;
-pub(in crate::mirror) mod conductor;
-mod dice;
+pub(crate) mod conductor;
+pub(crate) mod dice;
 mod log;
 mod storage;
 mod truth;
@@ -58,7 +58,7 @@ fn simulate(seed: u64) -> Vec<String> {
     })
 }
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 

@@ -16,7 +16,7 @@ use super::dice::Dice;
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Whose turn it is.
-pub(in crate::mirror) struct Conductor {
+pub(crate) struct Conductor {
     dice: Dice,
     tasks: Mutex<BTreeMap<Id, Option<Task>>>,
     ready: Arc<Ready>,
@@ -34,7 +34,7 @@ struct Ready {
 
 /// Tasks that come and go together: a process's.
 #[derive(Clone)]
-pub(in crate::mirror) struct Troupe {
+pub(crate) struct Troupe {
     conductor: Arc<Conductor>,
     id: u64,
 }
@@ -45,7 +45,7 @@ struct Bell {
 }
 
 impl Conductor {
-    pub(super) fn new(dice: Dice) -> Arc<Self> {
+    pub(crate) fn new(dice: Dice) -> Arc<Self> {
         Arc::new(Self {
             dice,
             tasks: Mutex::default(),
@@ -53,13 +53,13 @@ impl Conductor {
         })
     }
 
-    pub(super) fn troupe(self: &Arc<Self>, id: u64) -> Troupe {
+    pub(crate) fn troupe(self: &Arc<Self>, id: u64) -> Troupe {
         let conductor = self.clone();
         Troupe { conductor, id }
     }
 
     /// Runs the main task, and all others as long as it lasts.
-    pub(super) async fn conduct<T>(&self, main: impl Future<Output = T>) -> T {
+    pub(crate) async fn conduct<T>(&self, main: impl Future<Output = T>) -> T {
         let mut main = pin!(main);
         let turn = poll_fn(|context| {
             *self.ready.waker.lock().unwrap() = Some(context.waker().clone());
@@ -75,7 +75,7 @@ impl Conductor {
     }
 
     /// Drops every task of every troupe.
-    pub(super) fn dismiss(&self) {
+    pub(crate) fn dismiss(&self) {
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         drop(tasks);
     }
@@ -103,7 +103,7 @@ impl Conductor {
 }
 
 impl Troupe {
-    pub(in crate::mirror) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let (done, ended) = oneshot::channel::<()>();
         let task = async move {
             task.await;
@@ -119,7 +119,7 @@ impl Troupe {
     }
 
     /// Drops every task where it stands.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let mut tasks = self.conductor.tasks.lock().unwrap();
         let rest = tasks.split_off(&Id(self.id, 0));
         let (killed, others): (BTreeMap<_, _>, _) = rest.into_iter().partition(|(id, _)| id.0 == self.id);

@@ -6,36 +6,36 @@ use crate::disk::simulated::Random;
 
 /// Everything that is left to chance in a simulation: one seed decides it.
 #[derive(Clone, Debug)]
-pub(in crate::mirror) struct Dice(Arc<Mutex<Random>>);
+pub(crate) struct Dice(Arc<Mutex<Random>>);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Random(seed))))
     }
 
-    pub(super) fn below(&self, bound: usize) -> usize {
+    pub(crate) fn below(&self, bound: usize) -> usize {
         self.0.lock().unwrap().below(bound)
     }
 
-    pub(super) fn within(&self, range: Range<usize>) -> usize {
+    pub(crate) fn within(&self, range: Range<usize>) -> usize {
         range.start + self.below(range.len())
     }
 
     /// Whether something happens that does so many times in a hundred.
-    pub(super) fn percent(&self, percent: usize) -> bool {
+    pub(crate) fn percent(&self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    pub(super) fn millis(&self, range: Range<usize>) -> Duration {
+    pub(crate) fn millis(&self, range: Range<usize>) -> Duration {
         Duration::from_millis(self.within(range) as u64)
     }
 
     /// One of these.
-    pub(super) fn one<'a, T>(&self, of: &'a [T]) -> &'a T {
+    pub(crate) fn one<'a, T>(&self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
-    pub(super) fn random(&self) -> Random {
+    pub(crate) fn random(&self) -> Random {
         Random(self.below(usize::MAX) as u64)
     }
 }
