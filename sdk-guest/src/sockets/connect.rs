@@ -11,18 +11,24 @@ const ROUNDS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2
 
 /// Connects to the first address of a name that answers, within about this time.
 ///
-/// A name that leads to no address is [`ErrorKind::NotFound`]; [`ErrorKind::TimedOut`] says that nothing answered at
-/// all; other errors are those of the last address that answered.
+/// A name that leads to no address is [`ErrorKind::NotFound`], and [`ErrorKind::PermissionDenied`] where no grant lets it
+/// be looked up; [`ErrorKind::TimedOut`] says that nothing answered at all; other errors are those of the last address
+/// that answered.
 pub fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
     let found = (address.host.as_str(), address.port).to_socket_addrs();
-    let found = found.map_err(|error| {
-        let text = format!(
-            "the name leads to no address that may be reached ({error}): is it right, and granted in the manifest \
-             (`network` under [grants])? One that leads into a private network needs `private = true` there"
-        );
-        io::Error::new(ErrorKind::NotFound, text)
-    })?;
-    connect_to(found.collect(), patience)
+    connect_to(found.map_err(not_found)?.collect(), patience)
+}
+
+fn not_found(error: io::Error) -> io::Error {
+    // The host refuses a lookup that no grant covers: only another manifest helps, no other try.
+    if error.kind() == ErrorKind::PermissionDenied {
+        return io::Error::new(ErrorKind::PermissionDenied, "no grant covers this name");
+    }
+    let text = format!(
+        "the name leads to no address that may be reached ({error}): is it right, and granted in the manifest \
+         (`network` under [grants])? One that leads into a private network needs `private = true` there"
+    );
+    io::Error::new(ErrorKind::NotFound, text)
 }
 
 fn connect_to(mut left: Vec<SocketAddr>, patience: Duration) -> io::Result<TcpStream> {
