@@ -10,6 +10,7 @@ use self::files::NewFiles;
 use super::Context;
 use crate::built_in;
 use crate::error::{CliError, Exit};
+use crate::output::say;
 use crate::paths;
 
 /// Make a configuration directory with the fs adapter, which keeps transcripts in a folder
@@ -51,6 +52,7 @@ impl Init {
             None => paths::store_dir()?,
         })?;
         let files = make(&config, &store, component)?;
+        warn_if_open_to_others(&store);
         if context.output.is_json() {
             let document = Document {
                 config: &text(&config)?,
@@ -93,6 +95,28 @@ fn make(config: &Path, store: &Path, component: &[u8]) -> Result<Vec<PathBuf>, C
     }
     Ok(made.keep())
 }
+
+/// A folder that was there before keeps its mode, and the adapter cannot choose those of the files that it makes in it.
+#[cfg(unix)]
+fn warn_if_open_to_others(store: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    // Whether it can be used at all, opening the adapter says.
+    let Ok(metadata) = store.metadata() else {
+        return;
+    };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let store = store.display();
+        say(format_args!(
+            "warning: {store} is open to other users (mode {mode:04o}), and so may be the transcripts in it\n  \
+             to keep them out: chmod 700 {store}"
+        ));
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_open_to_others(_: &Path) {}
 
 const MAIN_FILE: &str = "\
 # Mirrorbox. Each adapter is adapters/NAME.wasm, set up by adapters/NAME.toml beside it.
