@@ -18,6 +18,7 @@ use super::log;
 use super::network::{self, Reactor};
 use super::opening;
 use super::ticker::Ticker;
+use super::writing;
 
 /// The engine that every adapter of the process runs on, with everything that an adapter may import.
 ///
@@ -94,6 +95,7 @@ impl Runtime {
         log::add_to_linker(&mut linker)?;
         network::add_to_linker(&mut linker)?;
         opening::add_to_linker(&mut linker)?;
+        writing::add_to_linker(&mut linker)?;
         let ticker = Ticker::start(engine.clone())?;
         Ok(Self {
             engine,

@@ -1,6 +1,7 @@
 //! What one instance has in its store: the part of the world that its manifest grants, and nothing else.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use super::log::{Level, Log};
 use super::network::{Lookups, Network, Reactor, Requests};
 use super::opening::OpenCount;
 use super::preopens::Preopens;
+use super::reserve::Reserve;
 use crate::config::{DirGrant, Manifest, Settings};
 
 /// What every instance of one adapter is made from.
@@ -24,6 +26,7 @@ use crate::config::{DirGrant, Manifest, Settings};
 pub(super) struct Grants {
     dirs: Vec<DirGrant>,
     preopens: Preopens,
+    reserve: Reserve,
     network: Arc<Network>,
     settings: Arc<Settings>,
     memory: u64,
@@ -46,6 +49,7 @@ impl Grants {
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
             preopens: Preopens::open(manifest)?,
+            reserve: reserve(manifest)?,
             network: Network::new(manifest, share.clone(), reactor, log.clone())?,
             memory: manifest.memory(),
             returns: manifest.returns(),
@@ -94,6 +98,7 @@ impl Grants {
             opened: OpenCount::new(self.share.clone()),
             settings: WasiConfigVariables::from_iter(self.settings.pairs()),
             limits: Limits::new(self.memory),
+            reserve: self.reserve.clone(),
             log: self.log.clone(),
             deadline,
         }
@@ -111,6 +116,16 @@ impl Grants {
         self.preopens.give(&mut wasi);
         (wasi, lookups)
     }
+}
+
+/// What an adapter leaves of the spool's disk.
+fn reserve(manifest: &Manifest) -> Result<Reserve, AdapterError> {
+    let state = manifest.state();
+    Reserve::on_disk_of(state).map_err(|error| AdapterError::Directory {
+        path: state.map(Path::to_owned).unwrap_or_default(),
+        reason: error.to_string(),
+        passes: true,
+    })
 }
 
 /// Replaces a directory wherever a path begins with it; a path that only contains its name stays.
@@ -139,6 +154,8 @@ pub(super) struct Guest {
     opened: OpenCount,
     pub(super) settings: WasiConfigVariables,
     pub(super) limits: Limits,
+    /// What is left free on the spool's disk.
+    pub(super) reserve: Reserve,
     pub(super) log: Log,
     /// When the call that is under way must be over.
     pub(super) deadline: Instant,

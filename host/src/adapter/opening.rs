@@ -17,10 +17,11 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, TcpSocket, UdpSocket};
 
 use super::budget::{AdapterShare, HeldDescriptors};
 use super::guest::Guest;
+use super::writing;
 use crate::config::network::Refusal;
 
 /// The interfaces in the version that wasmtime links; guests of other versions within 0.2 get these.
-const FILES: &str = "wasi:filesystem/types@0.2.12";
+pub(super) const FILES: &str = "wasi:filesystem/types@0.2.12";
 const TCP: &str = "wasi:sockets/tcp-create-socket@0.2.12";
 const UDP: &str = "wasi:sockets/udp-create-socket@0.2.12";
 
@@ -114,6 +115,9 @@ async fn open_at(
     let guest = store.data_mut();
     if !may_open(guest) {
         return Ok((Err(FileError::Quota),));
+    }
+    if how.contains(OpenFlags::CREATE) && !writing::may_add_a_name(guest, &folder)? {
+        return Ok((Err(FileError::InsufficientSpace),));
     }
     let mut files = guest.filesystem();
     let there = files

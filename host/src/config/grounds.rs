@@ -87,7 +87,8 @@ impl Grounds {
     }
 
     /// Takes down what a manifest grants under a name, in the place of what was granted under it before, and settles
-    /// where the manifest's directories lie: [`Manifest::settle`]. Looks at the disk.
+    /// where the manifest's directories lie: [`Manifest::settle`]. Names the state directory to the manifest, on whose
+    /// disk its adapter leaves room. Looks at the disk.
     pub fn claim(&mut self, name: &str, manifest: &mut Manifest) {
         let mounts = Mounts::read();
         let granted = manifest.settle().map(|(grant, place, line)| Granted {
@@ -97,6 +98,9 @@ impl Grounds {
             ground: Ground::of(place, &mounts),
         });
         self.granted.insert(name.to_owned(), granted.collect());
+        if let Some((_, state)) = self.own.iter().find(|(own, _)| *own == Own::State) {
+            manifest.set_state(state.path());
+        }
     }
 
     /// Nothing is granted under a name any more.

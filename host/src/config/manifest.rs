@@ -70,6 +70,9 @@ pub struct Manifest {
     /// Where the granted directories lie, one each.
     #[serde(skip)]
     places: Option<Vec<PathBuf>>,
+    /// Where the host keeps its spool; none where that is not known.
+    #[serde(skip)]
+    state: Option<PathBuf>,
     /// Why what it grants is granted to nobody.
     #[serde(skip)]
     overlap: Option<Overlap>,
@@ -163,6 +166,7 @@ impl Default for Manifest {
             origin: None,
             audit: None,
             places: None,
+            state: None,
             overlap: None,
         }
     }
@@ -271,6 +275,17 @@ impl Manifest {
             Some(places) => places.clone(),
             None => self.grants.dirs.iter().map(|grant| real(&grant.host)).collect(),
         }
+    }
+
+    /// Names the state directory of the host: on its disk, the adapter leaves room for the spool.
+    pub(super) fn set_state(&mut self, state: &Path) {
+        self.state = Some(state.to_owned());
+    }
+
+    /// The state directory of the host; `None` if nobody named it.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
     }
 
     /// No adapter is opened with this manifest any more.
