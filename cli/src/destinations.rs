@@ -1,6 +1,7 @@
 mod agree;
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mirrorbox::config::Config;
@@ -15,6 +16,8 @@ use crate::output::say;
 #[derive(Debug)]
 pub(crate) struct Destinations {
     opened: host::Destinations,
+    /// Where this machine's spools lie.
+    state: PathBuf,
 }
 
 /// What a destination answered.
@@ -36,8 +39,14 @@ impl Destinations {
         if let Some(only) = only {
             return Self::open_these(config, &[only]).await;
         }
-        let opened = host::Destinations::open(config).await?;
-        Ok(Self { opened })
+        Self::open_all(config).await
+    }
+
+    async fn open_all(config: &Config) -> Result<Self, CliError> {
+        Ok(Self {
+            opened: host::Destinations::open(config).await?,
+            state: config.state.clone(),
+        })
     }
 
     /// The destinations with these names, each of which there must be.
@@ -51,8 +60,7 @@ impl Destinations {
         config
             .destinations
             .retain(|destination| names.contains(&destination.name.as_str()));
-        let opened = host::Destinations::open(&config).await?;
-        Ok(Self { opened })
+        Self::open_all(&config).await
     }
 
     /// One of them.

@@ -4,6 +4,7 @@
 use mirrorbox::host::Destination;
 use mirrorbox::key::SessionKey;
 use mirrorbox::session::{self, Between, BetweenReport, BetweenState};
+use mirrorbox::spool::{Spool, StreamLook};
 
 use super::{Answer, Destinations, warn};
 use crate::error::CliError;
@@ -38,19 +39,24 @@ impl Destinations {
     }
 
     /// The destination that reaches furthest, of all sessions or of some ([`Destinations::agreed`]); `first`, where
-    /// none reaches further.
+    /// none reaches further. One that a session on this machine goes on from answers for it, even where
+    /// another reaches further.
     pub(crate) async fn furthest(
         &self,
         first: &str,
         sessions: Option<Vec<SessionKey>>,
     ) -> Result<&Destination, CliError> {
-        let mut best = self.named(first)?;
+        let base = match &sessions {
+            Some(sessions) => self.base(sessions).await,
+            None => None,
+        };
+        let mut best = base.map_or_else(|| self.named(first), Ok)?;
         let takes = |other: &Destination| {
             let all_taken = |keys: &Vec<SessionKey>| keys.iter().all(|key| other.takes(key.project_key()));
             sessions.as_ref().is_none_or(all_taken)
         };
-        for other in self.each().iter().filter(|other| other.name() != first) {
-            if !takes(other) {
+        for other in self.each() {
+            if other.name() == best.name() || !takes(other) {
                 continue;
             }
             let store = match other.store() {
@@ -74,11 +80,52 @@ impl Destinations {
                     ..Standing::default()
                 },
             };
-            if standing.is_second_further(best.name(), other.name())? {
+            if !standing.is_second_further(best.name(), other.name())? {
+                continue;
+            }
+            let (more, answers) = (count(standing.only_second, "line", "lines"), best.name());
+            let (other_name, holds) = (other.name(), format!("holds {more} that `{answers}` lacks"));
+            if base.is_some() {
+                say(format_args!(
+                    "the answer is from `{answers}`, which this machine goes on from; `{other_name}` {holds}: \
+                     --from {other_name} takes them, too"
+                ));
+            } else {
+                say(format_args!("the answer is from `{other_name}`, which {holds}"));
                 best = other;
             }
         }
         Ok(best)
+    }
+
+    /// The destination that this machine's own copy of these sessions goes on from, if it holds them.
+    async fn base(&self, sessions: &[SessionKey]) -> Option<&Destination> {
+        let spools = match Spool::look(&self.state) {
+            Ok(spools) => spools,
+            Err(error) => {
+                say(format_args!(
+                    "warning: which destination comes first is not known: {error}"
+                ));
+                return None;
+            }
+        };
+        // What cannot be read has no base to tell of; `status` names it.
+        let streams = spools.iter().flat_map(|spool| spool.as_far_as_readable().0);
+        let bases = streams
+            .filter(|stream| sessions.contains(stream.key()))
+            .map(StreamLook::base);
+        let newest = bases
+            .filter(|base| base.stored.is_some())
+            .max_by_key(|base| base.lines)?;
+        let name = &newest.stored.as_ref()?.destination;
+        let base = self.each().iter().find(|destination| destination.name() == name)?;
+        // One that does not open, or lacks them, cannot answer: that is said where it is compared.
+        let store = base.store().ok()?;
+        for key in sessions {
+            let found = session::find(store.clone(), key.session_id(), Some(key.project_key())).await;
+            found.ok()?;
+        }
+        Some(base)
     }
 }
 
@@ -129,12 +176,6 @@ impl Standing {
         if let Some(problem) = &self.failed {
             warn(second, format_args!("cannot be compared with `{first}`: {problem}"));
             return Ok(false);
-        }
-        if self.only_second > 0 {
-            let more = count(self.only_second, "line", "lines");
-            say(format_args!(
-                "the answer is from `{second}`, which holds {more} that `{first}` lacks"
-            ));
         }
         Ok(self.only_second > 0)
     }

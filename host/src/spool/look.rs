@@ -74,6 +74,11 @@ impl StreamLook {
         self.end
     }
 
+    /// What comes before the first line, and which destination holds it.
+    pub fn base(&self) -> &Base {
+        &self.record.base
+    }
+
     /// Which lines may be at destinations already.
     pub fn doubts(&self) -> &[Doubt] {
         &self.record.doubts
