@@ -4,8 +4,8 @@
 //! whoever prints it: `clippy.toml` has no other way to an output than through here.
 #![allow(clippy::disallowed_methods, reason = "this is the room")]
 
+mod figures;
 mod log;
-
 mod progress;
 mod table;
 mod text;
@@ -17,10 +17,11 @@ use serde::Serialize;
 
 use crate::error::{CliError, Exit};
 
+pub(crate) use figures::{bytes, count, cut, instant};
 pub(crate) use log::start_log;
 pub(crate) use progress::Bar;
 pub(crate) use table::{Table, left, right};
-pub(crate) use text::{bytes, count, cut, instant, safe, safe_line};
+pub(crate) use text::{safe, safe_line};
 
 /// Where results go. A reader that goes away is no failure: the rest is not printed.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: what comes from outside (manifests, grants, locks, frames, keys, stored batches), made up
-//! by a fuzzer.
+//! `cargo xtask fuzz`: what comes from outside (manifests, grants, locks, frames, keys, stored batches,
+//! texts for terminals), made up by a fuzzer.
 //!
 //! `fuzz/corpus/TARGET/` is what is kept; what a run finds beyond it lies in `target/fuzz-found/TARGET/` until `--keep`
 //! takes over what reaches new code.
@@ -18,7 +18,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// The targets, in `fuzz/fuzz_targets/`.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "manifests",
     "frames",
     "keys",
@@ -26,6 +26,7 @@ const TARGETS: [&str; 7] = [
     "batch_files",
     "lock_content",
     "grants",
+    "terminal_texts",
 ];
 
 /// So many run side by side: two rounds of a minute for up to eight, on two cores as on more.
