@@ -43,7 +43,7 @@ const BESIDE: &str = if cfg!(windows) { "mirrorbox.exe" } else { "mirrorbox" };
 
 /// What compiling a component may take: so much, and for each MiB of its functions so much more, up to a bound. An
 /// adapter that comes with the command takes a third of it without optimisation of the compiler itself.
-const MEMORY: (u64, u64, u64) = (1 << 30, 64 << 20, 3 << 30);
+const MEMORY: (u64, u64, u64) = (960 << 20, 64 << 20, 3 << 30);
 const CPU_SECONDS: (u64, u64, u64) = (5, 10, 180);
 /// The time by the clock is longer, for the machine may be busy: so many times the processor's, and a while. It ends
 /// what hangs; what computes for too long is ended by the processor's time before.

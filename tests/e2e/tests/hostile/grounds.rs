@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::fixture::{ONE, commit, manifest, told};
 
 /// What stands in every file that is granted to nobody.
-const CANARY: &str = "canary: nobody reads or writes this";
+pub(super) const CANARY: &str = "canary: nobody reads or writes this";
 
 fn write(path: PathBuf, content: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -22,7 +22,7 @@ fn write(path: PathBuf, content: &str) {
 }
 
 /// Has a fresh instance perform a script. What comes of it.
-async fn perform(adapter: &Adapter, at: &Path, script: &str) -> String {
+pub(super) async fn perform(adapter: &Adapter, at: &Path, script: &str) -> String {
     write(at.join("script"), script);
     // Its end is the beginning of another instance.
     let ended = commit(adapter, "panic").await;
@@ -90,6 +90,20 @@ fn grants(random: &mut fastrand::Rng) -> (Vec<(&'static str, &'static str)>, boo
     (granted, !own && !each_other)
 }
 
+/// Where links lead.
+const TARGETS: &[&str] = &[
+    "..",
+    "../..",
+    "../out",
+    "../../out",
+    "../state",
+    "y",
+    "f",
+    "/etc",
+    "../out/f",
+    ".",
+];
+
 /// Acts on the paths that the guest sees, most of which lead somewhere else by then.
 fn script(random: &mut fastrand::Rng, folders: usize) -> String {
     let names = [
@@ -104,18 +118,6 @@ fn script(random: &mut fastrand::Rng, folders: usize) -> String {
         "link/deep/f",
         "y/link",
     ];
-    let targets = [
-        "..",
-        "../..",
-        "../out",
-        "../../out",
-        "../state",
-        "y",
-        "f",
-        "/etc",
-        "../out/f",
-        ".",
-    ];
     let acts = (0..12).map(|_| {
         let mut path = || {
             format!(
@@ -127,7 +129,7 @@ fn script(random: &mut fastrand::Rng, folders: usize) -> String {
         let (one, other) = (path(), path());
         match random.u8(0..8) {
             0 => format!("rename {one} {other}\n"),
-            1 | 2 => format!("link {} {one}\n", random.choice(targets).unwrap()),
+            1 | 2 => format!("link {} {one}\n", random.choice(TARGETS).unwrap()),
             3 => format!("hardlink {one} {other}\n"),
             4 => format!("mkdir {one}\n"),
             5 => format!("write {one}\n"),
@@ -138,21 +140,24 @@ fn script(random: &mut fastrand::Rng, folders: usize) -> String {
     acts.collect()
 }
 
-/// The files that are granted to nobody, and what stands in them; every name and link there.
-fn canaries(dir: &Path, granted: &[PathBuf]) -> BTreeMap<PathBuf, String> {
+/// What lies outside of some folders: each name, what stands in files, where links lead. Scripts are left out: the test
+/// writes them.
+fn outside(dir: &Path, folders: &[PathBuf]) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
+    let mut open = vec![dir.to_owned()];
+    while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type().unwrap())).unwrap();
             let content = if kind.is_dir() {
-                if granted.contains(&path) {
+                if folders.contains(&path) {
                     continue;
                 }
-                folders.push(path.clone());
+                open.push(path.clone());
                 "a folder".to_owned()
             } else if kind.is_symlink() {
                 format!("a link to {:?}", fs::read_link(&path).unwrap())
+            } else if path.ends_with("script") {
+                continue;
             } else {
                 fs::read_to_string(&path).unwrap()
             };
@@ -162,67 +167,113 @@ fn canaries(dir: &Path, granted: &[PathBuf]) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// A tree with a canary in each folder that nobody is granted, and something else in the others.
-fn tree(granted: &[(&str, &str)]) -> TempDir {
+/// A directory with its mode.
+type Granted = (&'static str, &'static str);
+
+/// What stands in the files of the folders that the adapter of this number is granted.
+fn mark(adapter: usize) -> String {
+    format!("granted to adapter {adapter}")
+}
+
+/// A tree with a file in each folder that says whose it is, a canary where it is nobody's, and here and there a link.
+fn tree(random: &mut fastrand::Rng, adapters: &[&[Granted]]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for place in PLACES {
-        let is_granted = granted.iter().any(|(path, _)| Path::new(place).starts_with(path));
-        write(
-            dir.path().join(place).join("f"),
-            if is_granted { "granted" } else { CANARY },
-        );
+        let is_granted = |granted: &&[Granted]| granted.iter().any(|(path, _)| Path::new(place).starts_with(path));
+        let owner = adapters.iter().position(is_granted);
+        let content = owner.map_or_else(|| CANARY.to_owned(), mark);
+        write(dir.path().join(place).join("f"), &content);
+        if random.bool() {
+            let target = random.choice(TARGETS).unwrap();
+            std::os::unix::fs::symlink(target, dir.path().join(place).join("link")).unwrap();
+        }
     }
     dir
 }
 
-async fn open(dir: &Path, granted: &[(&str, &str)]) -> Result<Adapter, AdapterError> {
-    let lines = granted.iter().zip(["a", "b", "c"]).map(|((path, mode), guest)| {
-        format!(
-            "{{ host = {:?}, guest = \"/{guest}\", mode = \"{mode}\" }},\n",
-            dir.join(path)
-        )
-    });
-    let mut manifest = manifest(&format!("{ONE}[grants]\ndirs = [\n{}]", lines.collect::<String>()));
+/// Each adapter under its grants, all held against each other.
+async fn open(dir: &Path, adapters: &[&[Granted]]) -> Result<Vec<Adapter>, AdapterError> {
     let own = [
         (Own::State, dir.join("state")),
         (Own::Configuration, dir.join("config")),
     ];
     let mut grounds = Grounds::new(own.iter().map(|(own, path)| (*own, path.as_path())));
-    grounds.claim("hostile", &mut manifest);
-    if let Some(overlap) = grounds.overlap("hostile") {
-        manifest.refuse(overlap);
+    let mut manifests = Vec::new();
+    for (number, granted) in adapters.iter().enumerate() {
+        let lines = granted.iter().zip(["a", "b", "c"]).map(|((path, mode), guest)| {
+            let host = dir.join(path);
+            format!("{{ host = {host:?}, guest = \"/{guest}\", mode = \"{mode}\" }},\n")
+        });
+        let mut manifest = manifest(&format!("{ONE}[grants]\ndirs = [\n{}]", lines.collect::<String>()));
+        grounds.claim(&number.to_string(), &mut manifest);
+        manifests.push(manifest);
     }
-    Adapter::load(&runtime(), "hostile", &test_guest("hostile"), &manifest).await
+    let mut opened = Vec::new();
+    for (number, mut manifest) in manifests.into_iter().enumerate() {
+        let name = number.to_string();
+        if let Some(overlap) = grounds.overlap(&name) {
+            manifest.refuse(overlap);
+        }
+        opened.push(Adapter::load(&runtime(), &name, &test_guest("hostile"), &manifest).await?);
+    }
+    Ok(opened)
 }
 
-/// Random grants and random acts of a guest, each act by whichever instance: what overlaps is refused, and of what is
-/// granted nothing leads out. `MIRRORBOX_SOAK=1` tries thousands.
+/// Random grants of one adapter or two, and random acts of their guests, each by an instance of its own. Grants that
+/// overlap are refused. No act reads or writes outside of its own grants, or changes what may only be read.
+/// `MIRRORBOX_SOAK=1` tries thousands.
 #[tokio::test]
 async fn whatever_a_guest_does_no_byte_outside_of_its_grants_is_read_or_written() {
     let mut random = fastrand::Rng::with_seed(seed());
     let (mut opened, mut refused) = (0, 0);
     for _ in 0..amount(60, 5_000) {
         let (granted, is_fine) = grants(&mut random);
-        let dir = tree(&granted);
-        let adapter = match open(dir.path(), &granted).await {
-            Ok(adapter) => adapter,
+        let (first, second) = granted.split_at(random.usize(1..=granted.len()));
+        let adapters: Vec<_> = [first, second]
+            .into_iter()
+            .filter(|granted| !granted.is_empty())
+            .collect();
+        let dir = tree(&mut random, &adapters);
+        let running = match open(dir.path(), &adapters).await {
+            Ok(running) => running,
             Err(AdapterError::Overlap(_)) if !is_fine => {
                 refused += 1;
                 continue;
             }
-            Err(error) => panic!("{granted:?}: {error}"),
+            Err(error) => panic!("{adapters:?}: {error}"),
         };
-        assert!(is_fine, "{granted:?}");
+        assert!(is_fine, "{adapters:?}");
         opened += 1;
-        let folders: Vec<_> = granted.iter().map(|(path, _)| dir.path().join(path)).collect();
-        let before = canaries(dir.path(), &folders);
-        for _ in 0..3 {
-            let script = script(&mut random, granted.len());
-            let told = perform(&adapter, &folders[0], &script).await;
-            assert!(!told.contains("canary"), "{granted:?}: {told}");
-            assert_eq!(canaries(dir.path(), &folders), before, "{granted:?}: {told}");
+        for _ in 0..4 {
+            let number = random.usize(0..running.len());
+            act(&mut random, dir.path(), &adapters, number, &running[number]).await;
         }
-        adapter.close().await;
+        for adapter in running {
+            adapter.close().await;
+        }
     }
     assert!(opened > 5 && refused > 5, "{opened} {refused}");
+}
+
+/// One adapter acts: what it finds, and what has changed then, is its own.
+async fn act(random: &mut fastrand::Rng, dir: &Path, adapters: &[&[Granted]], number: usize, adapter: &Adapter) {
+    let granted = adapters[number];
+    let at = |granted: &Granted| dir.join(granted.0);
+    let writable: Vec<_> = granted.iter().filter(|(_, mode)| *mode == "rw").map(at).collect();
+    let before = outside(dir, &writable);
+    let told = perform(adapter, &at(&granted[0]), &script(random, granted.len())).await;
+    assert!(!told.contains("canary"), "{adapters:?}: {told}");
+    for other in (0..adapters.len()).filter(|other| *other != number) {
+        // Two that only read may be granted the same.
+        let is_shared = adapters[other].iter().any(|theirs| granted.contains(theirs));
+        assert!(
+            is_shared || !told.contains(&mark(other)),
+            "{adapters:?}: {number} was told {told}"
+        );
+    }
+    assert_eq!(
+        outside(dir, &writable),
+        before,
+        "{adapters:?}: {number} was told {told}"
+    );
 }

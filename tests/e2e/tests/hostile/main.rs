@@ -10,6 +10,8 @@ mod compiling;
 #[cfg(test)]
 mod crash_loops;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod grounds;
@@ -17,6 +19,12 @@ mod grounds;
 mod hoarders;
 #[cfg(test)]
 mod liars;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod lookups;
+#[cfg(test)]
+mod namespaces;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
@@ -26,8 +34,12 @@ mod refusals;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod reserve;
+#[cfg(test)]
 mod runaways;
 #[cfg(test)]
 mod unlinked;
+#[cfg(test)]
+mod usual_time;
 #[cfg(test)]
 mod witness;

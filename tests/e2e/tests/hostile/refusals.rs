@@ -3,9 +3,11 @@
 use std::fs;
 use std::net::TcpListener;
 
-use mirrorbox_e2e::{Installation, test_guest};
+use mirrorbox::adapter::{Adapter, AdapterError};
+use mirrorbox::store::StoreError;
+use mirrorbox_e2e::{Installation, adapter, runtime, test_guest};
 
-use crate::fixture::{ONE, load, told};
+use crate::fixture::{ONE, load, manifest, told};
 
 #[tokio::test]
 async fn each_refusal_is_heard_once_with_what_would_allow_it() {
@@ -65,5 +67,21 @@ fn no_variable_leads_requests_over_a_proxy() {
     for (listener, is_reached) in [(server, true), (proxy, false)] {
         listener.set_nonblocking(true).unwrap();
         assert_eq!(listener.accept().is_ok(), is_reached);
+    }
+}
+
+/// Another try does not help who may not look a name up: an adapter says so, as it does of an address.
+#[tokio::test]
+async fn a_name_that_no_grant_covers_is_denied() {
+    for url in ["redis://db.example:6379", "redis://192.0.2.1:6379"] {
+        let manifest = manifest(&format!("{ONE}[config]\nurl = {url:?}\n"));
+        let opened = Adapter::load(&runtime(), "redis", &adapter("redis"), &manifest).await;
+        match opened.unwrap_err() {
+            AdapterError::Open { source, .. } => {
+                assert!(matches!(source, StoreError::Denied(_)), "{url}: {source:?}");
+                assert!(source.to_string().contains("[grants]"), "{url}: {source}");
+            }
+            other => panic!("{url}: {other}"),
+        }
     }
 }

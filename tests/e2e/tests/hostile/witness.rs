@@ -3,11 +3,13 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join;
 use mirrorbox::key::SessionKey;
 use mirrorbox::store::{Batch, Chain, Reader, Store};
 use mirrorbox_e2e::{draft, fs_adapter};
+use tempfile::TempDir;
 
 /// The most memory that this process may ever have had: several tests at a time, each with a guest of 128 MiB, what it
 /// returned once or twice, and the compiler. A guest that hurts the host takes gigabytes.
@@ -18,14 +20,52 @@ pub(super) fn batch(key: &SessionKey) -> Batch {
     Chain::start(key).next(draft(1, "{}\n"))
 }
 
+/// An fs adapter that nobody does anything to, and what it stored.
+pub(super) struct Healthy {
+    store: Arc<dyn Store>,
+    key: SessionKey,
+    chain: Chain,
+    stored: u64,
+    _dir: TempDir,
+}
+
+impl Healthy {
+    pub(super) async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SessionKey::main("project", "witness").unwrap();
+        Self {
+            store: Arc::new(fs_adapter(dir.path()).await.unwrap()),
+            chain: Chain::start(&key),
+            key,
+            stored: 0,
+            _dir: dir,
+        }
+    }
+
+    /// Stores a line and asks for the end; how long both took.
+    pub(super) async fn call(&mut self) -> Duration {
+        let began = Instant::now();
+        self.stored += 1;
+        let line = format!("{{\"line\":{}}}\n", self.stored);
+        let batch = self.chain.next(draft(self.stored, line));
+        self.store.append(&self.key, &batch, None).await.unwrap();
+        assert_eq!(self.store.end(&self.key).await.unwrap(), self.chain.position());
+        began.elapsed()
+    }
+
+    /// Everything that it stored is there.
+    pub(super) async fn check(self) {
+        let mut reader = Reader::new(self.store, self.key);
+        for line in 1..=self.stored {
+            assert_eq!(reader.next().await.unwrap().unwrap().origin.line, line);
+        }
+    }
+}
+
 /// Commits a deed while a healthy adapter goes on: its calls before, during and after it succeed, and what it stored is
 /// there. The host's memory stays within bounds.
 pub(super) async fn beside_another<T>(deed: impl Future<Output = T>) -> T {
-    let dir = tempfile::tempdir().unwrap();
-    let healthy: Arc<dyn Store> = Arc::new(fs_adapter(dir.path()).await.unwrap());
-    let key = SessionKey::main("project", "witness").unwrap();
-    let mut chain = Chain::start(&key);
-    let mut stored = 0;
+    let mut healthy = Healthy::open().await;
     let done = AtomicBool::new(false);
     let deed = async {
         let result = deed.await;
@@ -37,17 +77,11 @@ pub(super) async fn beside_another<T>(deed: impl Future<Output = T>) -> T {
         while !last_round {
             // One more after the deed is done.
             last_round = done.load(Ordering::Relaxed);
-            stored += 1;
-            let batch = chain.next(draft(stored, format!("{{\"line\":{stored}}}\n")));
-            healthy.append(&key, &batch, None).await.unwrap();
-            assert_eq!(healthy.end(&key).await.unwrap(), chain.position());
+            healthy.call().await;
         }
     };
     let (result, ()) = join(deed, witness).await;
-    let mut reader = Reader::new(healthy, key);
-    for line in 1..=stored {
-        assert_eq!(reader.next().await.unwrap().unwrap().origin.line, line);
-    }
+    healthy.check().await;
     let peak = peak_memory();
     assert!(peak < MOST_MEMORY, "{} MiB", peak >> 20);
     result

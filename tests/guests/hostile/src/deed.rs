@@ -36,6 +36,10 @@ deeds! {
     SymlinksOut "symlinks-out"
     /// Does what the file `/a/script` says.
     Script "script"
+    /// Writes to `/data` until there is no room for more.
+    Fill "fill"
+    /// Makes empty files in `/data` until there is no room for more.
+    Names "names"
     /// Opens `/rw/fifo`, which nobody else has open.
     Fifo "fifo"
     /// Connects to this machine, to metadata servers and to its own network.
@@ -56,6 +60,13 @@ deeds! {
     /// Makes requests that it never sends, without end.
     Messages "messages"
 
+    /// Asks for names that nobody answers for, hundreds at a time.
+    Lookups "lookups"
+    /// Asks for a pause of seven weeks.
+    Throttle "throttle"
+
+    /// Tells what would clear a terminal, name its window and forge a message.
+    Escape "escape"
     /// Writes one line without end.
     EndlessLine "endless-line"
     /// Logs, writes to stdout and to stderr, lines without end.
@@ -86,6 +97,8 @@ impl Deed {
             Self::SymlinksOut => files::symlinks_out(),
             Self::Script => script::perform(),
             Self::Fifo => files::fifo(),
+            Self::Fill => files::fill(),
+            Self::Names => files::names(),
             Self::Connections => ways_out::connections(),
             Self::Requests => ways_out::requests(),
             Self::Headers => hoard::headers(),
@@ -94,6 +107,8 @@ impl Deed {
             Self::Sockets => hoard::sockets(),
             Self::Descriptors => hoard::descriptors(),
             Self::Messages => hoard::messages(),
+            Self::Lookups => hoard::lookups(),
+            Self::Escape => noise::escape().to_owned(),
             Self::EndlessLine => noise::endless_line(),
             Self::Noise => noise::everywhere(),
             Self::EveryThird if !calls.is_multiple_of(3) => format!("call {calls}"),

@@ -1,7 +1,8 @@
 //! Looks for a way out of the granted folders: `/ro`, which may be read, and `/rw`, which may be written to.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
@@ -151,6 +152,31 @@ pub(crate) fn fifo() -> String {
     let both = OpenOptions::new().read(true).write(true).open("/rw/fifo");
     tell(&mut report, "read and write", both.map(drop));
     report
+}
+
+pub(crate) fn fill() -> String {
+    let piece = vec![b'x'; 64 << 10];
+    let mut file = match File::create("/data/filled") {
+        Ok(file) => file,
+        Err(error) => return format!("fill: refused at 0, {error}"),
+    };
+    let mut written = 0;
+    loop {
+        match file.write_all(&piece) {
+            Ok(()) => written += piece.len(),
+            Err(error) => return format!("fill: refused at {written}, {error}"),
+        }
+    }
+}
+
+pub(crate) fn names() -> String {
+    let mut number = 0_u64;
+    loop {
+        match File::create(format!("/data/{number}")) {
+            Ok(_) => number += 1,
+            Err(error) => return format!("names: refused at {number}, {error}"),
+        }
+    }
 }
 
 fn folder(path: &str) -> Option<Descriptor> {

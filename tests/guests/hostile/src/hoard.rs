@@ -5,7 +5,8 @@ use std::mem;
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
-use wasip2::http::types::{Fields, OutgoingRequest};
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{Fields, FutureIncomingResponse, OutgoingRequest, Scheme};
 use wasip2::io::poll::Pollable;
 use wasip2::sockets::network::IpAddressFamily;
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
@@ -65,4 +66,30 @@ pub(crate) fn messages() -> String {
         mem::forget(OutgoingRequest::new(Fields::new()));
     }
     "messages: got them all".to_owned()
+}
+
+/// As many names as fit into an instance's table, with room for what asking takes.
+const NAMES: usize = 300;
+/// Until all of them are being looked up, and the others have been asked for something meanwhile.
+const WHILE: u64 = 1_000_000_000;
+
+pub(crate) fn lookups() -> String {
+    let asked: Result<Vec<_>, _> = (0..NAMES).map(ask).collect();
+    match asked {
+        Ok(asked) => {
+            subscribe_duration(WHILE).block();
+            let answered = asked.iter().filter(|answer| answer.get().is_some()).count();
+            format!("lookups: {answered} of {} were answered", asked.len())
+        }
+        Err(error) => format!("lookups: refused, {error}"),
+    }
+}
+
+fn ask(number: usize) -> Result<FutureIncomingResponse, String> {
+    let request = OutgoingRequest::new(Fields::new());
+    request.set_scheme(Some(&Scheme::Http)).map_err(|()| "no such scheme")?;
+    let host = format!("{number}.nobody.example");
+    request.set_authority(Some(&host)).map_err(|()| "no such host")?;
+    request.set_path_with_query(Some("/")).map_err(|()| "no such path")?;
+    outgoing_handler::handle(request, None).map_err(|error| format!("{error:?}"))
 }

@@ -49,6 +49,9 @@ impl Adapter for Hostile {
     fn load(&mut self, key: &SessionKey, after: u64, _max_bytes: u32) -> Result<Vec<Batch>> {
         self.calls += 1;
         let deed: Deed = key.session_id.parse().map_err(Error::Rejected)?;
+        if deed == Deed::Throttle {
+            return Err(Error::Throttled(Duration::from_millis(u32::MAX.into())));
+        }
         match deed.lie(after) {
             Some(batches) => Ok(batches),
             None => Err(Error::Other(deed.commit(self.calls))),
@@ -75,17 +78,26 @@ impl Adapter for Hostile {
         Ok(endless(token, String::new()))
     }
 
-    fn list_sessions(&mut self, _: &str, token: Option<&str>, _: u32) -> Result<Page<Session>> {
-        let session = Session {
+    /// One summary is too large in the project `large`; of the others, there are too many.
+    fn list_sessions(&mut self, project: &str, token: Option<&str>, limit: u32) -> Result<Page<Session>> {
+        let (count, bytes) = match project {
+            "large" => (1, 2 << 20),
+            "many" => (limit, 100_000),
+            _ => (1, 100_000),
+        };
+        let session = |_| Session {
             session_id: "\u{202e}\u{7}".to_owned(),
             modified: u64::MAX,
             last: u64::MAX,
             summary: Some(Summary {
                 through: u64::MAX,
-                json: "{".repeat(100_000),
+                json: "{".repeat(bytes),
             }),
         };
-        Ok(endless(token, session))
+        Ok(Page {
+            items: (0..count).map(session).collect(),
+            ..endless(token, session(0))
+        })
     }
 
     fn find_session(&mut self, _: &str, _: &str) -> Result<Option<Session>> {

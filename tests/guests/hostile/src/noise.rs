@@ -19,3 +19,8 @@ pub(crate) fn everywhere() -> ! {
         eprintln!("noise");
     }
 }
+
+/// For a terminal, and for who reads lines.
+pub(crate) fn escape() -> &'static str {
+    "\u{1b}]0;PWNED\u{7}\u{1b}[2J\u{9b}2J\r\u{202e}all is fine\nerror: forged\u{e0041}\u{200b}"
+}
