@@ -200,3 +200,32 @@ fn a_configuration_that_is_mounted_read_only_is_fine() {
     let output = mounted(&installed.command(["adapters"])).unwrap();
     assert!(output.status.success(), "{output:?}");
 }
+
+/// Each grant is named by its line, and neither adapter opens.
+#[test]
+fn grants_that_lie_within_each_other_are_named_by_both_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = Installation::at(dir.path());
+    let adapters = installed.config.join("adapters");
+    let inner = installed.store.join("inner");
+    fs::create_dir_all(&inner).unwrap();
+    fs::copy(adapters.join("fs.wasm"), adapters.join("two.wasm")).unwrap();
+    let manifest = format!("[grants]\ndirs = [{{ host = {inner:?}, guest = \"/data\" }}]\n");
+    fs::write(adapters.join("two.toml"), manifest).unwrap();
+    let ran = installed.run(["adapters"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    let outer = fs::read_to_string(adapters.join("fs.toml")).unwrap();
+    let line = outer.lines().position(|line| line.starts_with("dirs")).unwrap() + 1;
+    for place in [format!("fs.toml, line {line}"), "two.toml, line 2".to_owned()] {
+        assert!(told.contains(&place), "{place}: {told}");
+    }
+    assert!(told.contains("lies within") && told.contains("holds"), "{told}");
+    for command in [
+        &["sessions"][..],
+        &["import", "--projects-dir", "/nowhere"],
+        &["verify"],
+    ] {
+        assert_ne!(installed.run(command).code, Some(0), "{command:?}");
+    }
+}

@@ -296,3 +296,31 @@ fn init_does_not_overwrite() {
     assert!(again.stderr.contains("nothing was changed"), "{again:?}");
     assert_eq!(fs::read_to_string(&manifest).unwrap(), before);
 }
+
+/// A folder that is there keeps its mode, and so others may read what is put into it.
+#[test]
+fn init_warns_of_a_store_that_others_may_look_into() {
+    use std::os::unix::fs::PermissionsExt;
+
+    for (mode, warns) in [(0o755, true), (0o700, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("store");
+        fs::create_dir(&store).unwrap();
+        fs::set_permissions(&store, fs::Permissions::from_mode(mode)).unwrap();
+        let output = std::process::Command::new(mirrorbox_e2e::command())
+            .arg("--config")
+            .arg(dir.path().join("config"))
+            .args(["init", "--store"])
+            .arg(&store)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{told}");
+        assert_eq!(
+            told.contains(&format!("chmod 700 {}", store.display())),
+            warns,
+            "{told}"
+        );
+        assert_eq!(told.contains("0755"), warns, "{told}");
+    }
+}

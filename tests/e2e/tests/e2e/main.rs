@@ -14,6 +14,8 @@ mod conformance;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod left_behind;
 #[cfg(test)]
 mod mirror;
@@ -31,5 +33,7 @@ mod scale;
 mod sessions;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod terminal;
 #[cfg(test)]
 mod upgrade;
