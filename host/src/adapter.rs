@@ -7,7 +7,8 @@
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `compiler` | who compiles, and what that may cost |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
-//! | `guest`, `preopens`, `opening`, `writing`, `limits`, `log` | what an instance may touch, open, write, use and say |
+//! | `guest`, `preopens`, `opening`, `writing` | what an instance may touch, open and write |
+//! | `limits`, `log` | what it may use and say |
 //! | `budget`, `reserve` | what all adapters of the process share, and how much of it one may have |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |

@@ -11,8 +11,8 @@ const ROUNDS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2
 
 /// Connects to the first address of a name that answers, within about this time.
 ///
-/// A name that leads to no address is [`ErrorKind::NotFound`], and [`ErrorKind::PermissionDenied`] where no grant lets it
-/// be looked up; [`ErrorKind::TimedOut`] says that nothing answered at all; other errors are those of the last address
+/// A name that leads to no address is [`ErrorKind::NotFound`], and [`ErrorKind::PermissionDenied`] where no grant
+/// covers it; [`ErrorKind::TimedOut`] says that nothing answered at all; other errors are those of the last address
 /// that answered.
 pub fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
     let found = (address.host.as_str(), address.port).to_socket_addrs();
