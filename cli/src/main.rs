@@ -8,6 +8,7 @@ mod command;
 mod compiler;
 mod destinations;
 mod error;
+mod file_limit;
 mod file_mask;
 mod output;
 mod paths;
@@ -45,9 +46,7 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(output::tell_usage(&error)),
     };
     output::start_log(arguments.global.verbose, arguments.command.stays());
-    if let Err(error) = mirrorbox::host::raise_file_limit() {
-        tracing::warn!("the limit of open files stays as it is: {error}");
-    }
+    file_limit::raise();
     adapter::Runtime::compile_with(compiler::this_program());
     let exit = match tokio::runtime::Runtime::new() {
         Ok(runtime) => {

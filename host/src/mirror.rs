@@ -24,6 +24,7 @@
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |
 //! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+//! | `trails` | which spools are needed by runs that were killed |
 //! | `notes` | what other ways than the mirror's did at a destination |
 //! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
 
@@ -53,6 +54,7 @@ mod survey;
 mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trails;
 mod trouble;
 mod worker;
 
@@ -111,11 +113,17 @@ impl Mirror {
         let (cursors, ledger) = (Arc::new(folder("cursors")?), Arc::new(folder("ledger")?));
         let runner = Runner::Tokio(Handle::current());
         let shared = Shared::new(Cursors::new(cursors), Ledger::new(ledger), Chance::new(), runner);
-        Ok(Self::on(shared, Keeping::from(keep)))
+        let keeper = Keeper::new(shared.clone(), Keeping::from(keep), Some(state.to_owned()));
+        Ok(Self::of(shared, keeper))
     }
 
+    #[cfg(test)]
     fn on(shared: Arc<Shared>, keeping: Keeping) -> Self {
-        let keeper = Keeper::new(shared.clone(), keeping);
+        let keeper = Keeper::new(shared.clone(), keeping, None);
+        Self::of(shared, keeper)
+    }
+
+    fn of(shared: Arc<Shared>, keeper: Arc<Keeper>) -> Self {
         shared.spawn(keeper.clone().run());
         shared.spawn(tally::run(shared.clone()));
         let adopt_again = Arc::default();

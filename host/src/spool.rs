@@ -50,7 +50,7 @@
 //! # Bounds
 //!
 //! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait until there
-//! is room, each with one copy of its own call in hand. Streams take turns on at most 32 threads. The last 64 files
+//! is room, and nothing of theirs is copied before that. Streams take turns on at most 32 threads. The last 64 files
 //! that were used stay open.
 
 mod adopt;
@@ -79,7 +79,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
 use uuid::Uuid;
 
 use crate::block_on::block_on;
@@ -93,7 +93,7 @@ use writer::Writer;
 
 pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Trouble};
-pub(crate) use dead::{Dead, DeliveredNote, Found};
+pub(crate) use dead::{Dead, DeliveredNote, Found, Opened, UnreadStream};
 pub use error::{AppendError, Damage, ReadError, SpoolError};
 pub(crate) use look::Other;
 pub use look::{SpoolLook, StreamLook};
@@ -223,39 +223,43 @@ impl Spool {
 
     /// Appends entries, given without their LF, and returns the place behind them once they are on disk.
     ///
-    /// All of them or none. Each is checked before this returns its future; a future that is dropped may still have
-    /// been accepted. Calls for one stream are written in the order in which their futures are first polled. Works
-    /// under any executor. A stream that is not there yet begins with line 1.
-    pub fn append<E: AsRef<[u8]>>(
+    /// All of them or none. Each is checked before this returns its future, and copied once there is room for all; a
+    /// future that is dropped may still have been accepted. Calls for one stream are written in the order in which
+    /// their futures are first polled. Works under any executor. A stream that is not there yet begins with line 1.
+    pub fn append<'a, E: AsRef<[u8]> + Sync>(
         &self,
         key: &SessionKey,
-        entries: &[E],
-    ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<E> {
-        let block = block_of(entries, |index, entry| match check_entry(entry) {
+        entries: &'a [E],
+    ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<'a, E> {
+        let checked = CheckedEntries::each(entries, |index, entry| match check_entry(entry) {
             Ok(()) => Ok(false),
             Err(source) => Err(AppendError::Entry { index, source }),
         });
         let (inner, key) = (self.inner.clone(), key.clone());
-        async move { inner.append(key, block?).await }
+        async move { inner.append(key, checked?).await }
     }
 
     /// Appends lines of a file as they are, each given without its LF: a line that is no entry, too. For such a line
     /// the mark is synced with it, for nothing else tells it from a torn one after a crash.
-    pub fn append_lines<E: AsRef<[u8]>>(
+    pub fn append_lines<'a, E: AsRef<[u8]> + Sync>(
         &self,
         key: &SessionKey,
-        lines: &[E],
-    ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<E> {
-        let block = block_of(lines, |index, line| match check_entry(line) {
+        lines: &'a [E],
+    ) -> impl Future<Output = Result<Place, AppendError>> + Send + use<'a, E> {
+        let checked = CheckedEntries::each(lines, |index, line| match check_entry(line) {
             Err(source @ EntryError::LineFeed { .. }) => Err(AppendError::Entry { index, source }),
             checked => Ok(checked.is_err()),
         });
         let (inner, key) = (self.inner.clone(), key.clone());
-        async move { inner.append(key, block?).await }
+        async move { inner.append(key, checked?).await }
     }
 
     /// [`Spool::append`] for callers without async.
-    pub fn append_blocking<E: AsRef<[u8]>>(&self, key: &SessionKey, entries: &[E]) -> Result<Place, AppendError> {
+    pub fn append_blocking<E: AsRef<[u8]> + Sync>(
+        &self,
+        key: &SessionKey,
+        entries: &[E],
+    ) -> Result<Place, AppendError> {
         block_on(self.append(key, entries))
     }
 
@@ -346,9 +350,15 @@ impl fmt::Debug for Spool {
 }
 
 impl Inner {
-    async fn append(&self, key: SessionKey, block: Block) -> Result<Place, AppendError> {
+    async fn append<E: AsRef<[u8]>>(
+        &self,
+        key: SessionKey,
+        checked: CheckedEntries<'_, E>,
+    ) -> Result<Place, AppendError> {
         let lane = self.lane(&key, Base::default());
-        self.hand_over(&lane, block).await
+        let room = self.room_for(&lane, checked.size).await?;
+        // What waits for room is in its caller's memory only.
+        self.hand_over(&lane, checked.block(), room).await
     }
 
     async fn begin(&self, key: SessionKey, base: Base) -> Result<(), AppendError> {
@@ -362,14 +372,22 @@ impl Inner {
             lines: 0,
             is_odd: false,
         };
-        self.hand_over(&lane, nothing).await.map(drop)
+        let room = self.room_for(&lane, 0).await?;
+        self.hand_over(&lane, nothing, room).await.map(drop)
+    }
+
+    /// In this order: one stream's callers never hold all that there is for others.
+    async fn room_for(&self, lane: &Lane, size: usize) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
+        Ok([lane.room.take(size).await?, self.room.take(size).await?])
     }
 
     /// Has a block written in its turn.
-    async fn hand_over(&self, lane: &Arc<Lane>, block: Block) -> Result<Place, AppendError> {
-        let size = block.bytes.len();
-        // In this order: one stream's callers never hold all that there is for others.
-        let room = [lane.room.take(size).await?, self.room.take(size).await?];
+    async fn hand_over(
+        &self,
+        lane: &Arc<Lane>,
+        block: Block,
+        room: [OwnedSemaphorePermit; 2],
+    ) -> Result<Place, AppendError> {
         let (answer, answered) = oneshot::channel();
         let call = Call {
             block,
@@ -429,29 +447,41 @@ impl Known {
     }
 }
 
-/// Checks entries and joins them to lines. The check says of each whether it is odd.
-fn block_of<E: AsRef<[u8]>>(
-    entries: &[E],
-    check: impl Fn(usize, &[u8]) -> Result<bool, AppendError>,
-) -> Result<Block, AppendError> {
-    let (mut size, mut is_odd) = (0, false);
-    for (index, entry) in entries.iter().enumerate() {
-        let entry = entry.as_ref();
-        let len = entry.len() + 1;
-        if len > MAX_LINE {
-            return Err(AppendError::TooLong { index, len });
+/// Entries that may be appended together, still in their caller's memory.
+struct CheckedEntries<'a, E> {
+    entries: &'a [E],
+    /// How long their lines are together.
+    size: usize,
+    is_odd: bool,
+}
+
+impl<'a, E: AsRef<[u8]>> CheckedEntries<'a, E> {
+    /// The check says of each whether it is odd.
+    fn each(entries: &'a [E], check: impl Fn(usize, &[u8]) -> Result<bool, AppendError>) -> Result<Self, AppendError> {
+        let (mut size, mut is_odd) = (0, false);
+        for (index, entry) in entries.iter().enumerate() {
+            let entry = entry.as_ref();
+            let len = entry.len() + 1;
+            if len > MAX_LINE {
+                return Err(AppendError::TooLong { index, len });
+            }
+            is_odd |= check(index, entry)?;
+            size += len;
         }
-        is_odd |= check(index, entry)?;
-        size += len;
+        Ok(Self { entries, size, is_odd })
     }
-    let mut bytes = Vec::with_capacity(size);
-    for entry in entries {
-        bytes.extend_from_slice(entry.as_ref());
-        bytes.push(b'\n');
+
+    /// Joins them to lines.
+    fn block(&self) -> Block {
+        let mut bytes = Vec::with_capacity(self.size);
+        for entry in self.entries {
+            bytes.extend_from_slice(entry.as_ref());
+            bytes.push(b'\n');
+        }
+        Block {
+            bytes,
+            lines: self.entries.len() as u64,
+            is_odd: self.is_odd,
+        }
     }
-    Ok(Block {
-        bytes,
-        lines: entries.len() as u64,
-        is_odd,
-    })
 }

@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use event::{Change, OnWatchEvent, Wait, WatchEvent};
-pub use figures::{Figures, NotTaken, Unreadable, Waiting};
+pub use figures::{Figures, NotTaken, OddLines, Unreadable, Waiting};
 use tokio::sync::watch;
 
 use crate::host::Host;

@@ -28,6 +28,9 @@ pub(crate) struct Drain {
     deadline: Duration,
 }
 
+/// How long agents are waited for that outlived their runs: they have lost their input, and end by themselves.
+const ENDING: Duration = Duration::from_secs(15);
+
 impl Drain {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
         let config = context.config()?;
@@ -43,7 +46,7 @@ impl Drain {
     }
 
     async fn deliver(&self, config: &Config) -> Result<(Vec<DestinationStatus>, Undelivered), CliError> {
-        let host = start_host(config).await?;
+        let (host, _is_left) = start_host(config, ENDING).await?;
         let bar = Bar::new("drain");
         let until = Instant::now().checked_add(self.deadline);
         let left = loop {

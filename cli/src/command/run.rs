@@ -17,8 +17,12 @@ use super::Context;
 use super::signals::Signals;
 use crate::destinations::warn;
 use crate::error::{CliError, Exit};
-use crate::file_mask;
 use crate::output::{self, safe_line, say};
+use crate::{file_limit, file_mask};
+
+/// An agent that has just lost its input ends within this time. One that lives longer holds up nobody: what its run
+/// left is taken up once this one ends, or by a later command.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Run an agent, mirror what it writes, and go on with a stored session if asked to
 ///
@@ -84,8 +88,15 @@ impl Run {
     }
 
     async fn mirrored(&self, config: &Config, signals: &Signals) -> Result<Exit, CliError> {
-        let host = start_host(config).await?;
+        let (host, is_left) = start_host(config, ENDING).await?;
         let ended = self.agent(config, &host, signals).await;
+        if is_left {
+            match leftovers(&config.state).await {
+                Ok(left) => drop(pick_up(left, &host, Duration::ZERO).await),
+                // No fault of this run's; the next start says it again.
+                Err(error) => say(safe_line(&error.to_string())),
+            }
+        }
         let absent = match &ended {
             Ok(ended) => outcome::absent(&host, ended, self.deliver).await,
             // That it did not even start is what is said.
@@ -111,6 +122,7 @@ impl Run {
             project,
             grace: self.grace,
             file_mask: file_mask::before(),
+            open_files: file_limit::before(),
         };
         let talk = Talk {
             input: input::stdin(),
@@ -121,19 +133,25 @@ impl Run {
     }
 }
 
-/// Starts a host, and has it take up what agents left whose hosts were killed.
-pub(super) async fn start_host(config: &Config) -> Result<Host, CliError> {
-    // Before the host: it may remove spools that it finds delivered.
+/// Starts a host, and has it take up what agents left whose hosts were killed. Agents that still run are waited for:
+/// all of them together so long. Says whether something is left of that for later.
+pub(super) async fn start_host(config: &Config, patience: Duration) -> Result<(Host, bool), CliError> {
+    // Before the host: what a power failure left behind a spool's mark is seen as long as nobody has adopted it.
     let left = leftovers(&config.state).await?;
     let host = Host::builder(&config.state).config(config).build().await?;
-    let picked_up = left.pick_up(&host, &teller()).await;
+    let is_left = pick_up(left, &host, patience).await;
+    Ok((host, is_left))
+}
+
+async fn pick_up(left: Leftovers, host: &Host, patience: Duration) -> bool {
+    let picked_up = left.pick_up(host, patience, &teller()).await;
     if picked_up.entries > 0 {
         say(format_args!(
             "{} entries of earlier runs were in the agent's files only, and are on their way now",
             picked_up.entries
         ));
     }
-    Ok(host)
+    picked_up.left > 0
 }
 
 async fn leftovers(state: &Path) -> Result<Leftovers, CliError> {

@@ -81,7 +81,8 @@ impl Watch {
         };
         let begun = Instant::now();
         let figures = claimed.figures();
-        let host = start_host(&config).await?;
+        // What is left of runs is looked at again every few seconds.
+        let (host, _is_left) = start_host(&config, Duration::ZERO).await?;
         let service = Service::new(figures.clone());
         let socket = Socket::bind(&config.state);
         let status = || LiveStatus::new(begun, figures.borrow().clone(), &host.status(), &host.adapters());

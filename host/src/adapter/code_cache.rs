@@ -68,6 +68,7 @@ impl CodeCache {
         let temporary = self.dir.join(format!("{}.new", Uuid::new_v4().simple()));
         let written = File::create_new(&temporary)
             .and_then(|mut file| file.write_all(code).and_then(|()| file.sync_all()))
+            // Without a sync of the directory: what is lost is compiled again.
             .and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             // What stays is removed when it is old.

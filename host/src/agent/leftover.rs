@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::event::{AgentEvent, OnEvent, Tally};
 use super::recorder::Recorder;
 use super::spooled::{Spooled, spooled_of};
@@ -14,15 +16,14 @@ use crate::host::Host;
 use crate::key::SessionKey;
 use crate::spool::{Spool, SpoolLook};
 
-/// An agent whose host is gone has lost its input, and ends by itself. It is looked for this often,
+/// An agent whose host is gone has lost its input, and ends by itself. It is looked for this often.
 const LOOK: Duration = Duration::from_millis(100);
-/// and waited for this long.
-const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What runs left behind.
+/// What runs left behind. What is held here stays locked, so nobody else takes it meanwhile.
 ///
-/// Look before a [`Host`] is built on the same state directory: it delivers what dead processes spooled, and may remove
-/// it then. What is held here stays locked, so nobody else takes it meanwhile.
+/// At a start, look before a [`Host`] is built on the same state directory: what a power failure left behind the marks
+/// of spools is seen as long as nobody has adopted them. The host keeps what the runs had spooled for as long as their
+/// trails are there.
 pub struct Leftovers {
     runs: Vec<Leftover>,
 }
@@ -73,54 +74,71 @@ impl Leftovers {
         self.runs.is_empty()
     }
 
-    /// Brings the rows that are only in the agents' files to local disk, and removes what the runs left. An agent that
-    /// still runs is waited for a little; else it is left to a later start.
-    pub async fn pick_up(self, host: &Host, on_event: &OnEvent) -> Tally {
+    /// Brings the rows that are only in the agents' files to local disk, and removes what the runs left. Agents that
+    /// still run are waited for: all of them together so long. What of them runs on is left to a later look, and
+    /// counted.
+    pub async fn pick_up(self, host: &Host, patience: Duration, on_event: &OnEvent) -> Tally {
         let mut all = Tally::default();
+        let (mut until, mut waits) = (None, Vec::new());
         for run in self.runs {
-            let tally = run.pick_up(host, on_event.clone()).await;
-            all.entries += tally.entries;
-            all.caught_up += tally.caught_up;
+            match run.trail.living_agent() {
+                None => run.pick_up(host, on_event, &mut all).await,
+                Some(_) => waits.push(run),
+            }
+        }
+        for run in waits {
+            let until = *until.get_or_insert_with(|| Instant::now() + patience);
+            match run.agent_ends_before(until).await {
+                true => run.pick_up(host, on_event, &mut all).await,
+                false => run.stays("its agent still runs".to_owned(), on_event, &mut all),
+            }
         }
         all
     }
 }
 
 impl Leftover {
-    async fn pick_up(mut self, host: &Host, on_event: OnEvent) -> Tally {
-        let dir = self.trail.dir().display().to_string();
-        let cause = match (self.agent_has_ended().await, self.spooled) {
-            (false, _) => "its agent still runs".to_owned(),
-            (true, Err(cause)) => cause,
-            (true, Ok(spooled)) => match self.trail.add_writer(host.writer()) {
+    async fn pick_up(mut self, host: &Host, on_event: &OnEvent, all: &mut Tally) {
+        let cause = match std::mem::replace(&mut self.spooled, Ok(HashMap::new())) {
+            Err(cause) => cause,
+            Ok(spooled) => match self.trail.add_writer(host.writer()) {
                 Err(error) => error.to_string(),
                 Ok(()) => {
-                    let mut recorder = Recorder::new(host, self.trail, on_event);
+                    let mut recorder = Recorder::new(host, self.trail, on_event.clone());
                     recorder.know(spooled);
-                    return recorder.finish().await;
+                    let tally = recorder.finish().await;
+                    all.entries += tally.entries;
+                    all.caught_up += tally.caught_up;
+                    all.left += tally.left;
+                    return;
                 }
             },
         };
+        self.stays(cause, on_event, all);
+    }
+
+    fn stays(self, cause: String, on_event: &OnEvent, all: &mut Tally) {
+        let dir = self.trail.dir().display().to_string();
         let event = AgentEvent::Left { dir, cause };
         tracing::warn!("{event}");
         on_event(&event);
-        Tally::default()
+        all.left += 1;
     }
 
-    async fn agent_has_ended(&self) -> bool {
+    async fn agent_ends_before(&self, until: Instant) -> bool {
         let ended = async {
             while self.trail.living_agent().is_some() {
                 tokio::time::sleep(LOOK).await;
             }
         };
-        tokio::time::timeout(PATIENCE, ended).await.is_ok()
+        tokio::time::timeout_at(until, ended).await.is_ok()
     }
 }
 
 /// What the spools of a run's writers hold, or why that cannot be told.
 fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<HashMap<SessionKey, Spooled>, String> {
-    const REMOVED: &str = "its rows were removed from the spool, and cannot be told from new ones; bring what is missing \
-                           with `import`, then remove the directory";
+    const REMOVED: &str = "its rows were removed from the spool, and cannot be told from new ones; remove the directory, \
+                           then bring what is missing with `import`";
     let mut found = HashMap::new();
     let is_of_run = |spool: &&SpoolLook| trail.writers().contains(&spool.writer);
     for spool in spools.iter().filter(is_of_run) {
@@ -143,5 +161,48 @@ impl fmt::Debug for Leftovers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dirs = self.runs.iter().map(|run| run.trail.dir());
         f.debug_list().entries(dirs).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::process::Identity;
+    use super::*;
+
+    fn leave(state: &Path, agent: Option<u32>) {
+        let mut trail = Trail::begin(state, "w").unwrap();
+        drop(trail.set_place(super::super::place::Place::default()).unwrap());
+        agent
+            .into_iter()
+            .for_each(|pid| trail.set_agent(Identity::of(pid)).unwrap());
+    }
+
+    /// F-11: however many agents outlive their runs, they are waited for together, and first comes what need not wait.
+    #[tokio::test(start_paused = true)]
+    async fn agents_that_live_on_hold_up_nobody() {
+        let state = tempfile::tempdir().unwrap();
+        for agent in [Some(std::process::id()); 3].into_iter().chain([None]) {
+            leave(state.path(), agent);
+        }
+        let host = Host::builder(state.path()).build().await.unwrap();
+        let told = Arc::new(Mutex::new(0));
+        let on_event: OnEvent = {
+            let told = told.clone();
+            Arc::new(move |_| *told.lock().unwrap() += 1)
+        };
+        let left = Leftovers::look(state.path()).unwrap();
+        let begun = Instant::now();
+        let patience = Duration::from_secs(15);
+        let tally = left.pick_up(&host, patience, &on_event).await;
+        assert!(begun.elapsed() < patience * 2, "each was waited for");
+        assert_eq!((tally.left, *told.lock().unwrap()), (3, 3));
+        assert_eq!(Trail::left(state.path()).unwrap().len(), 3);
+        let begun = Instant::now();
+        let left = Leftovers::look(state.path()).unwrap();
+        assert_eq!(left.pick_up(&host, Duration::ZERO, &on_event).await.left, 3);
+        assert!(begun.elapsed() < LOOK * 2);
+        drop(host.close(Duration::ZERO).await.unwrap());
     }
 }

@@ -1,3 +1,4 @@
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -21,6 +22,7 @@ pub(super) struct Surroundings<'a> {
     /// Its configuration directory, if one was made for it.
     pub(super) config_dir: Option<&'a Path>,
     pub(super) file_mask: Option<u32>,
+    pub(super) open_files: Option<u64>,
 }
 
 /// Starts the agent. Dropped, it is killed.
@@ -37,6 +39,9 @@ pub(super) fn spawn(line: &CommandLine, ends: Ends, surroundings: Surroundings<'
     }
     if let Some(mask) = surroundings.file_mask {
         set_file_mask(&mut command, mask);
+    }
+    if let Some(files) = surroundings.open_files {
+        limit_open_files(&mut command, files);
     }
     if let Some(dir) = surroundings.config_dir {
         command.env("CLAUDE_CONFIG_DIR", dir);
@@ -71,6 +76,30 @@ fn set_file_mask(command: &mut Command, mask: u32) {
 #[cfg(not(unix))]
 fn set_file_mask(_: &mut Command, _: u32) {}
 
+#[cfg(unix)]
+#[allow(
+    unsafe_code,
+    reason = "this process keeps its own limit, so the child alone can set its"
+)]
+fn limit_open_files(command: &mut Command, files: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(files),
+        ..getrlimit(Resource::Nofile)
+    };
+    let set = move || Ok(setrlimit(Resource::Nofile, limit)?);
+    // SAFETY: The closure runs in the child between fork and exec, where only async-signal-safe functions may be
+    // called. It copies four words and makes the one system call `setrlimit`, which on the systems that have it is a
+    // plain system call without state in the C library; an error is made from its number. It allocates nothing, takes
+    // no lock, and owns nothing but numbers.
+    unsafe {
+        command.pre_exec(set);
+    }
+}
+
+#[cfg(not(unix))]
+fn limit_open_files(_: &mut Command, _: u64) {}
+
 /// Asks the agent to end. One that has ended is asked nothing: its number may be another's.
 pub(super) fn terminate(child: &mut Child) {
     #[cfg(unix)]
@@ -99,12 +128,18 @@ impl Identity {
     pub(super) fn of(pid: u32) -> Self {
         Self {
             pid,
-            started: started(pid),
+            // Then its number has to do.
+            started: started(pid).ok().flatten(),
         }
     }
 
+    /// Whether it has not ended, as far as is known: rows of one that is taken for dead would be left behind.
     pub(super) fn is_alive(&self) -> bool {
-        is_there(self.pid) && started(self.pid) == self.started
+        is_there(self.pid)
+            && match (self.started, started(self.pid)) {
+                (None, _) | (_, Err(_)) => true,
+                (Some(then), Ok(now)) => now == Some(then),
+            }
     }
 }
 
@@ -119,9 +154,21 @@ fn is_there(_: u32) -> bool {
     false
 }
 
-/// None where there is no such process, or it has ended and nobody has asked how.
-fn started(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// None where there is no such process, or it has ended and nobody has asked how; and where the kernel does not say.
+fn started(pid: u32) -> io::Result<Option<u64>> {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => Ok(started_by(&stat)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // It ended while it was read.
+        Err(error) if error.raw_os_error() == Some(ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// "No such process", wherever there is `/proc`.
+const ESRCH: i32 = 3;
+
+fn started_by(stat: &str) -> Option<u64> {
     // The program's name may hold anything, but nothing behind it holds a parenthesis.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
@@ -133,6 +180,31 @@ fn started(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn an_agent_has_the_limit_of_open_files_that_it_is_given() {
+        crate::host::raise_file_limit().unwrap();
+        let ends = Ends {
+            input: false,
+            output: true,
+        };
+        let surroundings = Surroundings {
+            config_dir: None,
+            file_mask: None,
+            open_files: Some(333),
+        };
+        let line = CommandLine::new(&["sh", "-c", "ulimit -n"].map(Into::into)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let printed = runtime.block_on(async {
+            let child = spawn(&line, ends, surroundings).unwrap();
+            child.wait_with_output().await.unwrap().stdout
+        });
+        assert_eq!(printed, b"333\n");
+    }
 
     #[test]
     fn a_process_is_alive_until_it_has_ended() {

@@ -148,6 +148,7 @@ impl<'a> Recorder<'a> {
     pub(super) fn malformed(&mut self, frame: &[u8]) {
         self.tally.malformed += 1;
         self.tell(AgentEvent::Malformed { bytes: frame.len() });
+        // Of which file it was is noted where it can be made out; all others are looked at anyhow.
         let key = frame::file_of_torn(frame).and_then(|file| self.trail.place().key_of(Path::new(&file)).ok());
         if let Some(key) = key {
             self.note(&key, false);
@@ -231,7 +232,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    async fn append<E: AsRef<[u8]>>(&mut self, key: &SessionKey, entries: &[E]) -> Result<(), AppendFailed> {
+    async fn append<E: AsRef<[u8]> + Sync>(&mut self, key: &SessionKey, entries: &[E]) -> Result<(), AppendFailed> {
         if entries.is_empty() {
             return Ok(());
         }

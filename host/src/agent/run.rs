@@ -39,6 +39,9 @@ pub struct Run {
     /// The file mode creation mask that the agent is started with (`umask`, Unix only): its files are its user's work,
     /// and are as private as the user has them. None: this process's.
     pub file_mask: Option<u32>,
+    /// How many files the agent may have open (its soft limit, Unix only), as its user has it. None: as many as this
+    /// process.
+    pub open_files: Option<u64>,
 }
 
 /// Which session an agent is to work on.
@@ -162,6 +165,7 @@ async fn work<W: AsyncWrite + Unpin>(
     let surroundings = Surroundings {
         config_dir: prepared.config_dir.as_deref(),
         file_mask: run.file_mask,
+        open_files: run.open_files,
     };
     let child = process::spawn(&line, ends, surroundings)?;
     if let Some(pid) = child.id() {

@@ -89,15 +89,17 @@ impl Trail {
     /// The trails of runs whose processes are gone. Those that ended before they wrote anything down are removed, and
     /// of all of them the copies of credentials.
     pub(super) fn left(state: &Path) -> io::Result<Vec<Self>> {
-        if !agents(state).is_dir() {
+        if !agents(state).try_exists()? {
             return Ok(Vec::new());
         }
         let _door = door(state)?;
         let mut left = Vec::new();
         for entry in fs::read_dir(agents(state))? {
-            let dir = entry?.path();
+            let entry = entry?;
+            let dir = entry.path();
+            // Names are ours, and plain.
             let name = dir.file_name().and_then(|name| name.to_str());
-            let (true, Some(name)) = (dir.is_dir(), name) else {
+            let (true, Some(name)) = (entry.file_type()?.is_dir(), name) else {
                 continue;
             };
             let agents = Folder::open_existing(&agents(state))?;
@@ -336,7 +338,15 @@ fn folders(projects: &Path, unread: &mut Vec<(PathBuf, io::Error)>) -> Vec<PathB
             Err(error) => unread.push((projects.to_owned(), error)),
         }
     }
-    folders.retain(|path| path.is_dir());
+    folders.retain(|path| match fs::metadata(path) {
+        Ok(metadata) => metadata.is_dir(),
+        // A link that leads nowhere, or what is gone meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => {
+            unread.push((path.clone(), error));
+            false
+        }
+    });
     folders
 }
 

@@ -125,6 +125,7 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// `None` where it is not Unicode: no key's file is called that.
 fn name_of(entry: &DirEntry) -> Option<String> {
     entry.file_name().into_string().ok()
 }

@@ -55,10 +55,11 @@ impl Transcript {
     /// Appends entries, each the bytes of a JSON object without an LF, all or none. The future returns once they are on
     /// local disk, or, with `acknowledge = "remote"`, once every destination has them. Calls are written in the order
     /// in which their futures are first polled; one that is dropped may still have been accepted.
-    pub fn append<E: AsRef<[u8]>>(
+    /// The entries are copied once there is room for them.
+    pub fn append<'a, E: AsRef<[u8]> + Sync>(
         &self,
-        entries: &[E],
-    ) -> impl Future<Output = Result<(), AppendFailed>> + Send + use<E> {
+        entries: &'a [E],
+    ) -> impl Future<Output = Result<(), AppendFailed>> + Send + use<'a, E> {
         let appended = self.core.spool.append(&self.key, entries);
         let this = self.clone();
         async move {
@@ -72,10 +73,10 @@ impl Transcript {
 
     /// Appends lines of a file as they are, and returns once they are on local disk: a line that is no entry, too.
     #[cfg(feature = "agent")]
-    pub(crate) fn append_lines<E: AsRef<[u8]>>(
+    pub(crate) fn append_lines<'a, E: AsRef<[u8]> + Sync>(
         &self,
-        lines: &[E],
-    ) -> impl Future<Output = Result<(), AppendError>> + Send + use<E> {
+        lines: &'a [E],
+    ) -> impl Future<Output = Result<(), AppendError>> + Send + use<'a, E> {
         let appended = self.core.spool.append_lines(&self.key, lines);
         async move { appended.await.map(drop) }
     }
@@ -88,7 +89,7 @@ impl Transcript {
     }
 
     /// [`Transcript::append`] for callers without async.
-    pub fn append_blocking<E: AsRef<[u8]>>(&self, entries: &[E]) -> Result<(), AppendFailed> {
+    pub fn append_blocking<E: AsRef<[u8]> + Sync>(&self, entries: &[E]) -> Result<(), AppendFailed> {
         block_on(self.append(entries))
     }
 

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::backoff::Backoff;
 use super::keep::Keeper;
 use super::lane::Copied;
 use super::on_disk;
 use super::shared::Shared;
-use crate::spool::{Alarm, Dead, Found, Spool, SpoolError, Stream};
+use crate::key::SessionKey;
+use crate::spool::{Dead, Found, Opened, Spool, SpoolError};
 
 /// How often it is looked for processes that died. It costs a system call or two for each spool that is there.
 const EVERY: Duration = Duration::from_secs(60);
@@ -37,21 +39,23 @@ pub(super) struct Adopter {
 /// Whose copies of a stream there are, by the stream's name: as many of them as there are processes that had it.
 type Work = BTreeMap<String, Vec<usize>>;
 
-/// What came of one spool.
-#[derive(Debug, Default)]
-struct Opened {
-    streams: Vec<Arc<Stream>>,
-    alarms: Vec<Alarm>,
-}
-
 impl Adopter {
     /// Never ends: the task's owner drops it.
     pub(super) async fn run(self, mut dead: Vec<Dead>) {
+        let mut backoff = Backoff::default();
         loop {
             on_disk(|| self.adopt(std::mem::take(&mut dead)));
+            // What cannot be read may be readable soon: its lines wait, and so do those that must not come twice.
+            let pause = match self.keeper.unread().is_empty() {
+                true => EVERY,
+                false => backoff.fail(&self.shared.chance),
+            };
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.again.notified() => {}
+            }
+            if on_disk(|| self.open_unread()) {
+                backoff.succeed();
             }
             match on_disk(|| self.find()) {
                 Ok(found) => dead = found,
@@ -109,8 +113,8 @@ impl Adopter {
             return;
         }
         for (dead, opened) in dead.into_iter().zip(opened) {
-            let Opened { streams, alarms } = opened.into_inner().unwrap_or_else(PoisonError::into_inner);
-            self.keeper.add(dead.opened(streams, alarms));
+            let opened = opened.into_inner().unwrap_or_else(PoisonError::into_inner);
+            self.keeper.add(dead.opened(opened));
         }
     }
 
@@ -149,9 +153,46 @@ impl Adopter {
                     let is_live = false;
                     self.shared.add_copy(Copied { stream, is_live });
                 }
-                Err(error) => unreadable = Some(error.to_string().into()),
+                Err(error) => {
+                    opened.unread.push(name.to_owned());
+                    unreadable = Some(error.to_string().into());
+                }
             }
         }
+        self.settled(name, unreadable, key);
+    }
+
+    /// Tries what could not be opened once more. True if nothing of it is left.
+    fn open_unread(&self) -> bool {
+        let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for unread in self.keeper.unread() {
+            by_name.entry(unread.name().to_owned()).or_default().push(unread);
+        }
+        for (name, copies) in by_name {
+            if *self.shared.closing.borrow() {
+                break;
+            }
+            let (mut unreadable, mut key) = (None, None);
+            for unread in &copies {
+                let mut alarms = Vec::new();
+                match unread.open(&mut alarms) {
+                    Ok(stream) => {
+                        self.keeper.was_read(unread, stream.clone(), alarms);
+                        if let Some(stream) = stream {
+                            key = Some(stream.key().clone());
+                            let is_live = false;
+                            self.shared.add_copy(Copied { stream, is_live });
+                        }
+                    }
+                    Err(error) => unreadable = Some(error.to_string().into()),
+                }
+            }
+            self.settled(&name, unreadable, key);
+        }
+        self.keeper.unread().is_empty()
+    }
+
+    fn settled(&self, name: &str, unreadable: Option<Arc<str>>, key: Option<SessionKey>) {
         self.shared.adoption.settled(name, unreadable);
         match key {
             Some(key) => self.shared.grown(&key),

@@ -42,7 +42,7 @@ impl Cursors {
         }
     }
 
-    /// None where there is none, or none that can be read.
+    /// `None` if it is missing or cannot be read: a cursor is a hint, and the log is asked where it is lacking.
     pub(super) fn load(&self, destination: &str, writer: &str, key: &SessionKey) -> Option<Cursor> {
         let file = self.disk.open(&name(destination, writer, key)).ok()?;
         let cursor: Cursor = serde_json::from_slice(&disk::read_small(&*file).ok()?).ok()?;
@@ -68,7 +68,8 @@ impl Cursors {
         }
     }
 
-    /// What all writers' processes counted, those whose spools are gone left out.
+    /// What all writers' processes counted, those whose spools are gone left out. A count that cannot be read is a
+    /// number less in a report.
     pub(super) fn events(&self, destination: &str) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
         for writer in self.disk.list(Path::new(destination)).unwrap_or_default() {

@@ -53,6 +53,8 @@ pub(super) struct Target {
     /// Lines that the target holds, and the source does not under the same writers and numbers: they may stand for
     /// lines that the source holds under others, which each of them got from the same file.
     others: Bag,
+    /// What it held, by writer and number, when that was counted.
+    met: LogLines,
 }
 
 /// What was done.
@@ -133,6 +135,7 @@ impl Target {
             summaries,
             deleted,
             others: Bag::default(),
+            met: LogLines::default(),
         }
     }
 
@@ -148,6 +151,7 @@ impl Target {
         }
         let mut reader = Reader::new(Arc::clone(&self.log.store), self.log.key.clone());
         while let Some(batch) = self.log.next(&mut reader).await.map_err(FillError::Target)? {
+            self.met.note_origin(&batch);
             if batch.kind == Kind::Entries {
                 let Origin { writer, line } = &batch.origin;
                 let lines = (*line..).zip(lines_of(&batch.payload));
@@ -175,6 +179,7 @@ impl Target {
                 stored.push(batch);
             }
             Kind::Entries => {
+                self.set_off(&batch);
                 let lacking = self.lacking(&batch).map(|draft| self.without_others(draft));
                 for draft in lacking.unwrap_or_default() {
                     let batch = self.survey.chain.number_draft(draft);
@@ -185,6 +190,22 @@ impl Target {
             Kind::Claim => {}
         }
         Ok(stored)
+    }
+
+    /// Sets off lines that count as held and are not there by themselves: when they were looked at, by an earlier try,
+    /// say, others stood for them, and stand for nothing else.
+    fn set_off(&mut self, batch: &Batch) {
+        let Origin { writer, line } = &batch.origin;
+        if self.others.is_empty() {
+            return;
+        }
+        let first = self.first_wanted(writer);
+        let held = self.survey.held.get(writer).copied().unwrap_or_default();
+        for (number, line) in (*line..held).zip(lines_of(&batch.payload)) {
+            if number >= first && !self.met.has(writer, number) {
+                self.others.take(line);
+            }
+        }
     }
 
     /// The runs of lines for which no other line of the target stands.

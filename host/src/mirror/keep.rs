@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +9,10 @@ use super::destination::Destination;
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
+use super::trails;
 use crate::config::Keep;
 use crate::key::SessionKey;
-use crate::spool::{Adopted, Base, Dead, DeliveredNote, SpoolError, Stored, Stream};
+use crate::spool::{Adopted, Alarm, Base, Dead, DeliveredNote, SpoolError, Stored, Stream, UnreadStream};
 
 /// How often it is looked for what need not be kept any longer.
 const EVERY: Duration = Duration::from_secs(30);
@@ -40,6 +42,8 @@ impl From<Keep> for Keeping {
 pub(super) struct Keeper {
     shared: Arc<Shared>,
     keeping: Keeping,
+    /// The state directory, where trails of runs may need what is delivered; none where there are no runs.
+    state: Option<PathBuf>,
     clock: Clock,
     adopted: Mutex<Vec<Adopted>>,
     resting: Mutex<Vec<Resting>>,
@@ -53,10 +57,11 @@ struct Resting {
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, keeping: Keeping) -> Arc<Self> {
+    pub(super) fn new(shared: Arc<Shared>, keeping: Keeping, state: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self {
             shared,
             keeping,
+            state,
             clock: Clock::start(),
             adopted: Mutex::default(),
             resting: Mutex::default(),
@@ -65,6 +70,20 @@ impl Keeper {
 
     pub(super) fn add(&self, adopted: Adopted) {
         self.lock().push(adopted);
+    }
+
+    /// Streams of spools that are here that could not be opened.
+    pub(super) fn unread(&self) -> Vec<UnreadStream> {
+        self.lock().iter().flat_map(Adopted::unread).collect()
+    }
+
+    /// One of them was opened now; `None` if it never began.
+    pub(super) fn was_read(&self, unread: &UnreadStream, stream: Option<Arc<Stream>>, alarms: Vec<Alarm>) {
+        let mut adopted = self.lock();
+        let of_writer = adopted.iter_mut().find(|adopted| adopted.writer() == unread.writer());
+        if let Some(adopted) = of_writer {
+            adopted.take_in(unread, stream, alarms);
+        }
     }
 
     /// Whose spools are here.
@@ -132,8 +151,16 @@ impl Keeper {
     /// Notes what is delivered, removes dead processes' spools, and prunes living streams, as far as that may be and as
     /// there is time for it. The rest is done at the next sweep, of any process.
     pub(super) fn sweep(&self, until: Option<Instant>) {
-        let mut done = self.take_done();
-        done.append(&mut self.take_rested(until.map_or(usize::MAX, |_| FEW)));
+        let needed = match self.state.as_deref().map(trails::writers_needed).transpose() {
+            Ok(needed) => needed.unwrap_or_default(),
+            Err(error) => {
+                return tracing::warn!(
+                    "no spool is removed, for a run's trail may need it that cannot be read: {error}"
+                );
+            }
+        };
+        let mut done = self.take_done(&needed);
+        done.append(&mut self.take_rested(until.map_or(usize::MAX, |_| FEW), &needed));
         while let Some(adopted) = done.pop() {
             if is_over(until) {
                 // Where they were: locked by this process, and looked at again.
@@ -149,21 +176,24 @@ impl Keeper {
     }
 
     /// Spools that were adopted, and may go.
-    fn take_done(&self) -> Vec<Adopted> {
+    fn take_done(&self, needed: &BTreeSet<String>) -> Vec<Adopted> {
         let mut adopted = self.lock();
         let all = std::mem::take(&mut *adopted);
-        let (done, waiting) = all.into_iter().partition(|adopted| self.may_go(adopted));
+        let (done, waiting) = all
+            .into_iter()
+            .partition(|adopted| self.may_go(adopted) && !needed.contains(adopted.writer()));
         *adopted = waiting;
         done
     }
 
     /// Spools that rested, and may go, with their streams; those of so many streams at most.
-    fn take_rested(&self, most: usize) -> Vec<Adopted> {
+    fn take_rested(&self, most: usize, needed: &BTreeSet<String>) -> Vec<Adopted> {
         let mut resting = self.lock_resting();
         let all = std::mem::take(&mut *resting);
-        let (done, waiting): (Vec<_>, _) = all
-            .into_iter()
-            .partition(|resting| resting.dead.names().len() <= most && self.is_over_for(&resting.note));
+        let may_go = |Resting { dead, note }: &Resting| {
+            dead.names().len() <= most && self.is_over_for(note) && !needed.contains(dead.writer())
+        };
+        let (done, waiting): (Vec<_>, _) = all.into_iter().partition(may_go);
         *resting = waiting;
         done.into_iter().map(|resting| resting.dead.adopt()).collect()
     }

@@ -267,7 +267,8 @@ impl DestinationLook {
     }
 }
 
-/// When the line at a place was written; none where it does not say, or is not there any more.
+/// When the line at a place was written; none where it does not say, or cannot be read: an age is for people, and the
+/// line is counted all the same.
 fn written_at(stream: &StreamLook, place: Place) -> Option<u64> {
     let chunk = stream.read(place).ok()??;
     summary::time_of(chunk.payload.split(|byte| *byte == b'\n').next()?)

@@ -18,7 +18,7 @@ impl Summaries {
         }
     }
 
-    /// As somebody stored it; none if it cannot be read.
+    /// As another process stored it; `None` if it cannot be read: it is made from the log then.
     pub(super) fn stored(summary: &Summary) -> Option<Self> {
         Some(Self {
             fold: Fold::from_json(&summary.json).ok()?,

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::alarm::{Alarm, Trouble};
-use super::dead::{Dead, DeliveredNote, Found, read_note};
+use super::alarm::Alarm;
+use super::dead::{Dead, DeliveredNote, Found, Opened, UnreadStream, read_note};
 use super::error::SpoolError;
 use super::files::Files;
 use super::layout::DOOR;
@@ -28,6 +28,7 @@ pub struct Adopted {
     writer: Arc<Writer>,
     streams: Vec<Arc<Stream>>,
     alarms: Vec<Alarm>,
+    unread: Vec<UnreadStream>,
 }
 
 impl Adopted {
@@ -48,8 +49,23 @@ impl Adopted {
 
     /// Whether every stream that it holds could be opened.
     pub fn is_readable(&self) -> bool {
-        let unreadable = |alarm: &Alarm| matches!(alarm.trouble, Trouble::Unreadable(_));
-        !self.alarms.iter().any(unreadable)
+        self.unread.is_empty()
+    }
+
+    /// Those that could not be.
+    pub(crate) fn unread(&self) -> Vec<UnreadStream> {
+        self.unread.clone()
+    }
+
+    /// One of them was opened after all; `None` if it never began.
+    pub(crate) fn take_in(&mut self, unread: &UnreadStream, stream: Option<Arc<Stream>>, alarms: Vec<Alarm>) {
+        self.unread.retain(|other| other.name() != unread.name());
+        self.streams.extend(stream);
+        self.streams.sort_by(|one, other| one.key().cmp(other.key()));
+        self.alarms.extend(alarms);
+        if self.is_readable() {
+            self.note_recovered();
+        }
     }
 
     /// The note of its delivery. Returns `None` if it is missing, or none that can be read.
@@ -66,12 +82,18 @@ impl Adopted {
         self.writer.note_recovered();
     }
 
-    pub(super) fn new(writer: Arc<Writer>, mut streams: Vec<Arc<Stream>>, alarms: Vec<Alarm>) -> Self {
+    pub(super) fn new(
+        writer: Arc<Writer>,
+        mut streams: Vec<Arc<Stream>>,
+        alarms: Vec<Alarm>,
+        unread: Vec<UnreadStream>,
+    ) -> Self {
         streams.sort_by(|one, other| one.key().cmp(other.key()));
         Self {
             writer,
             streams,
             alarms,
+            unread,
         }
     }
 
@@ -91,12 +113,15 @@ impl Adopted {
 impl Dead {
     /// Opens every stream, one after the other.
     pub(crate) fn adopt(self) -> Adopted {
-        let (mut streams, mut alarms) = (Vec::new(), Vec::new());
+        let mut opened = Opened::default();
         for name in self.names() {
-            // One that cannot be opened raises an alarm.
-            streams.extend(self.open(name, &mut alarms).ok().flatten());
+            match self.open(name, &mut opened.alarms) {
+                Ok(stream) => opened.streams.extend(stream),
+                // It raised an alarm.
+                Err(_) => opened.unread.push(name.clone()),
+            }
         }
-        self.opened(streams, alarms)
+        self.opened(opened)
     }
 }
 

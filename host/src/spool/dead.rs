@@ -26,6 +26,23 @@ pub(crate) struct Dead {
     is_recovered: bool,
 }
 
+/// What came of opening a dead process's streams.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) streams: Vec<Arc<Stream>>,
+    pub(crate) alarms: Vec<Alarm>,
+    /// What those are called that cannot be read.
+    pub(crate) unread: Vec<String>,
+}
+
+/// A stream of an adopted spool that could not be opened.
+#[derive(Clone, Debug)]
+pub(crate) struct UnreadStream {
+    writer: Arc<Writer>,
+    name: String,
+    is_recovered: bool,
+}
+
 /// Dead processes' spools, in the order in which their processes began.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -75,16 +92,12 @@ impl Dead {
 
     /// Opens a stream, brings it into order, and adds what has to be said about it; none where it never began.
     pub(crate) fn open(&self, name: &str, alarms: &mut Vec<Alarm>) -> Result<Option<Arc<Stream>>, Arc<io::Error>> {
-        let names = self.writer.names.stream_of_hash(name);
-        match recover::open(&self.writer, &names, self.is_recovered, alarms) {
-            Ok(stream) => Ok(Some(Arc::new(stream))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                let error = Arc::new(error);
-                alarms.push(self.writer.raise(None, names.dir(), Trouble::Unreadable(error.clone())));
-                Err(error)
-            }
-        }
+        open(&self.writer, name, self.is_recovered, alarms).map_err(|error| {
+            let error = Arc::new(error);
+            let names = self.writer.names.stream_of_hash(name);
+            alarms.push(self.writer.raise(None, names.dir(), Trouble::Unreadable(error.clone())));
+            error
+        })
     }
 
     /// The key of a stream; none where it never began.
@@ -99,8 +112,19 @@ impl Dead {
 
     /// All of its streams are open: each is in order, and on disk. That is written down, so that it need not be done
     /// again. A failure costs the next process the same work.
-    pub(crate) fn opened(self, streams: Vec<Arc<Stream>>, alarms: Vec<Alarm>) -> Adopted {
-        let adopted = Adopted::new(self.writer, streams, alarms);
+    pub(crate) fn opened(self, opened: Opened) -> Adopted {
+        let Opened {
+            streams,
+            alarms,
+            unread,
+        } = opened;
+        let unread = unread.into_iter().map(|name| UnreadStream {
+            writer: self.writer.clone(),
+            name,
+            is_recovered: self.is_recovered,
+        });
+        let unread = unread.collect();
+        let adopted = Adopted::new(self.writer, streams, alarms, unread);
         if !self.is_recovered && adopted.is_readable() {
             adopted.note_recovered();
         }
@@ -110,6 +134,35 @@ impl Dead {
     /// The note of its delivery. Returns `None` without one, and if it cannot be read: then the streams are looked at.
     pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
         read_note(&self.writer)
+    }
+}
+
+impl UnreadStream {
+    pub(crate) fn writer(&self) -> &str {
+        &self.writer.id
+    }
+
+    /// What the stream is called: the fingerprint of its key.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tries it again, as [`Dead::open`] did; that it fails has been told.
+    pub(crate) fn open(&self, alarms: &mut Vec<Alarm>) -> io::Result<Option<Arc<Stream>>> {
+        open(&self.writer, &self.name, self.is_recovered, alarms)
+    }
+}
+
+fn open(
+    writer: &Arc<Writer>,
+    name: &str,
+    is_recovered: bool,
+    alarms: &mut Vec<Alarm>,
+) -> io::Result<Option<Arc<Stream>>> {
+    match recover::open(writer, &writer.names.stream_of_hash(name), is_recovered, alarms) {
+        Ok(stream) => Ok(Some(Arc::new(stream))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -61,6 +61,7 @@ impl WriterNames {
     /// The agent's own name for a stream's file, if every file system keeps it apart from every other's. Letters of
     /// both cases are let through: where a file system folds them, the second stream finds the name taken.
     pub(super) fn agent_file(&self, key: &SessionKey) -> Option<PathBuf> {
+        // A key that can be no file's has a place among the others.
         let file = key.file().ok()?;
         let plain = file.to_str()?.split('/').all(is_plain);
         plain.then(|| self.dir.join("projects").join(file))

@@ -46,6 +46,8 @@ impl Tail {
     /// Puts it in the place of the stream's file. [`Tail::settle`] ends it.
     pub(super) fn put_rest_in_place(&mut self, rest: Rest) -> io::Result<()> {
         let Rest { file, record } = rest;
+        // Not by `disk::replace`: the file was synced before the record was written that tells of it, readers see the
+        // new name at once, and the directory is synced by `settle`, before anything else is done with the file.
         self.writer.disk.rename(&self.names().pruned(), &record.file)?;
         self.writer.files.put(&record.file, &file);
         self.record = Record {

@@ -65,6 +65,7 @@ fn open_file(writer: &Writer, names: &StreamNames, record: &Record) -> io::Resul
     let disk = &*writer.disk;
     disk::remove_if_there(disk, &names.fresh())?;
     if record.pruning {
+        // Of a file that was synced before its record was written; `settle` syncs the directory.
         match disk.rename(&names.pruned(), &record.file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -204,6 +204,8 @@ impl Tail {
         disk::copy(&old, 0, size, &*file, 0)?;
         write(&*file, size, blocks)?;
         file.sync()?;
+        // Not by `disk::replace`: what is done when the directory cannot be synced depends on the name being given
+        // already.
         disk.rename(&fresh, &self.record.file)?;
         // The name is the fresh file's now, whether or not that is on disk: until it is, nothing is acknowledged.
         self.writer.files.put(&self.record.file, &file);

@@ -215,12 +215,19 @@ pub(super) fn turn(disk: &dyn Disk, writer: &str) -> io::Result<u64> {
     read_identity(disk, &WriterNames::new(writer)).map(|identity| identity.turn)
 }
 
-/// The last turn that anybody has. Who has no identity that can be read has no turn.
+/// The last turn that anybody has. Who has no identity, or a damaged one, has no turn, and is not adopted either.
 fn last_turn(disk: &dyn Disk) -> io::Result<u64> {
-    let names = disk.list(Path::new(""))?;
-    let writers = names.iter().filter(|name| is_writer(name));
-    let turns = writers.filter_map(|name| Some(read_identity(disk, &WriterNames::new(name)).ok()?.turn));
-    Ok(turns.max().unwrap_or(0))
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    let mut last = 0;
+    for name in disk.list(Path::new(""))?.iter().filter(|name| is_writer(name)) {
+        match read_identity(disk, &WriterNames::new(name)) {
+            Ok(identity) => last = last.max(identity.turn),
+            Err(error) if matches!(error.kind(), NotFound | InvalidData | UnexpectedEof) => {}
+            // It may be the last: a process that begins later would count as older.
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(last)
 }
 
 fn taken(lock: Option<Lock>) -> io::Result<Lock> {

@@ -130,6 +130,7 @@ impl Told {
 
     /// Something else changed than what a file holds: its project is looked through.
     fn note_folder(&self, path: &Path, dirty: &mut Dirty) {
+        // What lies elsewhere is no project's: everything is looked through.
         let within = path.strip_prefix(&self.projects).ok();
         match within.and_then(|within| within.iter().next()) {
             Some(folder) => drop(dirty.folders.insert(self.projects.join(folder))),

@@ -38,12 +38,24 @@ pub struct Figures {
     /// Lines that are no entries, and were taken as they are, since the process began.
     #[serde(default)]
     pub odd: u64,
+    /// The first transcripts that have some, and how many each.
+    #[serde(default)]
+    pub odd_lines: Vec<OddLines>,
     /// Lines that are too long to be taken, since the process began. Those behind them are taken.
     #[serde(default)]
     pub not_taken: u64,
     /// The first of them.
     #[serde(default)]
     pub not_taken_lines: Vec<NotTaken>,
+}
+
+/// Lines of a transcript that are no entries, and were taken as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OddLines {
+    /// Which transcript.
+    pub stream: SessionKey,
+    /// How many.
+    pub lines: u64,
 }
 
 /// A folder or a file that cannot be looked at.

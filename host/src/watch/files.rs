@@ -100,6 +100,7 @@ impl Scan {
         match may_fail(folder).and_then(|()| fs::metadata(folder)) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return,
+            // Whatever is wrong with where it leads: the link is named.
             Err(_) if fs::symlink_metadata(folder).is_ok_and(|link| link.is_symlink()) => {
                 return self.links.push(folder.to_owned());
             }

@@ -445,7 +445,7 @@ impl<'a> Follower<'a> {
             path: path.clone(),
             cause: cause.clone(),
         });
-        let not_taken = self.tally.not_taken().clone();
+        let (odd, not_taken) = (self.tally.odd().clone(), self.tally.not_taken().clone());
         self.figures.send_modify(|figures| {
             figures.looks += 1;
             figures.transcripts = self.streams.len() as u64;
@@ -456,7 +456,7 @@ impl<'a> Follower<'a> {
             figures.unreadable_paths = unreadable.collect();
             figures.links = self.links.len() as u64;
             figures.link_paths = self.links.iter().take(NAMED).cloned().collect();
-            figures.odd = self.tally.odd.load(Ordering::Relaxed);
+            (figures.odd, figures.odd_lines) = odd;
             (figures.not_taken, figures.not_taken_lines) = not_taken;
         });
     }
@@ -488,7 +488,9 @@ async fn pick_up_leftovers(host: &Host, state: PathBuf, tally: Arc<Tally>) {
             Ok(left) => {
                 // It is in the log.
                 let on_event: OnEvent = Arc::new(|_| ());
-                let picked_up = left.pick_up(host, &on_event).await;
+                let picked_up = left.pick_up(host, Duration::ZERO, &on_event).await;
+                // What the runs had spooled is delivered from now on, too.
+                host.adopt_again();
                 tally.entries.fetch_add(picked_up.entries, Ordering::Relaxed);
             }
             Err(error) => tracing::warn!("cannot look at what runs left: {error}"),

@@ -9,11 +9,12 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use super::event::{OnWatchEvent, Wait, WatchEvent};
-use super::figures::{NAMED, NotTaken};
+use super::figures::{NAMED, NotTaken, OddLines};
 use super::records::Records;
 use super::runs::Runs;
 use super::unread::TooLong;
 use crate::host::Host;
+use crate::key::SessionKey;
 
 /// When a transcript that could not be taken is tried again.
 const RETRY: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ pub(super) const ROOM: u32 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) entries: AtomicU64,
-    pub(super) odd: AtomicU64,
+    odd: Mutex<(u64, Vec<OddLines>)>,
     not_taken: Mutex<(u64, Vec<NotTaken>)>,
 }
 
@@ -43,6 +44,10 @@ pub(super) struct Look<'a> {
 }
 
 impl Tally {
+    pub(super) fn odd(&self) -> MutexGuard<'_, (u64, Vec<OddLines>)> {
+        self.odd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn not_taken(&self) -> MutexGuard<'_, (u64, Vec<NotTaken>)> {
         self.not_taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,8 +64,16 @@ impl Look<'_> {
     }
 
     /// Lines that are no entries were.
-    pub(super) fn count_odd(&self, lines: u64) {
-        self.tally.odd.fetch_add(lines, Ordering::Relaxed);
+    pub(super) fn count_odd(&self, stream: &SessionKey, lines: u64) {
+        let mut odd = self.tally.odd();
+        let (all, named) = &mut *odd;
+        *all += lines;
+        if let Some(named) = named.iter_mut().find(|named| named.stream == *stream) {
+            named.lines += lines;
+        } else if named.len() < NAMED {
+            let stream = stream.clone();
+            named.push(OddLines { stream, lines });
+        }
     }
 
     /// A line is passed over.

@@ -417,8 +417,8 @@ impl Taking<'_> {
     }
 
     fn tell_of_odd(&self, path: &Path, odd: Odd) {
-        self.look.count_odd(odd.lines);
         if let Some(reason) = odd.first {
+            self.look.count_odd(self.key, odd.lines);
             self.look.tell(WatchEvent::Odd {
                 key: self.key.clone(),
                 lines: odd.lines,

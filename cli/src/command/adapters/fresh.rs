@@ -37,6 +37,7 @@ impl Fresh {
         Ok(fresh)
     }
 
+    /// The file was synced when it was written; the directory is, behind its new name.
     pub(super) fn put(self, place: &Path) -> Result<(), CliError> {
         let put = fs::rename(&self.path, place).and_then(|()| match place.parent() {
             Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),

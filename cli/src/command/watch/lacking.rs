@@ -1,6 +1,6 @@
 //! What following a projects directory does not take, for people.
 
-use mirrorbox::watch::{Figures, NotTaken, Unreadable};
+use mirrorbox::watch::{Figures, NotTaken, OddLines, Unreadable};
 
 use crate::output::count;
 
@@ -30,9 +30,15 @@ pub(crate) fn lacking(files: &Figures) -> Vec<String> {
         )
     }));
     more(&mut lines, files.not_taken, files.not_taken_lines.len(), "lines");
-    if files.odd > 0 {
-        let odd = count(files.odd, "line that is no entry", "lines that are no entries");
-        lines.push(format!("{odd} taken as they are"));
+    let odd = files.odd_lines.iter().map(|OddLines { stream, lines }| {
+        let odd = count(*lines, "line that is no entry", "lines that are no entries");
+        format!("{stream}: {odd} taken as they are")
+    });
+    lines.extend(odd);
+    let named: u64 = files.odd_lines.iter().map(|odd| odd.lines).sum();
+    if files.odd > named {
+        let more = count(files.odd - named, "more such line", "more such lines");
+        lines.push(format!("and {more} of other transcripts"));
     }
     lines
 }
@@ -46,16 +52,26 @@ fn more(lines: &mut Vec<String>, all: u64, named: usize, what: &str) {
 
 #[cfg(test)]
 mod tests {
+    use mirrorbox::key::SessionKey;
+
     use super::*;
 
     #[test]
     fn each_is_named_and_what_was_taken_is_no_fault() {
         let mut files = Figures {
-            odd: 2,
+            odd: 3,
+            odd_lines: vec![OddLines {
+                stream: SessionKey::main("-srv", "s").unwrap(),
+                lines: 2,
+            }],
             ..Figures::default()
         };
         assert!(!is_lacking(&files));
-        assert_eq!(lacking(&files), ["2 lines that are no entries taken as they are"]);
+        let said = [
+            "-srv/s: 2 lines that are no entries taken as they are",
+            "and 1 more such line of other transcripts",
+        ];
+        assert_eq!(lacking(&files), said);
         files = Figures {
             unreadable: 3,
             unreadable_paths: vec![Unreadable {

@@ -126,7 +126,8 @@ impl Recorder<'_> {
         }
     }
 
-    /// A file's path under the projects directory, and which transcript it belongs to.
+    /// A file's path under the projects directory, and which transcript it belongs to; none where its name cannot be a
+    /// key's: no agent writes such a file.
     fn named(&self, folder: &str, file: &TranscriptFile) -> Option<(String, SessionKey)> {
         let path = format!("{folder}/{}", file.path);
         let transcript = match path.strip_suffix(".meta.json") {

@@ -236,6 +236,7 @@ fn write(path: &Path, content: &str) -> io::Result<()> {
         }
         file.write_all(content.as_bytes())?;
         file.sync_all()?;
+        // As `disk::replace` does, in a directory that is the user's: rights and links stay as they are.
         fs::rename(&fresh, &path)?;
         match path.parent() {
             Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),

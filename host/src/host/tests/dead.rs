@@ -1,5 +1,6 @@
 //! What other processes of a state directory left.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use super::fixture::{DEADLINE, Switched, builder, host, key, line, lines, stored};
@@ -24,6 +25,35 @@ fn what_a_process_leaves_is_delivered_by_one_that_lives() {
         std::thread::sleep(Duration::from_millis(20));
     }
     drop(living.close_blocking(DEADLINE).unwrap());
+}
+
+/// Where a copy of a stream cannot be read, it is tried again while the host lives, and not only at the next start.
+#[test]
+fn what_could_not_be_read_is_delivered_once_it_can_be() {
+    let (state, store) = (tempfile::tempdir().unwrap(), Switched::new());
+    let other = Host::builder(state.path()).build_blocking().unwrap();
+    for session in ["a", "b"] {
+        other.transcript(key(session)).append_blocking(&[line(1)]).unwrap();
+    }
+    let streams = state.path().join("spool").join(other.writer()).join("streams");
+    drop(other.close_blocking(DEADLINE).unwrap());
+    let record = streams.join(key("a").fingerprint()).join("stream.json");
+    let whole = fs::read(&record).unwrap();
+    fs::write(&record, "{").unwrap();
+    let living = host(state.path(), store.clone());
+    // Until every copy was tried.
+    while living.flush_blocking(Duration::from_millis(20)).unwrap().adopting {}
+    while stored(&store.inside, "b") != lines(1..=1) {
+        drop(living.flush_blocking(Duration::from_millis(20)).unwrap());
+    }
+    assert_eq!(stored(&store.inside, "a"), Vec::<String>::new());
+    fs::write(&record, whole).unwrap();
+    let give_up = Instant::now() + DEADLINE;
+    while stored(&store.inside, "a") != lines(1..=1) {
+        assert!(Instant::now() < give_up, "nobody tried again");
+        drop(living.flush_blocking(Duration::from_millis(20)).unwrap());
+    }
+    assert!(living.close_blocking(DEADLINE).unwrap().is_empty());
 }
 
 #[test]

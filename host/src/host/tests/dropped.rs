@@ -42,7 +42,8 @@ fn append(host: &Host, random: &mut fastrand::Rng, first: u32) -> (Vec<u32>, u32
     let mut answered = Vec::new();
     let last = first + 60;
     for number in first..=last {
-        let append = transcript.append(&[line(number)]);
+        let lines = [line(number)];
+        let append = transcript.append(&lines);
         if let Some(done) = poll_some(append, polls(random)) {
             done.unwrap();
             answered.push(number);

@@ -113,6 +113,24 @@ async fn what_the_target_holds_under_another_writer_is_not_doubled() {
     assert_eq!(copied(&from, &to).await.batches, 0);
 }
 
+/// A line that another stood for stands for no second one when the copy goes on.
+#[tokio::test]
+async fn what_was_interrupted_loses_no_line_that_stands_there_twice() {
+    let from = Arc::new(MemoryStore::new());
+    append_of(&from, "import", 1, "{\"n\":1}\n{\"n\":2}\n").await;
+    append_of(&from, "import", 3, "{\"n\":1}\n{\"n\":3}\n").await;
+    let to = Arc::new(FaultyStore::default());
+    append_of(&to.inner, "watch", 1, "{\"n\":1}\n").await;
+    let denied = crate::store::StoreError::Denied("no".into());
+    *to.appends.lock().unwrap() = [Fault::None, Fault::Fail(denied)].into();
+    assert_eq!(copied(&from, &to).await.failures, 1);
+    assert_eq!(stored(&*to, &main_key()).await, "{\"n\":1}\n{\"n\":2}\n");
+    assert_eq!(copied(&from, &to).await.failures, 0);
+    let all = "{\"n\":1}\n{\"n\":2}\n{\"n\":1}\n{\"n\":3}\n";
+    assert_eq!(stored(&*to, &main_key()).await, all);
+    assert_eq!(copied(&from, &to).await.batches, 0);
+}
+
 #[tokio::test]
 async fn a_tombstone_is_copied_and_what_was_begun_anew_behind_it() {
     let (from, to) = stores();

@@ -60,6 +60,8 @@ impl Staged {
             let source = io::Error::new(io::ErrorKind::AlreadyExists, "another stream has this name already");
             return Err(self.cannot_write(source));
         }
+        // Not by `disk::replace`: files were synced as they were written, and their directories are synced once for
+        // all.
         let renamed = dir.rename(&self.temporary, dir, &self.file);
         renamed.map_err(|source| self.cannot_write(source))?;
         self.state = State::Placed;

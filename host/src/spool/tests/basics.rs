@@ -267,15 +267,18 @@ fn after_closing_nothing_is_accepted_and_everything_is_there() {
     let disk = Simulated::new();
     let spool = open(&disk);
     spool.append_blocking(&key("a"), &entries(0, 1)).unwrap();
-    let late = spool.append(&key("a"), &entries(1, 1));
+    let call = entries(1, 1);
+    let late = spool.append(&key("a"), &call);
     disk.hold_syncs();
-    let accepted = spool.append(&key("a"), &entries(1, 1));
-    let accepted = std::thread::spawn(move || block_on(accepted));
-    disk.wait_held(1);
-    let closed = spool.close();
-    disk.release();
-    block_on(closed);
-    assert_eq!(accepted.join().unwrap().unwrap().line, 3);
+    std::thread::scope(|scope| {
+        let accepted = spool.append(&key("a"), &call);
+        let accepted = scope.spawn(move || block_on(accepted));
+        disk.wait_held(1);
+        let closed = spool.close();
+        disk.release();
+        block_on(closed);
+        assert_eq!(accepted.join().unwrap().unwrap().line, 3);
+    });
     assert!(matches!(block_on(late), Err(AppendError::Closed)));
     drop(spool);
     assert_eq!(read(&adopt_one(&disk).1), lines(&entries(0, 2)));

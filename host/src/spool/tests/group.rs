@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,8 +24,9 @@ fn all_that_arrives_during_a_sync_shares_the_next() {
     let file = file_of(&spool, &key("a"));
     let before = disk.syncs(&file);
     disk.hold_syncs();
-    let appends: Vec<_> = (1..=100).map(|n| spool.append(&key("a"), &entries(n, 1))).collect();
-    let mut appends: Vec<_> = appends.into_iter().map(Box::pin).collect();
+    let calls: Vec<_> = (1..=100).map(|n| entries(n, 1)).collect();
+    let appends = calls.iter().map(|call| spool.append(&key("a"), call));
+    let mut appends: Vec<_> = appends.map(Box::pin).collect();
     assert!(appends[0].as_mut().now_or_never().is_none());
     disk.wait_held(1);
     assert!(appends.iter_mut().skip(1).all(|append| append.now_or_never().is_none()));
@@ -46,7 +48,8 @@ fn nothing_is_shown_before_it_is_synced() {
     follow.mark_unchanged();
     let end = stream.end();
     disk.hold_syncs();
-    let mut append = Box::pin(spool.append(&key("a"), &entries(1, 1)));
+    let call = entries(1, 1);
+    let mut append = Box::pin(spool.append(&key("a"), &call));
     assert!(append.as_mut().now_or_never().is_none());
     disk.wait_held(1);
     assert!(!follow.has_changed().unwrap());
@@ -65,10 +68,8 @@ fn streams_are_synced_side_by_side() {
         spool.append_blocking(key, &entries(0, 1)).unwrap();
     }
     disk.hold_syncs();
-    let mut appends: Vec<_> = keys
-        .iter()
-        .map(|key| Box::pin(spool.append(key, &entries(1, 1))))
-        .collect();
+    let call = entries(1, 1);
+    let mut appends: Vec<_> = keys.iter().map(|key| Box::pin(spool.append(key, &call))).collect();
     assert!(appends.iter_mut().all(|append| append.now_or_never().is_none()));
     disk.wait_held(20);
     disk.release();
@@ -83,7 +84,8 @@ fn a_dropped_append_that_was_accepted_is_written() {
     let spool = open(&disk);
     let mut begun = spool.follow();
     disk.hold_syncs();
-    let mut append = Box::pin(spool.append(&key("a"), &entries(0, 1)));
+    let call = entries(0, 1);
+    let mut append = Box::pin(spool.append(&key("a"), &call));
     assert!(append.as_mut().now_or_never().is_none());
     drop(append);
     disk.release();
@@ -98,11 +100,45 @@ fn a_spool_that_is_dropped_writes_what_it_accepted() {
     let disk = Simulated::new();
     let spool = open(&disk);
     disk.hold_syncs();
-    let mut append = Box::pin(spool.append(&key("a"), &entries(0, 1)));
+    let call = entries(0, 1);
+    let mut append = Box::pin(spool.append(&key("a"), &call));
     assert!(append.as_mut().now_or_never().is_none());
     drop(spool);
     disk.release();
     assert_eq!(within_a_minute(append).unwrap().line, 2);
+}
+
+/// Bytes that count how often they were looked at.
+struct Watched(Vec<u8>, AtomicUsize);
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        &self.0
+    }
+}
+
+#[test]
+fn a_caller_that_waits_for_room_has_nothing_copied() {
+    let disk = Simulated::new();
+    let spool = open(&disk);
+    spool.append_blocking(&key("a"), &entries(0, 1)).unwrap();
+    disk.hold_syncs();
+    let large = || format!("{{\"a\":\"{}\"}}", "x".repeat(5 << 20)).into_bytes();
+    let calls = [(); 3].map(|()| [Watched(large(), AtomicUsize::new(0))]);
+    let looks = || calls.each_ref().map(|[call]| call.1.load(Ordering::Relaxed));
+    let mut appends: Vec<_> = calls
+        .iter()
+        .map(|call| Box::pin(spool.append(&key("a"), call)))
+        .collect();
+    assert!(appends.iter_mut().all(|append| append.now_or_never().is_none()));
+    // To check it, and to copy it.
+    assert_eq!(looks(), [2, 1, 1]);
+    disk.release();
+    for end in within_a_minute(futures_util::future::join_all(appends)) {
+        end.unwrap();
+    }
+    assert_eq!(looks(), [2, 2, 2]);
 }
 
 #[test]
@@ -115,7 +151,8 @@ fn callers_wait_where_too_much_waits() {
     let mut appends: Vec<_> = (0..3).map(|_| Box::pin(spool.append(&key("a"), &large))).collect();
     assert!(appends.iter_mut().all(|append| append.now_or_never().is_none()));
     // One stream's callers leave room for another's.
-    let mut other = Box::pin(spool.append(&key("b"), &entries(0, 1)));
+    let call = entries(0, 1);
+    let mut other = Box::pin(spool.append(&key("b"), &call));
     assert!(other.as_mut().now_or_never().is_none());
     disk.wait_held(2);
     disk.release();

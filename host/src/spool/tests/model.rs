@@ -73,9 +73,9 @@ impl World {
             let count = 1 + self.random.below(4);
             let call = entries(self.next, count);
             self.next += count;
-            calls.push((spool.append(&key, &call), call));
+            calls.push(call);
         }
-        let (appends, calls): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
+        let appends = calls.iter().map(|call| spool.append(&key, call));
         let results = block_on(futures_util::future::join_all(appends));
         let expected = self.expected.entry((spool.writer().to_owned(), key)).or_default();
         let mut together: Vec<Vec<String>> = Vec::new();
