@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: the tests of the durable mirror and of `watch` in their long forms, hundreds of kills, hundreds of
-//! thousands of entries, a hundred thousand transcripts, and ten thousand seeds of the simulation of followed files.
+//! thousands of entries, a hundred thousand transcripts, and hundreds of seeds of the simulation of followed files.
 
 use anyhow::Result;
 use clap::Args;
