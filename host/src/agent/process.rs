@@ -9,6 +9,9 @@ use super::AgentError;
 use super::command::CommandLine;
 use super::kept::MARKERS;
 
+/// In the agent's environment: which run it is a part of.
+const RUN: &str = "MIRRORBOX_RUN";
+
 /// Which of the agent's ends are ours. Its complaints go where ours go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
@@ -19,6 +22,8 @@ pub(super) struct Ends {
 /// What of an agent's surroundings is not as this process has it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'a> {
+    /// The run that it is a part of.
+    pub(super) run: &'a str,
     /// Its configuration directory, if one was made for it.
     pub(super) config_dir: Option<&'a Path>,
     pub(super) file_mask: Option<u32>,
@@ -37,6 +42,7 @@ pub(super) fn spawn(line: &CommandLine, ends: Ends, surroundings: Surroundings<'
     for marker in MARKERS {
         command.env_remove(marker);
     }
+    command.env(RUN, surroundings.run);
     if let Some(mask) = surroundings.file_mask {
         set_file_mask(&mut command, mask);
     }
@@ -143,6 +149,21 @@ impl Identity {
     }
 }
 
+/// A process of a run's agent, found by its environment: for a run whose host was killed before it had written down
+/// which process the agent is. `None` if there is none, or if the system has no `/proc`.
+pub(super) fn of_run(run: &str) -> Option<u32> {
+    let mark = format!("{RUN}={run}");
+    let processes = std::fs::read_dir("/proc").ok()?;
+    // One that has ended meanwhile, or another user's, is not the agent.
+    let mut pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.find(|pid: &u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes())
+    })
+}
+
 #[cfg(unix)]
 fn is_there(number: u32) -> bool {
     pid(number).is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
@@ -190,6 +211,7 @@ mod tests {
             output: true,
         };
         let surroundings = Surroundings {
+            run: "run",
             config_dir: None,
             file_mask: None,
             open_files: Some(333),
@@ -204,6 +226,20 @@ mod tests {
             child.wait_with_output().await.unwrap().stdout
         });
         assert_eq!(printed, b"333\n");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_agent_that_nobody_wrote_down_is_found_by_its_run() {
+        let run = uuid::Uuid::new_v4().simple().to_string();
+        let mut cat = std::process::Command::new("cat");
+        cat.env(RUN, &run).stdin(Stdio::piped());
+        assert_eq!(of_run(&run), None);
+        let mut child = cat.spawn().unwrap();
+        assert_eq!(of_run(&run), Some(child.id()));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(of_run(&run), None);
     }
 
     #[test]

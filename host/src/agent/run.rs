@@ -162,7 +162,9 @@ async fn work<W: AsyncWrite + Unpin>(
         input: talk.input.is_some(),
         output: has_frames,
     };
+    let id = recorder.trail().id().to_owned();
     let surroundings = Surroundings {
+        run: &id,
         config_dir: prepared.config_dir.as_deref(),
         file_mask: run.file_mask,
         open_files: run.open_files,

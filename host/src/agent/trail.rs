@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::place::Place;
-use super::process::Identity;
+use super::process::{self, Identity};
 use crate::disk::{self, Disk, Folder, Lock, may_fail, private_dirs};
 use crate::follow::{self, Listing, TranscriptFile, Words};
 
@@ -162,8 +162,16 @@ impl Trail {
 
     /// The agent, if it has outlived its host.
     pub(super) fn living_agent(&self) -> Option<u32> {
-        let agent = self.record.agent.as_ref()?;
-        agent.is_alive().then_some(agent.pid)
+        match &self.record.agent {
+            Some(agent) => agent.is_alive().then_some(agent.pid),
+            // The host may have been killed after it had started the agent, and before that was on disk.
+            None => process::of_run(&self.id),
+        }
+    }
+
+    /// What tells this run from others, in its agent's environment too.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Writes down that the run writes to a session, before anything of it is spooled.
