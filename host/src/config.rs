@@ -73,7 +73,8 @@ pub struct DestinationConfig {
     pub name: String,
     /// The component.
     pub component: PathBuf,
-    /// What it may do and how it is set up; the default manifest, which grants nothing, where the system has no such limit.
+    /// What it may do and how it is set up; the default manifest, which grants nothing, if
+    /// it has none of its own.
     pub manifest: Manifest,
 }
 

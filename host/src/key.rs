@@ -23,7 +23,7 @@ pub const MAX_PART: usize = 4096;
 /// Which transcript (a *stream*): project key, session id and, for everything but the main transcript, a subpath.
 ///
 /// The parts are opaque text of 1 to [`MAX_PART`] bytes without U+0000. They may hold `/`, `:`, `..` and any
-/// Unicode: whoever makes a file name of them checks that first. A clone shares the text, and is as small as a pointer:
+/// Unicode: code that makes a file name of them checks that first. A clone shares the text, and is as small as a pointer:
 /// a host has several of each of a hundred thousand.
 ///
 /// ```
@@ -37,11 +37,11 @@ pub const MAX_PART: usize = 4096;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
-pub struct SessionKey(Arc<Texts>);
+pub struct SessionKey(Arc<KeyTexts>);
 
 /// The parts of a key. Keys are compared and hashed as these are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Texts {
+struct KeyTexts {
     project: Arc<str>,
     session: Arc<str>,
     subpath: Option<Arc<str>>,
@@ -90,7 +90,7 @@ impl fmt::Display for Part {
 impl SessionKey {
     /// The main transcript of a session.
     pub fn main(project: impl Into<String>, session: impl Into<String>) -> Result<Self, KeyError> {
-        let texts = Texts {
+        let texts = KeyTexts {
             project: Arc::from(project.into()),
             session: Arc::from(session.into()),
             subpath: None,
@@ -104,17 +104,17 @@ impl SessionKey {
     pub fn with_subpath(&self, subpath: impl Into<String>) -> Result<Self, KeyError> {
         let subpath = subpath.into();
         check(Part::Subpath, &subpath)?;
-        Ok(Self(Arc::new(Texts {
+        Ok(Self(Arc::new(KeyTexts {
             subpath: Some(subpath.into()),
-            ..Texts::clone(&self.0)
+            ..KeyTexts::clone(&self.0)
         })))
     }
 
     /// The same transcript in another project, whose key must be one: a part of another key, say.
     pub(crate) fn in_project(&self, project: &str) -> Self {
-        Self(Arc::new(Texts {
+        Self(Arc::new(KeyTexts {
             project: project.into(),
-            ..Texts::clone(&self.0)
+            ..KeyTexts::clone(&self.0)
         }))
     }
 
@@ -123,9 +123,9 @@ impl SessionKey {
         if self.is_main() {
             return self.clone();
         }
-        Self(Arc::new(Texts {
+        Self(Arc::new(KeyTexts {
             subpath: None,
-            ..Texts::clone(&self.0)
+            ..KeyTexts::clone(&self.0)
         }))
     }
 

@@ -5,9 +5,9 @@
 //!   cut a batch · number it behind the end of the log · chain it · store it · move the cursor
 //! ```
 //!
-//! * **Whose a batch is, its origin says**, never its bytes: where a number is taken, the log is looked at from the last
-//!   batch that we know, and what is ours there moves us on. A reply that was lost, a call that lands late, a process that
-//!   was killed between a store and its cursor: all the same.
+//! * **Whose a batch is, its origin says**, never its bytes: where a number is taken, the log is looked at from the
+//!   last batch that we know, and what is ours there moves us on. A reply that was lost, a call that lands late, a
+//!   process that was killed between a store and its cursor: all the same.
 //! * **A cursor is a hint.** After every opening and every failure the destination must confirm its end before anything
 //!   is added. Losing every cursor costs reads.
 //! * **Nothing is given up.** What may pass is tried again for ever, with pauses that double to half a minute; a

@@ -106,7 +106,7 @@ use crate::transcript::{EntryError, MAX_LINE, check_entry};
 /// The most that may wait for syncs in all, in bytes.
 const ROOM: usize = 16 << 20;
 
-/// So many lanes are kept whether or not somebody writes. A machine has very many streams, and nearly all are quiet.
+/// So many lanes are kept whether or not they are written to. A machine has very many streams, and nearly all are quiet.
 const LANES: usize = 1024;
 
 /// How many alarms a slow listener may fall behind.
@@ -120,7 +120,7 @@ pub struct Spool {
 
 struct Inner {
     writer: Arc<Writer>,
-    known: Mutex<Known>,
+    known: Mutex<KnownStreams>,
     pool: Arc<Pool>,
     room: Room,
     changes: Arc<Changes>,
@@ -128,9 +128,9 @@ struct Inner {
 
 /// The streams of this process.
 #[derive(Default)]
-struct Known {
+struct KnownStreams {
     streams: HashMap<SessionKey, Arc<Stream>>,
-    /// Of those that somebody writes to, or did just now.
+    /// Of those that are written to, or were just now.
     lanes: HashMap<SessionKey, Arc<Lane>>,
     closed: bool,
 }
@@ -433,13 +433,13 @@ impl Inner {
         known.lanes.values().for_each(|lane| lane.room.close());
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownStreams> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
-    /// A lane that only this map has is nobody's: whoever writes to its stream next gets another one.
+impl KnownStreams {
+    /// A lane that only this map has is nobody's: the next append to its stream makes another one.
     fn let_go_of_idle_lanes(&mut self) {
         if self.lanes.len() >= LANES {
             self.lanes.retain(|_, lane| Arc::strong_count(lane) > 1);

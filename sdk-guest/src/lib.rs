@@ -115,8 +115,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! (A real one survives a crash between creating the file and writing it, takes any text for a writer, and hides what is
-//! before a tombstone. `examples/adapter` does, and passes every check.)
+//! (A real one survives a crash between creating the file and writing it, takes any text for a writer, and hides what
+//! is before a tombstone. `examples/adapter` does, and passes every check.)
 
 #![deny(missing_docs)]
 

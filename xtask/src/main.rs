@@ -46,7 +46,8 @@ enum Task {
     Build(build::Options),
     /// Formatting, house rules, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
     Ci,
-    /// The tests of the durable mirror and of `watch` in their long forms: hundreds of kills, a hundred thousand transcripts
+    /// The tests of the durable mirror and of `watch` in their long forms: hundreds of kills, a hundred thousand
+    /// transcripts
     Soak(soak::Options),
     /// What comes from outside, made up by a fuzzer: a minute for each target
     Fuzz(fuzz::Options),

@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the tests of the durable mirror and of `watch` in their long forms, hundreds of kills, hundreds of
-//! thousands of entries, a hundred thousand transcripts, and hundreds of seeds of the simulation of followed files.
+//! `cargo xtask soak`: the tests of the durable mirror and of `watch` in their long forms, hundreds of kills, hundreds
+//! of thousands of entries, a hundred thousand transcripts, and hundreds of seeds of the simulation of followed files.
 
 use anyhow::Result;
 use clap::Args;
@@ -17,8 +17,8 @@ pub(crate) struct Options {
     filters: Vec<String>,
 }
 
-/// Builds what the tests need and runs them, one after the other, for many of them measure; each prints its seed and its
-/// figures. The dev profile is optimised enough for that, and dependencies are compiled only once.
+/// Builds what the tests need and runs them, one after the other, for many of them measure; each prints its seed and
+/// its figures. The dev profile is optimised enough for that, and dependencies are compiled only once.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     build::adapters(workspace)?;

@@ -12,8 +12,8 @@ use crate::disk;
 /// So many names are kept at most: some 5 MiB. A folder that holds more is read once for each so many.
 const MOST: usize = 65_536;
 
-/// A caller that pages asks for the next page at once. What came or went since may or may not be seen, and should be before
-/// long.
+/// A caller that pages asks for the next page at once. What came or went since may or may not be seen, and should be
+/// before long.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// What an instance remembers from a page to the next, so that listing a folder reads it once and not once a page.

@@ -140,7 +140,7 @@ impl Bucket {
             .body(ByteStream::from(body))
     }
 
-    /// Looks at an object; none where the system has no such limit.
+    /// Looks at an object; `None` if it is missing.
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Object>> {
         let head = self.client.head_object().bucket(&self.options.bucket).key(key);
         self.unless_absent("HEAD", key, async {
@@ -153,7 +153,7 @@ impl Bucket {
         .await
     }
 
-    /// Reads an object, or a range of its bytes; none where the system has no such limit.
+    /// Reads an object, or a range of its bytes; `None` if it is missing.
     pub(crate) async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Option<(Object, Vec<u8>)>> {
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         let get = self.client.get_object().bucket(&self.options.bucket).key(key);

@@ -87,7 +87,8 @@ fn misconfigured(setting: &str, wrong: &str) -> Error {
     Error::Misconfigured(format!("setting `{setting}` {wrong}"))
 }
 
-/// A part of the credentials. Those that a platform hands out are not fetched: a manifest that expects it is refused with what to write.
+/// A part of the credentials. Those that a platform hands out are not fetched: a manifest that expects it is refused
+/// with what to write.
 fn key(settings: &Settings, name: &str, variable: &str) -> Result<String> {
     settings.optional(name)?.ok_or_else(|| {
         misconfigured(

@@ -113,7 +113,7 @@ impl Stream<'_> {
         header.transpose()
     }
 
-    /// A batch with its payload; none where the system has no such limit.
+    /// A batch with its payload; `None` if it is missing.
     pub(crate) async fn read(&self, number: u64) -> Result<Option<Batch>> {
         let slot = self.slot(number);
         let Some((object, payload)) = self.bucket.get(&slot, None).await? else {

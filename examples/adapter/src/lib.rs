@@ -1,7 +1,8 @@
 //! A whole adapter: a folder for each transcript, a file for each batch.
 //!
 //! It can what every adapter must (append, load, end, list subkeys) and nothing more: no summaries, no listings of
-//! sessions, no removal. Tombstones are kept as every adapter keeps them: they hide what is before them. This file answers the calls; [`log`] is the backend.
+//! sessions, no removal. Tombstones are kept as every adapter keeps them: they hide what is before them. This file
+//! answers the calls; [`log`] is the backend.
 
 mod log;
 

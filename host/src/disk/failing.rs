@@ -1,5 +1,5 @@
-//! Where a test lets a call to the system fail, below a directory of its own: descriptors are used up, a disk is broken.
-//! In a build [`may_fail`] does nothing.
+//! Where a test lets a call to the system fail, below a directory of its own: descriptors are used up, a disk is
+//! broken. In a build [`may_fail`] does nothing.
 
 #[cfg(not(test))]
 #[inline]

@@ -54,7 +54,8 @@ impl SessionKey {
     /// use std::path::Path;
     /// use mirrorbox::key::SessionKey;
     ///
-    /// let key = SessionKey::from_path(Path::new("/c/projects/p/s/subagents/agent-1.jsonl"), Path::new("/c/projects"))?;
+    /// let path = Path::new("/c/projects/p/s/subagents/agent-1.jsonl");
+    /// let key = SessionKey::from_path(path, Path::new("/c/projects"))?;
     /// assert_eq!((key.project_key(), key.session_id(), key.subpath()), ("p", "s", Some("subagents/agent-1")));
     /// # Ok::<(), mirrorbox::key::PathError>(())
     /// ```

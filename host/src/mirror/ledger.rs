@@ -120,8 +120,8 @@ impl Ledger {
         }
     }
 
-    /// An empty entry where the system has no such limit. One that cannot be read is an error: to go on without it could bring back
-    /// what was deleted.
+    /// An empty entry if nothing is known. One that cannot be read is an error: to go on without it
+    /// could bring back what was deleted.
     pub(super) fn load(&self, destination: &str, key: &SessionKey) -> io::Result<Entry> {
         let entry = match self.read(&name(destination, key)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entry::new(key.clone())),

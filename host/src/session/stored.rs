@@ -22,7 +22,7 @@ pub(super) struct Seen {
     pub(super) batches: u64,
     pub(super) entries: u64,
     pub(super) bytes: u64,
-    /// The number of the first batch; 0 where the system has no such limit.
+    /// The number of the first batch; 0 if it is empty.
     pub(super) first: u64,
     /// The last batch is a tombstone.
     pub(super) is_deleted: bool,

@@ -34,7 +34,7 @@ impl Files {
         })
     }
 
-    /// The file of this name. Fails with `NotFound` where the system has no such limit.
+    /// The file of this name. Fails with `NotFound` if it is missing.
     pub(super) fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         loop {
             let replaced = {

@@ -73,8 +73,8 @@ fn sidecar_of(transcript: &Path) -> PathBuf {
 }
 
 impl Scan {
-    /// The projects' folders; none where there is no such directory. A project's folder may be a link to one; other links
-    /// are not followed. Blocks for the disk, as all that is here.
+    /// The projects' folders; none where there is no such directory. A project's folder may be a link to one; other
+    /// links are not followed. Blocks for the disk, as all that is here.
     pub(super) fn top(projects: &Path) -> (Self, Vec<PathBuf>) {
         let (mut scan, mut found) = (Self::default(), Vec::new());
         let folders = match may_fail(projects).and_then(|()| fs::read_dir(projects)) {

@@ -41,8 +41,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// How often it is looked for what killed runs left.
 const LEFTOVERS: Duration = Duration::from_secs(10);
 
-/// After how many transcripts it is looked at what changed meanwhile: a hundred thousand that are met for the first time
-/// take many minutes, and what agents write in that time is to be on local disk within two seconds.
+/// After how many transcripts it is looked at what changed meanwhile: a hundred thousand that are met for the first
+/// time take many minutes, and what agents write in that time is to be on local disk within two seconds.
 const BETWEEN: usize = 64;
 
 /// How many projects' folders are looked through at a time.

@@ -50,7 +50,7 @@ impl Stamp {
 }
 
 impl Inode {
-    /// A directory's; none where the system has no such limit.
+    /// A directory's; `None` if it is missing.
     pub(super) fn of_dir(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
         Some(Self::of(&metadata))

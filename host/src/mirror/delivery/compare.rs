@@ -319,7 +319,8 @@ impl Delivery {
         Ok(read.up_to(reader.chain().clone()))
     }
 
-    /// Lines of this disk's copies that were deleted at the destination: a process that finds their file may not know of them.
+    /// Lines of this disk's copies that were deleted at the destination: a process that finds their file may not know
+    /// of them.
     fn lines_gone(&self, entry: &ledger::Entry) -> Result<Bag, ReadError> {
         let mut gone = Bag::default();
         for copy in &self.copies {

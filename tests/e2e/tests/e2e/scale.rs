@@ -88,7 +88,7 @@ impl Followed {
             return false;
         };
         let mut text = String::new();
-        // It may have ended: whoever waits finds out.
+        // It may have ended: the wait finds out.
         let _ = socket.read_to_string(&mut text);
         let status: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         status["files"]["ready"] == true && status["pid"] == self.pid()

@@ -1,5 +1,5 @@
-//! kill -9 at any moment while agents write, with two destinations of which one comes and goes: nothing is lost, doubled
-//! or moved.
+//! kill -9 at any moment while agents write, with two destinations of which one comes and goes: nothing is lost,
+//! doubled or moved.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -50,8 +50,8 @@ impl AgentFile {
         drop(fs::remove_file(&self.path));
     }
 
-    /// Brings it to the disk: written anew in place, or another file in its place. The time is a simulated one, for that
-    /// of file systems stands still between quick writes.
+    /// Brings it to the disk: written anew in place, or another file in its place. The time is a simulated one, for
+    /// that of file systems stands still between quick writes.
     pub(super) fn save(&self, time: u64, is_replaced: bool) {
         fs::create_dir_all(self.path.parent().unwrap()).unwrap();
         let mut text: String = self.lines.iter().map(|line| format!("{line}\n")).collect();

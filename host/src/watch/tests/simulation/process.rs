@@ -143,7 +143,7 @@ async fn follow(host: Host, claimed: Claimed, mut ordered: mpsc::UnboundedReceiv
         match order {
             Order::LookAtAll { is_last } => drop(follower.look_at_all(is_last).await),
             Order::LookAtSome(dirty) => follower.look_at_some(dirty).await,
-            Order::PickUp(left) => drop(left.pick_up(&host, &silent()).await),
+            Order::PickUp(left) => drop(left.pick_up(&host, Duration::ZERO, &silent()).await),
         }
         done.fetch_add(1, Ordering::Relaxed);
     }
@@ -156,7 +156,7 @@ impl Process<Heard> {
         let (places, folder) = (places.clone(), folder.to_owned());
         let mut process = Self::new(base, move |host, heard, done| {
             Box::pin(async move {
-                left.pick_up(&host, &silent()).await;
+                left.pick_up(&host, Duration::ZERO, &silent()).await;
                 if !places.have_trails() {
                     run(host, places, folder, session, heard, done).await;
                 }

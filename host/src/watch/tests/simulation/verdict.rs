@@ -44,7 +44,7 @@ impl World {
         let (process, figures) = self.watching.as_ref().unwrap();
         let figures = figures.borrow().clone();
         if self.places.have_trails() {
-            // Its spool was delivered and removed before it was picked up: its files wait, and that is told.
+            // Its spool was delivered and removed before it was picked up: its files wait, and an event says so.
             assert!(figures.waits > 0, "{figures:?}");
             return;
         }
@@ -98,8 +98,8 @@ impl World {
         self.check_order(&at, file, &held);
     }
 
-    /// Lines that were added at the end are there in this order. What a run has is not waited for, and an import does not
-    /// know what waits in spools.
+    /// Lines that were added at the end are there in this order. What a run has is not waited for, and an import does
+    /// not know what waits in spools.
     fn check_order(&self, at: &str, file: &AgentFile, held: &[String]) {
         if self.has_runs || self.has_imports {
             return;
