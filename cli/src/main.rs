@@ -90,7 +90,7 @@ mod tests {
         let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")).collect();
         let has_row = |name: &str| {
             let of = |row: &&str| row.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '`']));
-            assert!(rows.iter().any(|row| of(&row)), "no row for `{name}`");
+            assert!(rows.iter().any(of), "no row for `{name}`");
         };
         for command in Arguments::command().get_subcommands().filter(|one| !one.is_hide_set()) {
             has_row(command.get_name());

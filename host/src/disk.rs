@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use failing::may_fail;
-#[cfg(test)]
+#[cfg(all(test, feature = "agent"))]
 pub(crate) use failing::{fail, heal};
 pub(crate) use folder::{Folder, private_dirs};
 

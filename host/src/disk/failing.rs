@@ -8,9 +8,15 @@ pub(crate) fn may_fail(_: &std::path::Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) use chosen::{fail, heal, may_fail};
+pub(crate) use chosen::may_fail;
+#[cfg(all(test, feature = "agent"))]
+pub(crate) use chosen::{fail, heal};
 
 #[cfg(test)]
+#[cfg_attr(
+    not(feature = "agent"),
+    allow(dead_code, reason = "the simulation of `watch` uses it")
+)]
 mod chosen {
     use std::collections::BTreeMap;
     use std::io;

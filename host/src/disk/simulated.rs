@@ -71,6 +71,10 @@ impl Simulated {
 
     /// Of the calls that open, list, lock or read, so many fail behind some that do not, with the system's own number:
     /// descriptors are used up, a disk is broken.
+    #[cfg_attr(
+        not(feature = "agent"),
+        allow(dead_code, reason = "the simulation of `watch` uses it")
+    )]
     pub(crate) fn fail_looks(&self, after: u64, times: u64, error: i32) {
         self.any_state().failing_looks = Some((after, times, error));
     }

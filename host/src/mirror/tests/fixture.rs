@@ -102,6 +102,10 @@ impl Moody {
     }
 
     /// From now on batches cannot be read, or can be read again; everything else works.
+    #[cfg_attr(
+        not(feature = "agent"),
+        allow(dead_code, reason = "the simulation of `watch` uses it")
+    )]
     pub(crate) fn set_half_readable(&self, is_half_readable: bool) {
         self.is_half_readable.store(is_half_readable, Ordering::Relaxed);
     }
@@ -252,6 +256,10 @@ impl Machine {
     }
 
     /// The mirror of a process whose tasks go on as a conductor has them.
+    #[cfg_attr(
+        not(feature = "agent"),
+        allow(dead_code, reason = "the simulation of `watch` uses it")
+    )]
     pub(crate) fn conducted(&self, seed: u64, troupe: &Troupe, keep: Keep) -> Mirror {
         let shared = self.shared(Chance::seeded(seed), Runner::Conducted(troupe.clone()));
         let worth_pruning = 300;
