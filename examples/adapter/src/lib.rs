@@ -2,7 +2,7 @@
 //!
 //! It can what every adapter must (append, load, end, list subkeys) and nothing more: no summaries, no listings of
 //! sessions, no removal. Tombstones are kept as every adapter keeps them: they hide what is before them. This file
-//! answers the calls; [`log`] is the backend.
+//! answers the calls; `log` is the backend.
 
 mod log;
 
