@@ -281,8 +281,10 @@ impl Mirror {
     /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk
     /// when this returns. A destination that is added later hears of it, too, as long as a spool here holds what was
     /// deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
-    /// begins the session anew. What dead processes left and is not known yet is not deleted.
-    /// Blocks for the disk.
+    /// begins the session anew. Blocks for the disk.
+    ///
+    /// What dead processes left and is not known yet is not deleted. Where some of it cannot be read, the rest is
+    /// deleted and the error says so ([`Trouble::NotAllDeleted`]): it may be of this session.
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();
         self.shared.catch_up();
@@ -306,7 +308,10 @@ impl Mirror {
             let session = Reach::Session(known.collect());
             self.shared.want_deleted(&destination, &main, writer, session)?;
         }
-        Ok(())
+        match self.shared.adoption.unreadable() {
+            Some(why) => Err(Trouble::NotAllDeleted(why)),
+            None => Ok(()),
+        }
     }
 
     /// What happens from now on. A slow listener is told how many events it missed.

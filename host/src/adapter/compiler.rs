@@ -227,7 +227,7 @@ mod tests {
                 ..Outline::default()
             })
         };
-        assert_eq!((limits(0).memory, limits(0).cpu.as_secs()), (1 << 30, 5));
+        assert_eq!((limits(0).memory, limits(0).cpu.as_secs()), (960 << 20, 5));
         assert_eq!(limits(3 << 20).cpu.as_secs(), 35);
         assert_eq!(limits(u64::MAX), limits(1 << 40));
         assert_eq!(limits(u64::MAX).memory, 3 << 30);

@@ -96,6 +96,13 @@ impl AdoptionState {
         state.refused.clone().map_or(CopiesKnown::All, CopiesKnown::NotAll)
     }
 
+    /// Why not every dead process's copy of every stream is known; `None` if each is, or is still to be opened.
+    pub(super) fn unreadable(&self) -> Option<Arc<str>> {
+        let state = self.state();
+        let one = state.unreadable.values().min();
+        state.refused.as_ref().or(one).cloned()
+    }
+
     /// Holds whether nothing is pending. Each lane is notified when its own stream is settled.
     pub(super) fn is_done(&self) -> watch::Receiver<bool> {
         self.is_done.subscribe()

@@ -24,6 +24,12 @@ pub enum Trouble {
     /// What other processes hold of it on this disk cannot be read: lines of theirs could come twice.
     #[error("waits, for what other processes left of it on this disk cannot be read: {0}")]
     Others(Arc<io::Error>),
+    /// It is deleted, but for what dead processes left of it on this disk and cannot be read.
+    #[error(
+        "deleted, but for what may be in spools of dead processes that cannot be read ({0}): its lines would be delivered \
+         once they can be; mend what is named, then delete it again"
+    )]
+    NotAllDeleted(Arc<str>),
     /// It lacks history that nobody can give.
     #[error("waits for history up to batch {}: {cause}", position.number)]
     History {
@@ -68,7 +74,7 @@ impl Trouble {
             Self::Load(LoadError::Store { source, .. }) => Self::Store(source.clone()).remedy(),
             Self::Load(error) => soon(error.can_retry()),
             Self::Spool(error) => soon(error.can_retry()),
-            Self::Records(_) | Self::Others(_) => soon(true),
+            Self::Records(_) | Self::Others(_) | Self::NotAllDeleted(_) => soon(true),
             Self::History { .. } | Self::Superseded { .. } => Remedy::Park,
         }
     }

@@ -171,6 +171,10 @@ impl<'a> Follower<'a> {
             .filter(|(_, stream)| stream.is_due(is_last))
             .map(|(key, _)| key.clone())
             .collect();
+        if due.is_empty() {
+            // What cannot be looked at may be all there is to say.
+            self.show();
+        }
         for some in due.chunks(BETWEEN) {
             // Some of them were looked at meanwhile.
             let is_due = |key: &&SessionKey| self.streams.get(*key).is_some_and(|stream| stream.is_due(is_last));

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::fixture::{DEADLINE, Switched, builder, host, key, line, lines, stored};
 use crate::block_on::block_on;
-use crate::host::Host;
+use crate::host::{Host, HostError};
+use crate::mirror::Trouble;
 use crate::spool::Spool;
 
 #[test]
@@ -53,6 +54,34 @@ fn what_could_not_be_read_is_delivered_once_it_can_be() {
         assert!(Instant::now() < give_up, "nobody tried again");
         drop(living.flush_blocking(Duration::from_millis(20)).unwrap());
     }
+    assert!(living.close_blocking(DEADLINE).unwrap().is_empty());
+}
+
+/// A delete that misses lines which nobody can read says so; once they can be read, it deletes them.
+#[test]
+fn a_delete_says_what_it_could_not_read() {
+    let (state, store) = (tempfile::tempdir().unwrap(), Switched::new());
+    let other = Host::builder(state.path()).build_blocking().unwrap();
+    other.transcript(key("a")).append_blocking(&[line(1)]).unwrap();
+    let streams = state.path().join("spool").join(other.writer()).join("streams");
+    drop(other.close_blocking(DEADLINE).unwrap());
+    let record = streams.join(key("a").fingerprint()).join("stream.json");
+    let whole = fs::read(&record).unwrap();
+    fs::write(&record, "{").unwrap();
+    let living = host(state.path(), store.clone());
+    let error = living.delete_blocking(&key("a")).unwrap_err();
+    assert!(
+        matches!(&error, HostError::Mirror(Trouble::NotAllDeleted(_))),
+        "{error}"
+    );
+    fs::write(&record, whole).unwrap();
+    let give_up = Instant::now() + DEADLINE;
+    while let Err(error) = living.delete_blocking(&key("a")) {
+        assert!(Instant::now() < give_up, "{error}");
+        drop(living.flush_blocking(Duration::from_millis(20)).unwrap());
+    }
+    assert!(living.flush_blocking(DEADLINE).unwrap().is_empty());
+    assert_eq!(stored(&store.inside, "a"), Vec::<String>::new());
     assert!(living.close_blocking(DEADLINE).unwrap().is_empty());
 }
 

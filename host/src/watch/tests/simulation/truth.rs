@@ -11,8 +11,10 @@ use crate::spool::{Place, Spool};
 pub(super) struct Truth {
     /// By stream: lines that were in the spool of some process.
     pub(super) spooled: BTreeMap<SessionKey, BTreeSet<String>>,
-    /// How often a file ever held a line at once.
+    /// How often a line came into a file: one that was written over stays stored, and counts.
     pub(super) most: BTreeMap<(SessionKey, String), usize>,
+    /// How often each file held each line when it was counted last.
+    held: BTreeMap<SessionKey, BTreeMap<String, usize>>,
     /// Lines that a delete took,
     pub(super) deleted: BTreeSet<(SessionKey, String)>,
     /// and that it may have taken.
@@ -29,11 +31,14 @@ pub(super) struct Truth {
 impl Truth {
     /// Counts what a file holds now.
     pub(super) fn count(&mut self, file: &AgentFile) {
-        let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-        file.lines.iter().for_each(|line| *counts.entry(line).or_default() += 1);
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        file.lines
+            .iter()
+            .for_each(|line| *counts.entry(line.clone()).or_default() += 1);
+        let before = self.held.insert(file.key.clone(), counts.clone()).unwrap_or_default();
         for (line, count) in counts {
-            let most = self.most.entry((file.key.clone(), line.clone())).or_default();
-            *most = count.max(*most);
+            let came = count.saturating_sub(before.get(&line).copied().unwrap_or_default());
+            *self.most.entry((file.key.clone(), line)).or_default() += came;
         }
     }
 
