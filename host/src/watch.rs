@@ -11,6 +11,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `follower` | the loop: which transcripts are to be looked at, and when |
+//! | `leftovers` | what killed runs left, beside the loop |
 //! | `look` | what the streams share while they are looked at |
 //! | `changes` | what the system tells of files that changed |
 //! | `files` | which transcripts and sidecars there are |
@@ -26,6 +27,7 @@ mod event;
 mod figures;
 mod files;
 mod follower;
+mod leftovers;
 mod look;
 mod mark;
 mod records;

@@ -19,8 +19,7 @@ use super::mark::{Inode, Mark};
 use super::records::{Record, Records};
 use super::runs::Runs;
 use super::stream::Stream;
-use super::{Claimed, Watch};
-use crate::agent::{Leftovers, OnEvent};
+use super::{Claimed, Watch, leftovers};
 use crate::host::Host;
 use crate::key::SessionKey;
 use crate::session::blocking;
@@ -37,9 +36,6 @@ const SHARE_BY_CLOCK: u32 = 4;
 
 /// When a folder that changed is looked at once more.
 const SOON: Duration = Duration::from_secs(1);
-
-/// How often it is looked for what killed runs left.
-const LEFTOVERS: Duration = Duration::from_secs(10);
 
 /// After how many transcripts it is looked at what changed meanwhile: a hundred thousand that are met for the first
 /// time take many minutes, and what agents write in that time is to be on local disk within two seconds.
@@ -121,7 +117,7 @@ impl<'a> Follower<'a> {
     }
 
     pub(super) async fn run(mut self) {
-        let picking_up = pick_up_leftovers(self.host, self.watch.state.clone(), self.tally.clone());
+        let picking_up = leftovers::pick_up(self.host, self.watch.state.clone(), self.tally.clone());
         tokio::select! {
             () = self.follow() => {}
             // What it was doing then is compared by the process that picks up next.
@@ -479,25 +475,5 @@ impl<'a> Follower<'a> {
 impl Extent {
     fn covers(&self, path: &Path) -> bool {
         self.files.contains(path) || self.folders.iter().any(|folder| path.starts_with(folder))
-    }
-}
-
-/// Takes up what runs left that were killed, beside everything else. An agent that outlived its run is not waited for.
-async fn pick_up_leftovers(host: &Host, state: PathBuf, tally: Arc<Tally>) {
-    loop {
-        sleep(LEFTOVERS).await;
-        let state = state.clone();
-        match blocking(move || Leftovers::look_for_ended(&state)).await {
-            Ok(left) if left.is_empty() => {}
-            Ok(left) => {
-                // It is in the log.
-                let on_event: OnEvent = Arc::new(|_| ());
-                let picked_up = left.pick_up(host, Duration::ZERO, &on_event).await;
-                // What the runs had spooled is delivered from now on, too.
-                host.adopt_again();
-                tally.entries.fetch_add(picked_up.entries, Ordering::Relaxed);
-            }
-            Err(error) => tracing::warn!("cannot look at what runs left: {error}"),
-        }
     }
 }

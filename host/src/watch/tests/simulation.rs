@@ -26,8 +26,8 @@ use world::World;
 
 /// As many as take a slow core and a slow disk some seconds,
 const SEEDS: u64 = 200;
-/// and in the long form. Seed 871 is the first that fails: an import stores lines at a destination which is away for the
-/// mirror, while they wait for it in a spool, and the mirror delivers them once more when it is back.
+/// and in the long form. Seed 871 is the first that fails: an import stores lines at a destination which is away for
+/// the mirror, while they wait for it in a spool, and the mirror delivers them once more when it is back.
 const MANY_SEEDS: u64 = 870;
 
 /// Says what happened where it fails.
