@@ -279,7 +279,7 @@ impl Mirror {
     }
 
     /// Deletes a session at every destination that takes it, now or as soon as it can be reached: the wish is on disk
-    /// when this returns. A destination that is added later hears of it, too, as long as a spool here holds what was
+    /// when this returns. So it is at a destination that is added later, as long as a spool here holds what was
     /// deleted. Lines that are here and not delivered yet are not delivered any more; what is appended from now on
     /// begins the session anew. Blocks for the disk.
     ///

@@ -22,6 +22,7 @@ pub(super) fn of(host: &Host) -> Vec<AdapterStatus> {
 
 pub(super) fn tell(absent: &[AdapterStatus]) {
     for adapter in absent {
+        // A component that was removed is no error, and has no cause of its own.
         let cause = adapter.cause.as_deref().unwrap_or("its component is gone");
         say(format_args!(
             "warning: adapter `{}` takes no part: {cause}",

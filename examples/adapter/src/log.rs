@@ -103,7 +103,7 @@ impl Log {
         }))
     }
 
-    /// The newest tombstone, which hides what is before it; 0 if there is none.
+    /// The newest tombstone, which hides what is before it; 0 before the first.
     pub(crate) fn tombstone(&self) -> Result<u64> {
         let marks = names(&self.folder)?;
         let mut numbers: Vec<u64> = marks

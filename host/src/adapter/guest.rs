@@ -122,6 +122,7 @@ impl Grants {
 fn reserve(manifest: &Manifest) -> Result<Reserve, AdapterError> {
     let state = manifest.state();
     Reserve::on_disk_of(state).map_err(|error| AdapterError::Directory {
+        // Without one there is no disk to look at, and no error.
         path: state.map(Path::to_owned).unwrap_or_default(),
         reason: error.to_string(),
         passes: true,

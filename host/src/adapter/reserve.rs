@@ -136,7 +136,8 @@ impl SpoolDisk {
         }
     }
 
-    /// Returns `None` if the disk cannot be looked at: what is written says what is wrong with it.
+    /// Returns `None` if the disk cannot be looked at. Nothing is refused then: the guest's own write, which follows,
+    /// fails with what is wrong with the disk.
     fn room(&self) -> Option<DiskRoom> {
         (self.look)().ok()
     }

@@ -150,18 +150,32 @@ impl Identity {
 }
 
 /// A process of a run's agent, found by its environment: for a run whose host was killed before it had written down
-/// which process the agent is. `None` if there is none, or if the system has no `/proc`.
-pub(super) fn of_run(run: &str) -> Option<u32> {
+/// which process the agent is. Returns `None` if no process has the mark, or if the system has no `/proc`. Fails if
+/// that cannot be seen just now (no descriptor is free, say).
+pub(super) fn of_run(run: &str) -> io::Result<Option<u32>> {
     let mark = format!("{RUN}={run}");
-    let processes = std::fs::read_dir("/proc").ok()?;
-    // One that has ended meanwhile, or another user's, is not the agent.
-    let mut pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.find(|pid: &u32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == mark.as_bytes())
-    })
+    let processes = match std::fs::read_dir("/proc") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        processes => processes?,
+    };
+    for entry in processes {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let environment = match std::fs::read(format!("/proc/{pid}/environ")) {
+            Ok(environment) => environment,
+            // It has ended meanwhile, or is another user's: then it is not the agent.
+            Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => continue,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            Err(error) => return Err(error),
+        };
+        let mut variables = environment.split(|byte| *byte == 0);
+        if variables.any(|variable| variable == mark.as_bytes()) {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(unix)]
@@ -234,12 +248,12 @@ mod tests {
         let run = uuid::Uuid::new_v4().simple().to_string();
         let mut cat = std::process::Command::new("cat");
         cat.env(RUN, &run).stdin(Stdio::piped());
-        assert_eq!(of_run(&run), None);
+        assert_eq!(of_run(&run).unwrap(), None);
         let mut child = cat.spawn().unwrap();
-        assert_eq!(of_run(&run), Some(child.id()));
+        assert_eq!(of_run(&run).unwrap(), Some(child.id()));
         drop(child.stdin.take());
         child.wait().unwrap();
-        assert_eq!(of_run(&run), None);
+        assert_eq!(of_run(&run).unwrap(), None);
     }
 
     #[test]

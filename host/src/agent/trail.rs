@@ -39,6 +39,9 @@ pub(super) struct Trail {
     _lock: Lock,
 }
 
+/// Stands for the agent while processes cannot be seen. No process of a user's has this number.
+const UNSEEN: u32 = 0;
+
 /// What was written down.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
@@ -165,7 +168,11 @@ impl Trail {
         match &self.record.agent {
             Some(agent) => agent.is_alive().then_some(agent.pid),
             // The host may have been killed after it had started the agent, and before that was on disk.
-            None => process::of_run(&self.id),
+            None => process::of_run(&self.id).unwrap_or_else(|error| {
+                // Rows of an agent that is taken for ended would be left behind: a later look sees.
+                tracing::warn!("the agent of run {} counts as one that runs: {error}", self.id);
+                Some(UNSEEN)
+            }),
         }
     }
 

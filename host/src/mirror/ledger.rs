@@ -301,7 +301,7 @@ impl Ledger {
     }
 }
 
-/// What whoever changes a stream's entry holds. Streams that begin at once share few: their syncs are joined by the
+/// Held while a stream's entry is changed. Streams that begin at once share few: their syncs are joined by the
 /// file system, and done one after the other they would take as long as all of them together.
 fn turn(key: &SessionKey) -> PathBuf {
     let stripe: String = key.fingerprint().chars().take(2).collect();

@@ -27,13 +27,7 @@ pub(super) async fn absent(host: &Host, ended: &Ended, deadline: Duration) -> Ve
 
 /// Tells what is not as it should be, and how to end.
 pub(super) fn tell(ended: &Ended, absent: &[AdapterStatus], left: &Undelivered) -> Exit {
-    for adapter in absent {
-        let cause = adapter.cause.as_deref().unwrap_or("its component is gone");
-        say(format_args!(
-            "warning: adapter `{}` takes no part: {cause}",
-            adapter.name
-        ));
-    }
+    absent::tell(absent);
     let tally = &ended.tally;
     if tally.entries == 0 {
         say(format_args!(

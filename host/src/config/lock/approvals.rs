@@ -97,8 +97,8 @@ impl Approvals {
         self.change(|content| content.entries.remove(name).is_some())
     }
 
-    /// Takes down what is about to run for the first time. Fails if something that may do less was taken down
-    /// meanwhile.
+    /// Records what is about to run for the first time. Fails if another process has recorded something that may do
+    /// less meanwhile.
     fn try_out(&self, name: &str, entry: &LockEntry) -> Result<(), LockError> {
         let mut outcome = Ok(());
         let changed = self.change(|content| match entry.verdict(content.entries.get(name)) {
@@ -173,7 +173,7 @@ impl Admission {
         &self.verdict
     }
 
-    /// Before its first instance is made: what is new is taken down as tried, so that whatever stands under this name
+    /// Before its first instance is made: what is new is recorded as tried, so that whatever stands under this name
     /// the next time, whether this one opens or not, may do no more. Blocks for the disk.
     pub fn try_out(&self) -> Result<(), LockError> {
         match &self.verdict {

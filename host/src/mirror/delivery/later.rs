@@ -1,5 +1,5 @@
-//! Deletes that this destination did not hear of when they were asked for: it was named later, or its history was
-//! deleted elsewhere.
+//! Deletes that were not for this destination when they were asked for: it was named later, or its history was deleted
+//! elsewhere.
 
 use std::collections::BTreeMap;
 

@@ -15,7 +15,7 @@ use crate::config::Flush;
 use crate::spool::Chunk;
 use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, StoreError};
 
-/// A burst stores its summary this often on its way: whoever reads meanwhile, or after a crash, has as much to fold
+/// A burst stores its summary this often on its way: a reader meanwhile, or after a crash, has as much to fold
 /// anew.
 const SUMMARY_EVERY: u64 = 16;
 
