@@ -106,7 +106,7 @@ impl Leftover {
                 Ok(()) => {
                     let mut recorder = Recorder::new(host, self.trail, on_event.clone());
                     recorder.know(spooled);
-                    let tally = recorder.finish().await;
+                    let tally = recorder.take_up().await;
                     all.entries += tally.entries;
                     all.caught_up += tally.caught_up;
                     all.left += tally.left;
@@ -173,10 +173,48 @@ mod tests {
 
     fn leave(state: &Path, agent: Option<u32>) {
         let mut trail = Trail::begin(state, "w").unwrap();
-        drop(trail.set_place(super::super::place::Place::default()).unwrap());
+        drop(trail.set_place(super::super::place::Place::default(), false).unwrap());
         agent
             .into_iter()
             .for_each(|pid| trail.set_agent(Identity::of(pid)).unwrap());
+    }
+
+    /// A run that was killed before its host saw a row: the trail names no session, and only the agent has a file.
+    async fn takes_up_what_was_never_seen(follows: bool) -> u64 {
+        let dir = tempfile::tempdir().unwrap();
+        let place = super::super::place::Place {
+            projects: dir.path().join("projects"),
+            folder: "-srv".to_owned(),
+            project: "runs".to_owned(),
+        };
+        let folder = place.projects.join("-srv");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("old.jsonl"), "{\"old\":1}\n").unwrap();
+        let mut trail = Trail::begin(dir.path(), "w").unwrap();
+        drop(trail.set_place(place, follows).unwrap());
+        drop(trail);
+        let both = [
+            ("old", "{\"old\":1}\n{\"old\":2}\n"),
+            ("new", "{\"new\":1}\n{\"new\":2}\n"),
+        ];
+        for (session, text) in both {
+            std::fs::write(folder.join(format!("{session}.jsonl")), text).unwrap();
+        }
+        let host = Host::builder(dir.path()).build().await.unwrap();
+        let left = Leftovers::look(dir.path()).unwrap();
+        let tally = left
+            .pick_up(&host, Duration::ZERO, &(Arc::new(|_: &_| ()) as OnEvent))
+            .await;
+        assert_eq!(tally.left, 0);
+        assert!(Trail::left(dir.path()).unwrap().is_empty());
+        drop(host.close(Duration::ZERO).await.unwrap());
+        tally.entries
+    }
+
+    #[tokio::test]
+    async fn sessions_that_no_host_saw_are_found_in_the_runs_folder() {
+        assert_eq!(takes_up_what_was_never_seen(true).await, 3, "all that grew");
+        assert_eq!(takes_up_what_was_never_seen(false).await, 2, "what is new");
     }
 
     /// F-11: however many agents outlive their runs, they are waited for together, and first comes what need not wait.

@@ -1,5 +1,6 @@
 //! Brings what the agent writes into the spool: from its frames, and where these fail, from its files.
 
+mod found;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -185,6 +186,17 @@ impl<'a> Recorder<'a> {
     /// Ends the run's trail, once everything is spooled.
     pub(super) async fn finish(mut self) -> Tally {
         let is_whole = self.catch_up_all().await;
+        self.end(is_whole).await
+    }
+
+    /// [`Recorder::finish`] for a run that was killed: its agent may have begun sessions since.
+    pub(super) async fn take_up(mut self) -> Tally {
+        let is_seen = self.find_sessions().await;
+        let is_whole = self.catch_up_all().await;
+        self.end(is_whole && is_seen).await
+    }
+
+    async fn end(mut self, is_whole: bool) -> Tally {
         self.tell_what_is_torn();
         let Self {
             mut trail,

@@ -40,7 +40,7 @@ pub(crate) async fn record(
         folder: folder.to_owned(),
         project: folder.to_owned(),
     };
-    let unread = trail.set_place(place)?;
+    let unread = trail.set_place(place, session.is_none())?;
     let mut recorder = Recorder::new(host, trail, on_event);
     recorder.could_not_look(unread);
     match session {

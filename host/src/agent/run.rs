@@ -153,7 +153,10 @@ async fn work<W: AsyncWrite + Unpin>(
         recorder.is_not_kept(&by);
     }
     let failed = in_trail(recorder.trail().dir());
-    let unread = recorder.trail().set_place(prepared.place).map_err(failed)?;
+    let unread = recorder
+        .trail()
+        .set_place(prepared.place, !has_frames)
+        .map_err(failed)?;
     recorder.could_not_look(unread);
     if let Some(session) = &prepared.session {
         recorder.names_session(session);

@@ -55,6 +55,9 @@ struct Record {
     /// Something of it may be in the spool.
     is_spooled: bool,
     agent: Option<Identity>,
+    /// The agent prints no frames: whatever grows in its folder counts as the run's.
+    #[serde(default)]
+    follows: bool,
     /// What could not be looked at when the run began: how long the files there were is not known.
     #[serde(default)]
     unread: BTreeSet<PathBuf>,
@@ -125,9 +128,9 @@ impl Trail {
         self.dir.join(CONFIG)
     }
 
-    /// Writes down where the agent is about to write, and how long its files are before it does. Gives what could not
-    /// be looked at.
-    pub(super) fn set_place(&mut self, place: Place) -> io::Result<Vec<(PathBuf, io::Error)>> {
+    /// Writes down where the agent is about to write, whether its rows come from its files alone, and how long these
+    /// are before it does. Returns what could not be looked at.
+    pub(super) fn set_place(&mut self, place: Place, follows: bool) -> io::Result<Vec<(PathBuf, io::Error)>> {
         let mut all_unread = Vec::new();
         for path in folders(&place.projects, &mut all_unread) {
             let Some(folder) = path.file_name().and_then(|name| name.to_str()) else {
@@ -140,6 +143,7 @@ impl Trail {
         }
         self.record.unread = all_unread.iter().map(|(path, _)| path.clone()).collect();
         self.record.place = place;
+        self.record.follows = follows;
         self.save()?;
         Ok(all_unread)
     }
@@ -192,6 +196,17 @@ impl Trail {
         match is_new || is_first {
             true => self.save(),
             false => Ok(()),
+        }
+    }
+
+    /// Whether a file of the run's folder that is so long now may be the run's, although its session was never noted:
+    /// the host may have been killed before it saw the first row. Beside an agent that prints frames, others may write
+    /// in the folder: what is new there counts as its own only where not one session of it is known.
+    pub(super) fn may_have_written(&self, path: &str, bytes: u64) -> bool {
+        let before = self.length(path);
+        match self.record.follows {
+            true => bytes > before,
+            false => bytes > 0 && before == 0 && self.record.sessions.is_empty(),
         }
     }
 
@@ -381,7 +396,7 @@ mod tests {
             folder: "-srv".into(),
             project: "tenant".into(),
         };
-        assert!(trail.set_place(place.clone()).unwrap().is_empty());
+        assert!(trail.set_place(place.clone(), false).unwrap().is_empty());
         trail.note("-srv", "a", false).unwrap();
         assert!(Trail::left(state.path()).unwrap().is_empty(), "it is under way");
         drop(trail);
@@ -411,7 +426,7 @@ mod tests {
             assert!(config.join(".credentials.json").exists(), "it is under way");
             config
         };
-        let whole = left_by(&|trail| drop(trail.set_place(Place::default()).unwrap()));
+        let whole = left_by(&|trail| drop(trail.set_place(Place::default(), false).unwrap()));
         let damaged = left_by(&|trail| fs::write(trail.dir().join(RECORD), "{").unwrap());
         let nothing = left_by(&|_| ());
         assert_eq!(Trail::left(state.path()).unwrap().len(), 1);

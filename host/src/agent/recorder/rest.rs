@@ -29,9 +29,19 @@ pub(super) struct Rest {
 }
 
 impl Rest {
+    /// What a tail yields, without the lines that are spooled.
+    pub(super) fn new(tail: Tail, spooled: Spooled) -> Self {
+        Self {
+            tail,
+            spooled,
+            too_long: Vec::new(),
+            failed: None,
+        }
+    }
+
     /// The next of them, [`BLOCK`] bytes or a single larger one; none at the end, and none behind a line that cannot be
     /// read.
-    fn next_block(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn next_block(&mut self) -> Vec<Vec<u8>> {
         let (mut block, mut bytes) = (Vec::new(), 0);
         while bytes < BLOCK && self.failed.is_none() {
             match self.tail.next_line() {
@@ -98,7 +108,7 @@ impl Recorder<'_> {
     }
 
     /// The files of a listing; the rest of what it met is reported.
-    fn seen(&mut self, listing: Listing) -> Vec<TranscriptFile> {
+    pub(super) fn seen(&mut self, listing: Listing) -> Vec<TranscriptFile> {
         for (path, error) in &listing.unreadable {
             self.unreadable(path, error);
         }
@@ -128,7 +138,7 @@ impl Recorder<'_> {
 
     /// A file's path under the projects directory, and which transcript it belongs to; none where its name cannot be a
     /// key's: no agent writes such a file.
-    fn named(&self, folder: &str, file: &TranscriptFile) -> Option<(String, SessionKey)> {
+    pub(super) fn named(&self, folder: &str, file: &TranscriptFile) -> Option<(String, SessionKey)> {
         let path = format!("{folder}/{}", file.path);
         let transcript = match path.strip_suffix(".meta.json") {
             Some(stem) => format!("{stem}.jsonl"),
@@ -147,12 +157,7 @@ impl Recorder<'_> {
             return true;
         }
         let rest = match Tail::open(whole, from) {
-            Ok(tail) => Rest {
-                tail,
-                spooled: std::mem::take(&mut copy.spooled),
-                too_long: Vec::new(),
-                failed: None,
-            },
+            Ok(tail) => Rest::new(tail, std::mem::take(&mut copy.spooled)),
             Err(error) => {
                 self.unreadable(whole, &error);
                 return false;
