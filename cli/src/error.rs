@@ -153,10 +153,7 @@ impl From<WatchError> for CliError {
 impl From<SessionError> for CliError {
     fn from(error: SessionError) -> Self {
         let exit = match error {
-            SessionError::TargetNotEmpty { .. }
-            | SessionError::Ambiguous { .. }
-            | SessionError::Empty { .. }
-            | SessionError::Key(_) => Exit::Usage,
+            SessionError::Ambiguous { .. } | SessionError::Empty { .. } | SessionError::Key(_) => Exit::Usage,
             _ => Exit::Failed,
         };
         let again = error.can_retry().then_some("the backend may be back soon: try again");

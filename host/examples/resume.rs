@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use mirrorbox::host::Host;
 use mirrorbox::key::SessionKey;
+use mirrorbox::session::RestoreOptions;
 use mirrorbox::store::{MemoryStore, Store};
 
 const PROJECT: &str = "-srv-app";
@@ -50,7 +51,8 @@ fn on_another_machine(disk: &Path, shared: Arc<dyn Store>) -> Result<(), Box<dyn
         .build_blocking()?;
     // A configuration directory from which the agent resumes: `CLAUDE_CONFIG_DIR=…/config claude --resume …`.
     let config = disk.join("config");
-    host.sessions(PROJECT).restore_blocking(SESSION, &config)?;
+    host.sessions(PROJECT)
+        .restore_blocking(SESSION, &config, RestoreOptions::default())?;
     let file = config.join("projects").join(PROJECT).join(format!("{SESSION}.jsonl"));
     assert_eq!(fs::read(&file)?, [LINE, b"\n"].concat());
     println!("the transcript is back, byte for byte");

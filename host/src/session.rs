@@ -61,7 +61,9 @@ pub use fork::{Fork, Forked};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
 pub use materialise::{AgentHome, Materialised, materialise};
 pub use progress::{OnProgress, Progress, silent};
-pub use restore::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore, StreamEnd, restore};
+pub use restore::{
+    RestoreEnd, RestoreNote, RestoreOptions, RestoreReport, RestoreTotals, SessionRestore, StreamEnd, restore,
+};
 pub use show::{Entries, Entry, Message, MessagePart, Speaker, show, subpaths};
 pub use spools::{SpoolCheck, SpoolsReport, check_spools};
 pub use subagents::{Subagent, subagent, subagents};

@@ -1,9 +1,12 @@
 //! `mirrorbox restore`: writes stored sessions into a directory.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Args;
-use mirrorbox::session::{self, RestoreReport};
+use mirrorbox::key::project_key_named;
+use mirrorbox::session::{self, RestoreEnd, RestoreOptions, RestoreReport};
 use serde::Serialize;
 
 use super::Context;
@@ -21,12 +24,21 @@ pub(crate) struct Restore {
     /// Every session
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Where to: a directory that is empty or not there yet
+    /// Where to: a configuration directory, which may be in use or not there yet. Nothing in it is replaced
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
     /// The session's project key
     #[arg(long, value_name = "KEY", allow_hyphen_values = true, conflicts_with = "all")]
     project: Option<String>,
+    /// For an agent that is to resume it in this directory, whichever project it is stored under
+    #[arg(long, value_name = "DIR", conflicts_with = "all")]
+    cwd: Option<PathBuf>,
+    /// Up to the first row with this uuid: the state before the rows behind it were rewritten or added
+    #[arg(long, value_name = "UUID", conflicts_with_all = ["all", "at"])]
+    through: Option<String>,
+    /// Without the rows that are younger, such as `2026-03-01T10:00:00Z`
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
+    at: Option<SystemTime>,
     #[command(flatten)]
     source: Source,
 }
@@ -71,10 +83,26 @@ impl Restore {
         let bar = Bar::new("restore");
         Ok(Answer {
             name: from.name().to_owned(),
-            value: session::restore(store.clone(), found.value, &self.into, bar.listener()).await?,
+            value: session::restore(store.clone(), found.value, &self.into, self.options(), bar.listener()).await?,
             store,
         })
     }
+
+    fn options(&self) -> RestoreOptions {
+        let through = self.through.clone().map(RestoreEnd::Through);
+        RestoreOptions {
+            folder: self.cwd.as_deref().map(|cwd| folder_of(cwd, &self.into)),
+            end: through.or(self.at.map(RestoreEnd::At)),
+        }
+    }
+}
+
+/// The folder that an agent looks in which has this current directory and this configuration directory. The name that
+/// the environment may give to it counts for a configuration directory other than the agent's own.
+fn folder_of(cwd: &Path, config_dir: &Path) -> String {
+    let own = env::home_dir().map(|home| home.join(".claude"));
+    let name = env::var("CLAUDE_CODE_PROJECT_DIR_NAME").ok();
+    project_key_named(cwd, own.as_deref() != Some(config_dir), name.as_deref())
 }
 
 fn summary(report: &RestoreReport) -> String {

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use super::{AppendFailed, Core, HostError};
 use crate::key::SessionKey;
-use crate::session::{self, Fork, ForkRows, Forked, Listing, RestoreReport, SessionError, SessionRow, Subagent};
+use crate::session::{
+    self, Fork, ForkRows, Forked, Listing, RestoreOptions, RestoreReport, SessionError, SessionRow, Subagent,
+};
 
 pub use messages::Messages;
 
@@ -183,12 +185,17 @@ impl Sessions {
         self.work(async move |this| Ok(this.remove(&this.key(&session)?)?))
     }
 
-    /// Writes a session as files that the agent can resume from into a directory that is empty or not there yet.
-    pub fn restore(&self, session: &str, into: &Path) -> impl Future<Output = Answer<RestoreReport>> + Send + use<> {
+    /// [`session::restore`] of a session of this project.
+    pub fn restore(
+        &self,
+        session: &str,
+        into: &Path,
+        options: RestoreOptions,
+    ) -> impl Future<Output = Answer<RestoreReport>> + Send + use<> {
         let (session, into): (_, PathBuf) = (session.to_owned(), into.to_owned());
         self.work(async move |this| {
             let (store, key) = this.find(&session).await?;
-            Ok(session::restore(store, Some(vec![key]), &into, session::silent()).await?)
+            Ok(session::restore(store, Some(vec![key]), &into, options, session::silent()).await?)
         })
     }
 }

@@ -100,12 +100,6 @@ pub enum SessionError {
     /// What is asked for cannot be a key.
     #[error("not a session: {0}")]
     Key(#[from] KeyError),
-    /// The place to restore into holds something.
-    #[error("{} is not empty; name a directory that is empty or not there yet", path.display())]
-    TargetNotEmpty {
-        /// The directory.
-        path: PathBuf,
-    },
     /// The place to restore into cannot be used.
     #[error("cannot restore into {}: {}", path.display(), write_failure(source))]
     Target {
@@ -221,6 +215,20 @@ pub enum StreamError {
         /// Why.
         source: EntryError,
     },
+    /// A file is there already that a restore would have to replace.
+    #[error("{} is there already, and a restore replaces nothing: move it away, or restore into another directory", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A restore was to end with a row that is not there.
+    #[error("{key} has no row `{uuid}` (`show --json` prints each with its uuid)")]
+    NoRow {
+        /// The main transcript.
+        key: SessionKey,
+        /// What was asked for.
+        uuid: String,
+    },
     /// The key must not become a file name.
     #[error("will not make a file of {key}: {reason}")]
     UnsafeKey {
@@ -262,7 +270,12 @@ impl StreamError {
             Self::Spool(error) => error.can_retry(),
             Self::DeletedAtSource { .. } | Self::NotCopied { .. } => false,
             Self::Line { source, .. } => source.can_retry(),
-            Self::Read { .. } | Self::Sidecar { .. } | Self::UnsafeKey { .. } | Self::Write { .. } => false,
+            Self::Read { .. }
+            | Self::Sidecar { .. }
+            | Self::UnsafeKey { .. }
+            | Self::Write { .. }
+            | Self::Exists { .. }
+            | Self::NoRow { .. } => false,
         }
     }
 }

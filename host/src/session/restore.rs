@@ -1,5 +1,6 @@
 //! Writes stored sessions out as the files that an agent resumes from, each verified before it gets its name.
 
+mod cut;
 mod report;
 mod stage;
 mod target;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream as streams};
 use tokio::sync::mpsc;
 
+use self::cut::Cut;
 use self::report::Restored;
 use self::stage::Staged;
 use self::target::Target;
@@ -21,12 +23,14 @@ use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocki
 use crate::key::{SessionKey, UnsafeKey};
 use crate::store::{Position, Store};
 
+pub use cut::RestoreEnd;
 pub use report::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore};
 
 /// Writes stored sessions out as the files of a configuration directory, from which an agent can resume:
 /// `<into>/projects/<project>/<session>.jsonl`, subagents and sidecars beneath it.
 ///
-/// `sessions` are main keys; none: all that the store lists. `into` must be empty or not there yet.
+/// `sessions` are main keys; none: all that the store lists. `into` is made if it is not there, and may be in use:
+/// files are added to it, and none is replaced. A session that has one of its names there fails.
 ///
 /// Each file is verified, whole and on disk before it gets its name, the main transcript last; of a session that fails
 /// nothing is left, and the others go on. A key that must not become a file name is never loaded.
@@ -34,6 +38,7 @@ pub async fn restore(
     store: Arc<dyn Store>,
     sessions: Option<Vec<SessionKey>>,
     into: &Path,
+    options: RestoreOptions,
     progress: OnProgress,
 ) -> Result<RestoreReport, SessionError> {
     let sessions = match sessions {
@@ -47,7 +52,7 @@ pub async fn restore(
         store,
         target,
         meter,
-        folder: None,
+        options,
     };
     let mut rows: Vec<_> = streams::iter(sessions)
         .map(|session| shared.session(session))
@@ -58,14 +63,23 @@ pub async fn restore(
     Ok(RestoreReport::new(rows))
 }
 
+/// Where restored sessions lie, and how far they reach: by default each in its own project, and whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// The folder under `projects` that they get, whatever their project: that of the directory in which the agent is
+    /// to resume them ([`crate::key::project_key_named`]).
+    pub folder: Option<String>,
+    /// Where each of them ends, if not where it ends in the store.
+    pub end: Option<RestoreEnd>,
+}
+
 async fn all(store: &dyn Store) -> Result<Vec<SessionKey>, SessionError> {
     let sessions = catalog::all(store, None).await?.into_iter();
     let keys = sessions.map(|(project, session)| SessionKey::main(project, session.session_id));
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
-/// Writes one session into a directory that is empty or not there yet, with its files in a folder of this name whatever
-/// its project; where each stream ends.
+/// Writes one session, with its files in a folder of this name whatever its project; where each stream ends.
 pub(super) async fn one(
     store: Arc<dyn Store>,
     session: &SessionKey,
@@ -77,7 +91,10 @@ pub(super) async fn one(
         store,
         target: blocking(move || Target::open(&path)).await?,
         meter: Meter::new(progress::silent()),
-        folder: Some(folder.to_owned()),
+        options: RestoreOptions {
+            folder: Some(folder.to_owned()),
+            end: None,
+        },
     };
     let mut row = SessionRestore::new(session);
     let ends = shared.streams(session, &mut row).await;
@@ -105,8 +122,7 @@ struct Restore {
     store: Arc<dyn Store>,
     target: Target,
     meter: Meter,
-    /// What the project's folder is called, if not as the project.
-    folder: Option<String>,
+    options: RestoreOptions,
 }
 
 impl Restore {
@@ -122,7 +138,9 @@ impl Restore {
     async fn streams(&self, session: &SessionKey, row: &mut SessionRestore) -> Result<Vec<StreamEnd>, Failure> {
         let main = session.to_main();
         // Before anything is loaded: if the main transcript has no place, the others have none either.
-        self.named(&main).map_err(|error| unsafe_key(&main, &error))?;
+        let named = self.named(&main).map_err(|error| unsafe_key(&main, &error))?;
+        let is_free = self.target.is_free(&named).map_err(|error| Failure::new(&main, error));
+        is_free?;
         let subkeys = catalog::subkeys(&*self.store, &main).await;
         let subkeys = subkeys.map_err(|error| Failure::new(&main, StreamError::Listing(Box::new(error))))?;
         let (mut staged, mut ends) = (Vec::new(), Vec::new());
@@ -151,7 +169,7 @@ impl Restore {
 
     /// The key that a stream's files are named after.
     fn named(&self, key: &SessionKey) -> Result<SessionKey, UnsafeKey> {
-        let named = match &self.folder {
+        let named = match &self.options.folder {
             Some(folder) => key.in_project(folder),
             None => key.clone(),
         };
@@ -164,8 +182,9 @@ impl Restore {
         let mut stored = StoredReader::new(self.store.clone(), key.clone(), None).ahead();
         let (to_write, pieces) = mpsc::channel(1);
         let (target, meter) = (self.target.clone(), self.meter.clone());
+        let cut = Cut::new(self.options.end.clone(), &named);
         let writing =
-            tokio::task::spawn_blocking(move || write::stream(&target, &named, StoredLines::new(pieces), &meter));
+            tokio::task::spawn_blocking(move || write::stream(&target, &named, cut, StoredLines::new(pieces), &meter));
         let sent = stored.send(to_write).await;
         let written = joined(writing).await;
         sent?;

@@ -60,7 +60,7 @@ async fn timed_import(store: Arc<dyn Store>, projects: &Path) -> anyhow::Result<
 
 async fn timed_restore(store: Arc<dyn Store>, into: &Path) -> anyhow::Result<Duration> {
     let start = Instant::now();
-    let report = session::restore(store, None, into, session::silent()).await?;
+    let report = session::restore(store, None, into, session::RestoreOptions::default(), session::silent()).await?;
     let took = start.elapsed();
     ensure!(report.totals.failures == 0, "the restore failed: {report:?}");
     Ok(took)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Answer, Messages, Sessions};
 use crate::block_on::block_on;
-use crate::session::{Fork, Forked, Listing, RestoreReport, SessionRow, Subagent};
+use crate::session::{Fork, Forked, Listing, RestoreOptions, RestoreReport, SessionRow, Subagent};
 
 impl Sessions {
     /// [`Sessions::list`] for callers without async.
@@ -53,7 +53,7 @@ impl Sessions {
     }
 
     /// [`Sessions::restore`] for callers without async.
-    pub fn restore_blocking(&self, session: &str, into: &Path) -> Answer<RestoreReport> {
-        block_on(self.restore(session, into))
+    pub fn restore_blocking(&self, session: &str, into: &Path, options: RestoreOptions) -> Answer<RestoreReport> {
+        block_on(self.restore(session, into, options))
     }
 }

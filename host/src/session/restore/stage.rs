@@ -55,15 +55,30 @@ impl Staged {
 
     fn place(&mut self) -> Result<(), StreamError> {
         let dir = self.target.dir();
-        // Two keys can be one name to a file system that folds case.
-        if dir.symlink_metadata(&self.file).is_ok() {
-            let source = io::Error::new(io::ErrorKind::AlreadyExists, "another stream has this name already");
-            return Err(self.cannot_write(source));
+        // A second name, and not a rename: that would replace what is there, which may have come since it was looked
+        // for (an agent's own file; another key's, where the file system folds case). Files were synced as they were
+        // written, and their directories are synced once for all.
+        let placed = match dir.hard_link(&self.temporary, dir, &self.file) {
+            Ok(()) => {
+                self.state = State::Placed;
+                dir.remove_file(&self.temporary)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(self.target.is_taken(&self.file)),
+            Err(error) if has_no_links(&error) => self.rename(),
+            Err(error) => Err(error),
+        };
+        placed.map_err(|source| self.cannot_write(source))
+    }
+
+    /// For file systems on which a file has one name (FAT, some FUSE): what comes between the look and the renaming is
+    /// replaced there.
+    fn rename(&mut self) -> io::Result<()> {
+        let dir = self.target.dir();
+        match dir.symlink_metadata(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => dir.rename(&self.temporary, dir, &self.file)?,
+            Err(error) => return Err(error),
+            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
         }
-        // Not by `disk::replace`: files were synced as they were written, and their directories are synced once for
-        // all.
-        let renamed = dir.rename(&self.temporary, dir, &self.file);
-        renamed.map_err(|source| self.cannot_write(source))?;
         self.state = State::Placed;
         Ok(())
     }
@@ -92,6 +107,14 @@ impl Drop for Staged {
             State::Kept => {}
         }
     }
+}
+
+/// What Linux and others answer where there are no hard links.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+    )
 }
 
 /// A new name is on disk once its directory is.

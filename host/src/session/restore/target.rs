@@ -1,4 +1,3 @@
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +6,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use crate::disk::private_dirs;
+use crate::key::SessionKey;
 use crate::session::{SessionError, StreamError};
 
 /// The directory under which everything is written, whatever the names say.
@@ -17,15 +17,12 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Takes a directory that is empty, or makes one, and makes `projects` in it.
+    /// Takes a directory or makes one, and makes `projects` in it.
     pub(super) fn open(into: &Path) -> Result<Self, SessionError> {
         let failed = |source| SessionError::Target {
             path: into.to_owned(),
             source,
         };
-        if !is_empty(into).map_err(failed)? {
-            return Err(SessionError::TargetNotEmpty { path: into.to_owned() });
-        }
         let path = into.join("projects");
         private_dirs().create(&path).map_err(failed)?;
         let projects = Dir::open_ambient_dir(&path, ambient_authority()).map_err(failed)?;
@@ -33,6 +30,22 @@ impl Target {
             projects: Arc::new(projects),
             path: path.into(),
         })
+    }
+
+    /// Fails where the session's main transcript is there already: it is placed last, so the rest would be for nothing.
+    pub(super) fn is_free(&self, named: &SessionKey) -> Result<(), StreamError> {
+        let Ok(file) = named.file() else { return Ok(()) };
+        match self.projects.symlink_metadata(&file) {
+            Ok(_) => Err(self.is_taken(&file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.cannot_write(&file, error)),
+        }
+    }
+
+    pub(super) fn is_taken(&self, file: &Path) -> StreamError {
+        StreamError::Exists {
+            path: self.name_of(file),
+        }
     }
 
     pub(super) fn dir(&self) -> &Arc<Dir> {
@@ -62,14 +75,5 @@ impl Target {
 
     fn name_of(&self, file: &Path) -> PathBuf {
         self.path.join(file)
-    }
-}
-
-/// Whether a directory is empty, or not there.
-fn is_empty(dir: &Path) -> io::Result<bool> {
-    match fs::read_dir(dir) {
-        Ok(mut entries) => Ok(entries.next().transpose()?.is_none()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error),
     }
 }

@@ -12,7 +12,9 @@ use crate::session::silent;
 use crate::store::{MemoryStore, StoreError};
 
 async fn restored(store: &Arc<impl Store + 'static>, into: &Path) -> RestoreReport {
-    restore(store.clone(), None, into, silent()).await.unwrap()
+    restore(store.clone(), None, into, RestoreOptions::default(), silent())
+        .await
+        .unwrap()
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -84,17 +86,111 @@ async fn nobody_else_can_read_it() {
 }
 
 #[tokio::test]
-async fn a_target_that_holds_something_is_refused_and_left_alone() {
+async fn a_directory_in_use_gets_what_it_lacks_and_keeps_what_it_has() {
     let store = Arc::new(MemoryStore::new());
-    append(&*store, &main_key(), lines(0, 1)).await;
+    let other = SessionKey::main("project", "other").unwrap();
+    for key in [&main_key(), &agent("subagents/agent-1"), &other] {
+        append(&*store, key, lines(0, 2)).await;
+    }
+    let target = Projects::new();
+    let theirs = [
+        "settings.json",
+        "projects/project/session.jsonl",
+        "projects/project/session/subagents/agent-2.jsonl",
+    ];
+    for file in theirs {
+        target.write(file, "mine");
+    }
+    let report = restored(&store, target.path()).await;
+    let mut expected: Vec<_> = theirs.map(str::to_owned).to_vec();
+    expected.push("projects/project/other.jsonl".to_owned());
+    expected.sort();
+    let mut found = names(target.path());
+    found.sort();
+    assert_eq!(found, expected);
+    assert_eq!((report.totals.sessions, report.totals.failures), (1, 1));
+    let failure = &report.sessions[1].failure.as_ref().unwrap().error;
+    assert!(matches!(failure, StreamError::Exists { path } if path.ends_with("project/session.jsonl")));
+    // The main transcript is gone, and a subagent's file is there: it stays, and so does nothing of the others.
+    fs::remove_file(target.path().join(theirs[1])).unwrap();
+    target.write("projects/project/session/subagents/agent-1.jsonl", "mine");
+    let report = restored(&store, target.path()).await;
+    assert_eq!((report.totals.sessions, report.totals.failures), (0, 2));
+    assert!(!target.path().join(theirs[1]).exists());
+    let kept = files(&target.path().join("projects/project"));
+    assert_eq!(kept[Path::new("session/subagents/agent-1.jsonl")], b"mine");
+}
+
+#[tokio::test]
+async fn a_file_is_no_directory() {
     let target = Projects::new();
     target.write("mine.txt", "mine");
-    let error = restore(store.clone(), None, target.path(), silent()).await.unwrap_err();
-    assert!(matches!(error, SessionError::TargetNotEmpty { .. }));
-    assert_eq!(names(target.path()), ["mine.txt"]);
-    let file = target.path().join("mine.txt");
-    let error = restore(store, None, &file, silent()).await.unwrap_err();
-    assert!(matches!(error, SessionError::Target { .. }));
+    let (store, file) = (Arc::new(MemoryStore::new()), target.path().join("mine.txt"));
+    let error = restore(store, None, &file, RestoreOptions::default(), silent()).await;
+    assert!(matches!(error.unwrap_err(), SessionError::Target { .. }));
+}
+
+/// A row that has a uuid, and perhaps a time.
+fn row(uuid: &str, minute: Option<u32>, text: &str) -> String {
+    let time = minute.map(|minute| format!(",\"timestamp\":\"2026-03-01T10:{minute:02}:00.000Z\""));
+    let time = time.unwrap_or_default();
+    format!("{{\"type\":\"user\",\"uuid\":\"{uuid}\"{time},\"text\":\"{text}\"}}\n")
+}
+
+async fn cut(store: &Arc<MemoryStore>, end: RestoreEnd) -> (RestoreReport, Projects) {
+    let target = Projects::new();
+    let options = RestoreOptions {
+        folder: Some("-srv-here".to_owned()),
+        end: Some(end),
+    };
+    let report = restore(store.clone(), None, target.path(), options, silent())
+        .await
+        .unwrap();
+    (report, target)
+}
+
+#[tokio::test]
+async fn the_state_before_a_rewrite_comes_back() {
+    let store = Arc::new(MemoryStore::new());
+    let old: String = ["1", "2"].map(|uuid| row(uuid, None, "old")).concat();
+    append(&*store, &main_key(), old.clone()).await;
+    append(&*store, &main_key(), old.replace("old", "")).await;
+    append(&*store, &agent("subagents/agent-1"), lines(0, 2)).await;
+    let (report, target) = cut(&store, RestoreEnd::Through("2".to_owned())).await;
+    assert_eq!((report.totals.failures, report.totals.entries), (0, 4));
+    let files = files(&target.path().join("projects/-srv-here"));
+    assert_eq!(files[Path::new("session.jsonl")], old.as_bytes());
+    assert_eq!(
+        files[Path::new("session/subagents/agent-1.jsonl")],
+        lines(0, 2).as_bytes()
+    );
+    let (report, target) = cut(&store, RestoreEnd::Through("3".to_owned())).await;
+    let failure = &report.sessions[0].failure.as_ref().unwrap().error;
+    assert!(
+        matches!(failure, StreamError::NoRow { uuid, .. } if uuid == "3"),
+        "{failure}"
+    );
+    assert_eq!(names(target.path()), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn what_came_after_a_time_is_left_out_and_what_has_none_goes_with_the_row_before_it() {
+    let store = Arc::new(MemoryStore::new());
+    let rows = [
+        row("title", None, ""),
+        row("1", Some(1), ""),
+        row("2", Some(3), ""),
+        row("later", None, ""),
+        // Another writer's, which was delivered late.
+        row("3", Some(2), ""),
+    ];
+    append(&*store, &main_key(), rows.concat()).await;
+    append(&*store, &agent("subagents/agent-1"), row("a", Some(3), "")).await;
+    let at = humantime::parse_rfc3339("2026-03-01T10:02:00Z").unwrap();
+    let (report, target) = cut(&store, RestoreEnd::At(at)).await;
+    assert_eq!((report.totals.failures, report.totals.files), (0, 1));
+    let text = fs::read_to_string(target.path().join("projects/-srv-here/session.jsonl")).unwrap();
+    assert_eq!(text, [&*rows[0], &rows[1], &rows[4]].concat());
 }
 
 #[tokio::test]
@@ -218,7 +314,7 @@ async fn a_dropped_restore_takes_its_files_away() {
     let target = Projects::new();
     for polls in 1..60 {
         let into = target.path().join(polls.to_string());
-        let mut restoring = Box::pin(restore(store.clone(), None, &into, silent()));
+        let mut restoring = Box::pin(restore(store.clone(), None, &into, RestoreOptions::default(), silent()));
         let mut is_done = false;
         for _ in 0..polls {
             is_done = futures_util::FutureExt::now_or_never(&mut restoring).is_some();
@@ -249,7 +345,7 @@ async fn a_write_that_fails_names_the_file_and_leaves_nothing() {
         store,
         target: Target::open(&target.path().join("into")).unwrap(),
         meter: Meter::new(silent()),
-        folder: None,
+        options: RestoreOptions::default(),
     };
     // Another process removed the directory.
     fs::remove_dir(target.path().join("into/projects")).unwrap();

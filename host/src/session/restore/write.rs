@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use super::cut::{Cut, Verdict};
 use super::report::Restored;
 use super::stage::Staged;
 use super::target::Target;
@@ -11,7 +12,7 @@ use crate::key::{SessionKey, UnsafeKey};
 use crate::session::StreamError;
 use crate::session::compare::without_lf;
 use crate::session::progress::Meter;
-use crate::session::stored::{GivenUp, StoredLines, count_lines};
+use crate::session::stored::{StoredLines, count_lines};
 use crate::transcript::metadata;
 
 /// Writes one stream's files under temporary names, on a blocking thread: synced when this returns.
@@ -21,16 +22,30 @@ use crate::transcript::metadata;
 pub(super) fn stream(
     target: &Target,
     key: &SessionKey,
+    mut cut: Cut,
     mut lines: StoredLines,
     meter: &Meter,
 ) -> Result<Restored, StreamError> {
     let mut restored = Restored::default();
     let mut transcript = TranscriptWriter::new(target, named(key, key.file())?);
     let mut last_metadata = None;
-    // Given up: the task that reads the stored side has the reason.
-    while let Ok(Some(chunk)) = next(&mut lines, key) {
+    // Nobody need look at the lines of a main transcript that is written whole.
+    let in_payloads = key.is_main() && cut.is_whole();
+    loop {
+        let next = if in_payloads {
+            lines.next_payload()
+        } else {
+            lines.next_line()
+        };
+        // Given up: the task that reads the stored side has the reason.
+        let Ok(next) = next else { return Ok(restored) };
+        let Some(chunk) = next else { break };
         if !key.is_main() && metadata::is_metadata(&chunk) {
             last_metadata = Some(Bytes::copy_from_slice(without_lf(&chunk)));
+            continue;
+        }
+        let verdict = cut.judge(&chunk);
+        if verdict == Verdict::LeftOut {
             continue;
         }
         transcript.write(&chunk)?;
@@ -38,22 +53,17 @@ pub(super) fn stream(
         restored.entries += entries;
         restored.bytes += chunk.len() as u64;
         meter.moved(entries, chunk.len() as u64);
+        if verdict == Verdict::WrittenAsLast {
+            break;
+        }
     }
+    cut.check()?;
     restored.files.extend(transcript.finish()?);
     if let Some(entry) = last_metadata {
         let file = named(key, key.sidecar_file())?;
         restored.files.push(sidecar(target, file, &entry)?);
     }
     Ok(restored)
-}
-
-/// A main transcript needs no look at its lines.
-fn next(lines: &mut StoredLines, key: &SessionKey) -> Result<Option<Bytes>, GivenUp> {
-    if key.is_main() {
-        lines.next_payload()
-    } else {
-        lines.next_line()
-    }
 }
 
 /// A transcript's file, there from the first line on.

@@ -69,6 +69,7 @@ async fn ours(place: &Place, key: &SessionKey) -> anyhow::Result<(Duration, u64)
         adapter.clone(),
         Some(vec![key.clone()]),
         &into.path().join("home"),
+        session::RestoreOptions::default(),
         silent(),
     )
     .await?;

@@ -48,7 +48,14 @@ async fn there_and_back(content: &str) {
     let everything = Import::default();
     let imported = session::import(store.clone(), &projects, &everything, session::silent()).await;
     assert_eq!(imported.unwrap().totals.failures, 0);
-    let restored = session::restore(store, None, &into, session::silent()).await;
+    let restored = session::restore(
+        store,
+        None,
+        &into,
+        session::RestoreOptions::default(),
+        session::silent(),
+    )
+    .await;
     assert_eq!(restored.unwrap().totals.failures, 0);
     let restored = fs::read(into.join("projects").join(&relative)).unwrap();
     assert!(restored == content.as_bytes());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mirrorbox::host::Host;
-use mirrorbox::key::SessionKey;
+use mirrorbox::key::{SessionKey, project_key};
 use mirrorbox_e2e::Installation;
 
 const SESSION: &str = "0b6c9f0e-0000-4000-8000-000000000001";
@@ -78,6 +78,46 @@ fn a_session_that_was_deleted_by_mistake_comes_back_from_its_file() {
     for destination in ["fs", "other"] {
         assert_eq!(lines(&installed, destination), 3, "{destination}");
     }
+}
+
+#[test]
+fn an_earlier_state_comes_back_for_another_directory_beside_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = with_two(dir.path());
+    let file = dir.path().join(format!("projects/-srv-app/{SESSION}.jsonl"));
+    let old: String = (0..2)
+        .map(|n| format!("{{\"uuid\":\"{n}\",\"text\":\"old\"}}\n"))
+        .collect();
+    for text in [&old, &old.replace("old", "")] {
+        fs::write(&file, text).unwrap();
+        installed.run([
+            "import",
+            "--projects-dir",
+            dir.path().join("projects").to_str().unwrap(),
+        ]);
+    }
+    let (home, work) = (dir.path().join("home"), dir.path().join("work"));
+    fs::create_dir_all(home.join("projects")).unwrap();
+    fs::create_dir(&work).unwrap();
+    fs::write(home.join("settings.json"), "{}").unwrap();
+    let restore = |more: &[&str]| {
+        let [home, work] = [&home, &work].map(|dir| dir.to_str().unwrap());
+        installed.run(["restore", SESSION, "--into", home, "--cwd", work].iter().chain(more))
+    };
+    let restored = restore(&["--through", "1"]);
+    assert_eq!(restored.code, Some(0), "{restored:#?}");
+    let there = home
+        .join("projects")
+        .join(project_key(&work))
+        .join(format!("{SESSION}.jsonl"));
+    let text = fs::read_to_string(&there).unwrap();
+    assert!(text.ends_with(&old), "{text}");
+    let again = restore(&[]);
+    assert_eq!(again.code, Some(1), "{again:#?}");
+    assert!(again.stderr.contains("replaces nothing"), "{again:#?}");
+    assert_eq!(fs::read_to_string(&there).unwrap(), text);
+    fs::remove_file(&there).unwrap();
+    assert_eq!(restore(&["--at", "2026-03-01T10:00:00Z"]).code, Some(0));
 }
 
 /// What a machine that is gone had not delivered is in its state directory: another one delivers it from there.

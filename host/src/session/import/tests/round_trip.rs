@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::MAIN;
 use crate::session::fixture::{Projects, files};
-use crate::session::{restore, silent};
+use crate::session::{RestoreOptions, restore, silent};
 use crate::store::MemoryStore;
 use crate::transcript::metadata;
 
@@ -75,7 +75,7 @@ proptest! {
             projects.import(&store).await;
 
             let target = Projects::new();
-            let report = restore(store, None, &target.path().join("new"), silent()).await.unwrap();
+            let report = restore(store, None, &target.path().join("new"), RestoreOptions::default(), silent()).await.unwrap();
             assert_eq!(report.totals.failures, 0, "{report:?}");
             assert!(files(&target.path().join("new/projects")) == files(projects.path()));
         });

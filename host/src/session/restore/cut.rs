@@ -1,0 +1,89 @@
+//! Where a restored transcript ends: a state that it had before.
+
+use std::time::SystemTime;
+
+use crate::key::SessionKey;
+use crate::session::StreamError;
+use crate::session::row::Row;
+use crate::transcript::members::string;
+
+/// Where a restored session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreEnd {
+    /// Behind the first row of the main transcript that has this uuid, in the order in which rows were stored: what was
+    /// rewritten under the same uuids comes later. Subagents are whole.
+    Through(String),
+    /// Without the rows that are younger, of subagents too. A row without a time is treated as the row before it.
+    At(SystemTime),
+}
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Written,
+    LeftOut,
+    /// Nothing behind it is looked at.
+    WrittenAsLast,
+}
+
+/// Decides about the lines of one stream, in their order.
+#[derive(Debug)]
+pub(super) struct Cut {
+    end: Option<RestoreEnd>,
+    key: SessionKey,
+    /// The last row that has a time was left out.
+    is_too_young: bool,
+    is_over: bool,
+}
+
+impl Cut {
+    pub(super) fn new(end: Option<RestoreEnd>, key: &SessionKey) -> Self {
+        let end = end.filter(|end| key.is_main() || matches!(end, RestoreEnd::At(_)));
+        Self {
+            end,
+            key: key.clone(),
+            is_too_young: false,
+            is_over: false,
+        }
+    }
+
+    /// Whether every line is written.
+    pub(super) fn is_whole(&self) -> bool {
+        self.end.is_none()
+    }
+
+    pub(super) fn judge(&mut self, line: &[u8]) -> Verdict {
+        let Some(end) = &self.end else { return Verdict::Written };
+        // A line that is no JSON object has neither uuid nor time.
+        let row = Row::read(line).unwrap_or_default();
+        match end {
+            RestoreEnd::Through(uuid) if string(row.uuid).is_some_and(|own| own == *uuid) => {
+                self.is_over = true;
+                Verdict::WrittenAsLast
+            }
+            RestoreEnd::Through(_) => Verdict::Written,
+            RestoreEnd::At(at) => {
+                if let Some(time) = time_of(&row) {
+                    self.is_too_young = time > *at;
+                }
+                match self.is_too_young {
+                    true => Verdict::LeftOut,
+                    false => Verdict::Written,
+                }
+            }
+        }
+    }
+
+    /// Behind the last line. Fails where the transcript was to end with a row that it does not have.
+    pub(super) fn check(self) -> Result<(), StreamError> {
+        match self.end {
+            Some(RestoreEnd::Through(uuid)) if !self.is_over => Err(StreamError::NoRow { key: self.key, uuid }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// When a row was written, if it says so in the agent's own form.
+fn time_of(row: &Row<'_>) -> Option<SystemTime> {
+    humantime::parse_rfc3339(&string(row.timestamp)?).ok()
+}
