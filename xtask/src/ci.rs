@@ -4,14 +4,16 @@ use anyhow::Result;
 
 use crate::wasm_target::TARGET;
 use crate::workspace::Workspace;
-use crate::{deny, fuzz, house, package, process, set_up, test};
+use crate::{deny, fuzz, house, package, process, set_up, spelling, test};
 
-/// Formatting, house rules, dependencies, lints, documentation, packages, fuzz targets, tests.
+/// Formatting, house rules, spelling, dependencies, lints, documentation, packages, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
     step("house rules");
     house::run(workspace, &house::Options::default())?;
+    step("spelling");
+    spelling::run(workspace)?;
     step("dependencies");
     deny::run(workspace)?;
     set_up(workspace)?;

@@ -15,9 +15,11 @@ mod house;
 mod oracle;
 mod package;
 mod process;
+mod python;
 mod sbom;
 mod servers;
 mod soak;
+mod spelling;
 mod system_packages;
 mod test;
 mod wasm_target;
@@ -44,7 +46,7 @@ enum Task {
     Test(test::Options),
     /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
     Build(build::Options),
-    /// Formatting, house rules, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
+    /// Formatting, house rules, spelling, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
     Ci,
     /// The tests of the durable mirror and of `watch` in their long forms: hundreds of kills, a hundred thousand
     /// transcripts
@@ -57,6 +59,8 @@ enum Task {
     House(house::Options),
     /// Licences, bans and sources of what is depended on, as deny.toml has them
     Deny,
+    /// Misspelt words, in names, comments and pages
+    Spelling,
     /// The crates that are published, packed as a registry would get them: target/package
     Package,
     /// What a release consists of, as a CycloneDX file
@@ -88,6 +92,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::House(options) => house::run(&workspace, &options),
         Task::Deny => deny::run(&workspace),
+        Task::Spelling => spelling::run(&workspace),
         Task::Package => package::run(&workspace),
         Task::Sbom(options) => sbom::run(&workspace, &options),
         Task::Setup => {

