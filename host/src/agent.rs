@@ -10,7 +10,7 @@
 //! | `place` | where the agent writes, and which project that is |
 //! | `process` | the agent's process |
 //! | `run` | one run from start to end; `drive`: its input, output and shutdown |
-//! | `recorder` | frames to spool; `rest`: what only the agent's files hold |
+//! | `recorder` | frames to spool; `rest`: what only the agent's files hold; `found`: the files of a run that was killed |
 //! | `spooled` | which lines are in the spool |
 //! | `task` | which session a caller's task runs in |
 //! | `trail`, `leftover`, `dead` | what a run leaves on disk while it lasts, who takes it up, and which runs are dead |
@@ -29,6 +29,8 @@ pub(crate) mod recording;
 mod run;
 mod spooled;
 mod task;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 use std::io;

@@ -5,5 +5,5 @@ mod tail;
 mod word;
 
 pub(crate) use files::{FileKind, Listing, TranscriptFile, kind_of, list, list_session};
-pub(crate) use tail::Tail;
+pub(crate) use tail::{Tail, complete_lines};
 pub(crate) use word::{Words, hashed};

@@ -1,6 +1,6 @@
 //! What runs left whose host was killed: rows that are only in the agent's files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -30,8 +30,8 @@ pub struct Leftovers {
 
 struct Leftover {
     trail: Trail,
-    /// What spools hold of it, or why that cannot be told.
-    spooled: Result<HashMap<SessionKey, Spooled>, String>,
+    /// What spools hold of it, or why that cannot be told; `None` where some of it was removed since.
+    spooled: Result<Option<HashMap<SessionKey, Spooled>>, String>,
 }
 
 impl Leftovers {
@@ -79,18 +79,19 @@ impl Leftovers {
     /// counted.
     pub async fn pick_up(self, host: &Host, patience: Duration, on_event: &OnEvent) -> Tally {
         let mut all = Tally::default();
+        let held: BTreeSet<_> = self.runs.iter().map(|run| run.trail.id().to_owned()).collect();
         let (mut until, mut waits) = (None, Vec::new());
         for run in self.runs {
             match run.trail.living_agent() {
-                None => run.pick_up(host, on_event, &mut all).await,
+                None => run.pick_up(host, &held, on_event, &mut all).await,
                 Some(_) => waits.push(run),
             }
         }
         for run in waits {
             let until = *until.get_or_insert_with(|| Instant::now() + patience);
             match run.agent_ends_before(until).await {
-                true => run.pick_up(host, on_event, &mut all).await,
-                false => run.stays("its agent still runs".to_owned(), on_event, &mut all),
+                true => run.pick_up(host, &held, on_event, &mut all).await,
+                false => stays(&run.trail, "its agent still runs".to_owned(), on_event, &mut all),
             }
         }
         all
@@ -98,31 +99,17 @@ impl Leftovers {
 }
 
 impl Leftover {
-    async fn pick_up(mut self, host: &Host, on_event: &OnEvent, all: &mut Tally) {
-        let cause = match std::mem::replace(&mut self.spooled, Ok(HashMap::new())) {
-            Err(cause) => cause,
-            Ok(spooled) => match self.trail.add_writer(host.writer()) {
-                Err(error) => error.to_string(),
-                Ok(()) => {
-                    let mut recorder = Recorder::new(host, self.trail, on_event.clone());
-                    recorder.know(spooled);
-                    let tally = recorder.take_up().await;
-                    all.entries += tally.entries;
-                    all.caught_up += tally.caught_up;
-                    all.left += tally.left;
-                    return;
-                }
-            },
+    async fn pick_up(self, host: &Host, held: &BTreeSet<String>, on_event: &OnEvent, all: &mut Tally) {
+        let Self { trail, spooled } = self;
+        let spooled = match spooled {
+            Ok(spooled) => spooled,
+            Err(cause) => return stays(&trail, cause, on_event, all),
         };
-        self.stays(cause, on_event, all);
-    }
-
-    fn stays(self, cause: String, on_event: &OnEvent, all: &mut Tally) {
-        let dir = self.trail.dir().display().to_string();
-        let event = AgentEvent::Left { dir, cause };
-        tracing::warn!("{event}");
-        on_event(&event);
-        all.left += 1;
+        let recorder = Recorder::new(host, trail, on_event.clone());
+        let tally = recorder.take_up(spooled, held).await;
+        all.entries += tally.entries;
+        all.caught_up += tally.caught_up;
+        all.left += tally.left;
     }
 
     async fn agent_ends_before(&self, until: Instant) -> bool {
@@ -135,17 +122,24 @@ impl Leftover {
     }
 }
 
-/// What the spools of a run's writers hold, or why that cannot be told.
-fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<HashMap<SessionKey, Spooled>, String> {
-    const REMOVED: &str = "its rows were removed from the spool, and cannot be told from new ones; remove the directory, \
-                           then bring what is missing with `import`";
+fn stays(trail: &Trail, cause: String, on_event: &OnEvent, all: &mut Tally) {
+    let dir = trail.dir().display().to_string();
+    let event = AgentEvent::Left { dir, cause };
+    tracing::warn!("{event}");
+    on_event(&event);
+    all.left += 1;
+}
+
+/// What the spools of a run's writers hold, or why that cannot be told; `None` where some of it was removed.
+fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<Option<HashMap<SessionKey, Spooled>>, String> {
     let mut found = HashMap::new();
     let is_of_run = |spool: &&SpoolLook| trail.writers().contains(&spool.writer);
     for spool in spools.iter().filter(is_of_run) {
         // What cannot be looked at may hold any of its rows.
         for stream in spool.streams().map_err(|error| error.to_string())? {
-            let spooled = spooled_of(stream).map_err(|error| error.to_string())?;
-            let spooled = spooled.ok_or(REMOVED)?;
+            let Some(spooled) = spooled_of(stream).map_err(|error| error.to_string())? else {
+                return Ok(None);
+            };
             found
                 .entry(stream.key().clone())
                 .and_modify(|known: &mut Spooled| known.add_all(&spooled))
@@ -154,7 +148,7 @@ fn spooled(trail: &Trail, spools: &[SpoolLook]) -> Result<HashMap<SessionKey, Sp
     }
     // A spool without streams tells as much; one that was removed does not.
     let is_told = !trail.is_spooled() || spools.iter().any(|spool| is_of_run(&spool));
-    is_told.then_some(found).ok_or_else(|| REMOVED.to_owned())
+    Ok(is_told.then_some(found))
 }
 
 impl fmt::Debug for Leftovers {

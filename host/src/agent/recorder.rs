@@ -31,6 +31,8 @@ pub(super) struct Recorder<'a> {
     passed_over: u64,
     /// Why something is not on local disk yet, if it is not.
     trouble: Option<String>,
+    /// What the trail was to be told could not be written down, as was told.
+    cannot_note: bool,
 }
 
 /// What is known of one transcript.
@@ -63,6 +65,7 @@ impl<'a> Recorder<'a> {
             unread: BTreeMap::new(),
             passed_over: 0,
             trouble: None,
+            cannot_note: false,
         }
     }
 
@@ -189,13 +192,6 @@ impl<'a> Recorder<'a> {
         self.end(is_whole).await
     }
 
-    /// [`Recorder::finish`] for a run that was killed: its agent may have begun sessions since.
-    pub(super) async fn take_up(mut self) -> Tally {
-        let is_seen = self.find_sessions().await;
-        let is_whole = self.catch_up_all().await;
-        self.end(is_whole && is_seen).await
-    }
-
     async fn end(mut self, is_whole: bool) -> Tally {
         self.tell_what_is_torn();
         let Self {
@@ -264,7 +260,11 @@ impl<'a> Recorder<'a> {
 
     fn note(&mut self, key: &SessionKey, is_spooled: bool) {
         let folder = self.trail.place().folder_of(key).to_owned();
-        if let Err(error) = self.trail.note(&folder, key.session_id(), is_spooled) {
+        let noted = self.trail.note(&folder, key.session_id(), is_spooled);
+        let could_not = std::mem::replace(&mut self.cannot_note, noted.is_err());
+        if let Err(error) = noted
+            && !could_not
+        {
             self.tell(AgentEvent::Left {
                 dir: self.trail.dir().display().to_string(),
                 cause: format!("cannot write down that {key} is being written: {error}"),

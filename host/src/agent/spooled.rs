@@ -1,6 +1,6 @@
 use super::AgentError;
 use crate::spool::StreamLook;
-use crate::transcript::{Bag, members};
+use crate::transcript::{Bag, lines_of, members, metadata};
 
 /// The lines of a stream that are in the spool, to tell from them which lines of the agent's file are not; and the last
 /// metadata entry, of which that file has none.
@@ -14,7 +14,13 @@ pub(super) fn spooled_of(stream: &StreamLook) -> Result<Option<Spooled>, AgentEr
         return Ok(None);
     }
     while let Some(chunk) = stream.read(place)? {
-        spooled.add_payload(&chunk.payload);
+        for line in lines_of(&chunk.payload) {
+            // Such an entry is in no file: of these the last one counts.
+            match metadata::is_metadata(line) {
+                true => spooled.metadata = Some(line.to_owned()),
+                false => spooled.add(line),
+            }
+        }
         place = chunk.next;
     }
     Ok(Some(spooled))

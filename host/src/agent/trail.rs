@@ -1,5 +1,7 @@
 //! What a run leaves on disk while it lasts, so that whoever comes after a kill knows what to look for.
 
+mod others;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,9 +17,14 @@ use super::process::{self, Identity};
 use crate::disk::{self, Disk, Folder, Lock, may_fail, private_dirs};
 use crate::follow::{self, Listing, TranscriptFile, Words};
 
+pub(crate) use others::WrittenTrail;
+
 /// How often removing is tried: what the agent started may still be writing there.
 const REMOVALS: u32 = 5;
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(100);
+
+/// Where trails lie, below the state directory.
+const AGENTS: &str = "agents";
 
 const RECORD: &str = "trail.json";
 const LOCK: &str = "lock";
@@ -36,6 +43,8 @@ pub(super) struct Trail {
     id: String,
     dir: PathBuf,
     record: Record,
+    /// What [`Trail::note`] noted is not on disk.
+    is_unsaved: bool,
     _lock: Lock,
 }
 
@@ -88,6 +97,7 @@ impl Trail {
             agents,
             id,
             record,
+            is_unsaved: false,
             _lock: lock,
         }
     }
@@ -188,15 +198,27 @@ impl Trail {
     /// Writes down that the run writes to a session, before anything of it is spooled.
     pub(super) fn note(&mut self, folder: &str, session: &str, is_spooled: bool) -> io::Result<()> {
         let is_new = self.record.sessions.insert((folder.to_owned(), session.to_owned()));
-        let is_first = is_spooled && !self.record.is_spooled;
+        self.is_unsaved |= is_new || is_spooled && !self.record.is_spooled;
         self.record.is_spooled |= is_spooled;
-        if is_new && let Some(state) = self.dir.ancestors().nth(2) {
-            Words::of(state).leave(folder, session)?;
+        if self.is_unsaved {
+            self.words().leave(folder, session)?;
+            self.save()?;
+            self.is_unsaved = false;
         }
-        match is_new || is_first {
-            true => self.save(),
-            false => Ok(()),
-        }
+        Ok(())
+    }
+
+    fn words(&self) -> Words {
+        Words::of(self.state())
+    }
+
+    fn state(&self) -> &Path {
+        // `<state>/agents/<id>`.
+        self.dir.ancestors().nth(2).unwrap_or(&self.dir)
+    }
+
+    pub(super) fn sessions(&self) -> BTreeSet<(String, String)> {
+        self.record.sessions.clone()
     }
 
     /// Whether a file of the run's folder that is so long now may be the run's, although its session was never noted:
@@ -205,13 +227,15 @@ impl Trail {
     pub(super) fn may_have_written(&self, path: &str, bytes: u64) -> bool {
         let before = self.length(path);
         match self.record.follows {
-            true => bytes > before,
+            true => bytes != before,
             false => bytes > 0 && before == 0 && self.record.sessions.is_empty(),
         }
     }
 
-    pub(super) fn sessions(&self) -> Vec<(String, String)> {
-        self.record.sessions.iter().cloned().collect()
+    /// Whether the agent writes to a directory that was made for it: nobody else writes there, or mirrors it.
+    pub(super) fn is_private(&self) -> bool {
+        let own = Path::new(AGENTS).join(&self.id).join(CONFIG).join(TRANSCRIPTS);
+        self.record.place.projects.ends_with(own)
     }
 
     pub(super) fn is_spooled(&self) -> bool {
@@ -238,8 +262,12 @@ impl Trail {
         self.save()
     }
 
-    /// Everything is spooled: nobody needs it any more.
+    /// Everything is spooled: nobody needs it any more. It stays where no word can be left of what the run wrote to:
+    /// whoever follows the files would take its rows for new ones.
     pub(super) async fn remove(self) -> io::Result<()> {
+        for (folder, session) in &self.record.sessions {
+            self.words().leave(folder, session)?;
+        }
         let mut tries = 0;
         loop {
             tries += 1;
@@ -293,32 +321,6 @@ fn record(dir: &Path) -> io::Result<Option<Record>> {
     }
 }
 
-/// What a run wrote down, as others read it.
-#[derive(Debug)]
-pub(crate) struct WrittenTrail(Record);
-
-impl WrittenTrail {
-    /// Its name in a run's directory.
-    pub(crate) const FILE: &str = RECORD;
-
-    pub(crate) fn read(file: &Path) -> io::Result<Self> {
-        may_fail(file)?;
-        Ok(Self(serde_json::from_slice(&fs::read(file)?)?))
-    }
-
-    /// The projects directory that the run's agent writes to.
-    pub(crate) fn projects(&self) -> &Path {
-        &self.0.place.projects
-    }
-
-    /// Whether the run wrote to a session, or may have made a file of its folder as long as it is.
-    pub(crate) fn has(&self, folder: &str, session: &str, path: &str, bytes: u64) -> bool {
-        let is_named = |(named, id): &(String, String)| named == folder && id == session;
-        let was = self.0.lengths.get(path).copied().unwrap_or(0);
-        self.0.sessions.iter().any(is_named) || (self.0.place.folder == folder && bytes != was)
-    }
-}
-
 /// Takes the transcripts of one folder for whoever follows them; shared by those who are told of their rows.
 ///
 /// Two who follow one folder would each spool the other's rows.
@@ -340,7 +342,7 @@ pub(super) fn claim_folder(state: &Path, place: &Place, alone: bool) -> io::Resu
 }
 
 fn agents(state: &Path) -> PathBuf {
-    state.join("agents")
+    state.join(AGENTS)
 }
 
 /// Held while directories are made or looked for: nobody takes one that is being made for one that was left.
@@ -383,6 +385,7 @@ fn folders(projects: &Path, unread: &mut Vec<(PathBuf, io::Error)>) -> Vec<PathB
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block_on::block_on;
 
     #[test]
     fn only_what_nobody_holds_any_more_is_left() {
@@ -403,8 +406,32 @@ mod tests {
         let mut left = Trail::left(state.path()).unwrap();
         let trail = left.pop().unwrap();
         assert_eq!((trail.place(), trail.length("-srv/a.jsonl")), (&place, 3));
-        assert_eq!(trail.sessions(), [("-srv".to_owned(), "a".to_owned())]);
+        assert_eq!(trail.sessions(), BTreeSet::from([("-srv".to_owned(), "a".to_owned())]));
         assert!(!trail.is_spooled() && left.is_empty());
+    }
+
+    /// Whoever follows the files would take the run's rows for new ones.
+    #[test]
+    fn a_trail_goes_once_word_is_left() {
+        let state = tempfile::tempdir().unwrap();
+        let words = Words::of(state.path());
+        words.listen().unwrap();
+        let in_the_way = state.path().join("watch/runs").join(follow::hashed(&["-srv", "a"]));
+        fs::create_dir(&in_the_way).unwrap();
+        let mut trail = Trail::begin(state.path(), "w").unwrap();
+        assert!(trail.note("-srv", "a", true).is_err());
+        fs::remove_dir(&in_the_way).unwrap();
+        trail.note("-srv", "a", true).unwrap();
+        assert!(words.are_left("-srv", "a").unwrap(), "it was tried once only");
+        // Whoever follows takes it while the run goes on.
+        words.take(|_, _| ()).unwrap();
+        fs::create_dir(&in_the_way).unwrap();
+        let dir = trail.dir().to_owned();
+        assert!(block_on(trail.remove()).is_err() && dir.join(RECORD).exists());
+        fs::remove_dir(&in_the_way).unwrap();
+        let left = Trail::left(state.path()).unwrap();
+        left.into_iter().for_each(|trail| block_on(trail.remove()).unwrap());
+        assert!(words.are_left("-srv", "a").unwrap() && !dir.exists());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufReader, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::disk::may_fail;
@@ -7,6 +7,9 @@ use crate::transcript::{LineError, Lines, Next};
 
 /// Enough that a system call is nothing beside the work on what it brings.
 const BUFFER: usize = 256 << 10;
+
+/// How much is looked through at a time for the end of a line: most lines are shorter.
+const STEP: u64 = 4 << 10;
 
 /// The complete lines of a file from a place on.
 #[derive(Debug)]
@@ -61,9 +64,48 @@ impl Tail {
     }
 }
 
+/// The byte behind the last complete line of a file's first bytes: where the line begins that comes next, or that is
+/// torn there.
+pub(crate) fn complete_lines(path: &Path, first: u64) -> io::Result<u64> {
+    may_fail(path)?;
+    let mut file = File::open(path)?;
+    let mut end = file.seek(SeekFrom::End(0))?.min(first);
+    while end > 0 {
+        let begin = end.saturating_sub(STEP);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(begin))?;
+        (&mut file).take(end - begin).read_to_end(&mut bytes)?;
+        if let Some(feed) = memchr::memrchr(b'\n', &bytes) {
+            return Ok(begin + feed as u64 + 1);
+        }
+        end = begin;
+    }
+    Ok(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn complete_lines_end_behind_the_last_line_feed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let long = "x".repeat(2 * STEP as usize);
+        for (text, first, end) in [
+            ("", u64::MAX, 0),
+            ("{", u64::MAX, 0),
+            ("{}\n", u64::MAX, 3),
+            ("{}\n{", u64::MAX, 3),
+            (&*format!("{{}}\n{long}"), u64::MAX, 3),
+            ("{}\n{}\n", 5, 3),
+            ("{}\n{}\n", 3, 3),
+            ("{}\n{}\n", 2, 0),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(complete_lines(&path, first).unwrap(), end, "{text}");
+        }
+    }
 
     #[test]
     fn complete_lines_are_read_and_the_torn_one_waits() {

@@ -88,6 +88,13 @@ impl Transcript {
         self.core.spool.found_blocking(&self.key, found)
     }
 
+    /// The number of the first line of the file that was found last, in this process's copy.
+    #[cfg(feature = "agent")]
+    pub(crate) fn last_found(&self) -> Option<u64> {
+        let stream = self.core.spool.stream(&self.key)?;
+        stream.doubts().last().map(|doubt| doubt.from)
+    }
+
     /// [`Transcript::append`] for callers without async.
     pub fn append_blocking<E: AsRef<[u8]> + Sync>(&self, entries: &[E]) -> Result<(), AppendFailed> {
         block_on(self.append(entries))

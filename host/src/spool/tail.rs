@@ -104,6 +104,11 @@ impl Tail {
         if next == self.end {
             return Ok(());
         }
+        let is_odd = blocks.iter().any(|block| block.is_odd);
+        if is_odd {
+            // Only the mark tells such lines from what a crash left: without one they would be cut off.
+            self.mark_file().map_err(|source| self.cannot_write(source))?;
+        }
         let file = self.file().map_err(|source| self.cannot_write(source))?;
         if let Err(source) = write(&*file, self.size(), blocks) {
             self.cut(&file);
@@ -113,7 +118,7 @@ impl Tail {
             self.sync_failed(file, source, blocks)?;
         }
         self.synced(next);
-        if blocks.iter().any(|block| block.is_odd) {
+        if is_odd {
             mark::sync(self.writer.files.open(&self.names().mark()));
         }
         Ok(())
@@ -148,13 +153,17 @@ impl Tail {
     /// Everything before this place is on disk.
     pub(super) fn synced(&mut self, end: Place) {
         self.end = end;
+        let file = self.mark_file();
+        self.mark.write(file, end);
+    }
+
+    fn mark_file(&self) -> io::Result<Arc<dyn DiskFile>> {
         let name = self.names().mark();
         let files = &self.writer.files;
-        let file = match files.open(&name) {
+        match files.open(&name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => files.create(&name),
             opened => opened,
-        };
-        self.mark.write(file, end);
+        }
     }
 
     /// Bytes in the file that are synced.

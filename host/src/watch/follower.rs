@@ -20,6 +20,7 @@ use super::records::{Record, Records};
 use super::runs::Runs;
 use super::stream::Stream;
 use super::{Claimed, Watch, leftovers};
+use crate::follow::complete_lines;
 use crate::host::Host;
 use crate::key::SessionKey;
 use crate::session::blocking;
@@ -400,7 +401,7 @@ impl<'a> Follower<'a> {
     /// What is there at the very start is not wanted.
     fn begin_at_end(&self, key: &SessionKey, now: Stamps) -> Option<Record> {
         let files = Files::of(&self.watch.projects, key, now);
-        let end = files.transcript.map(|local| super::mark::complete_lines(&local.path));
+        let end = files.transcript.map(|local| complete_lines(&local.path, u64::MAX));
         let kept = end.unwrap_or(Ok(0)).and_then(|end| {
             let record = Record::new(now, Mark::at(end));
             self.records.save_durably(key, &record)?;

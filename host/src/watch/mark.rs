@@ -154,23 +154,6 @@ impl Print {
     }
 }
 
-/// The byte behind the last complete line.
-pub(super) fn complete_lines(path: &Path) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    let mut end = file.seek(SeekFrom::End(0))?;
-    while end > 0 {
-        let begin = end.saturating_sub(PRINT as u64);
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(begin))?;
-        (&mut file).take(end - begin).read_to_end(&mut bytes)?;
-        if let Some(feed) = memchr::memrchr(b'\n', &bytes) {
-            return Ok(begin + feed as u64 + 1);
-        }
-        end = begin;
-    }
-    Ok(0)
-}
-
 /// Half a SHA-256: still far too long for two lines to meet by chance.
 pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
@@ -246,22 +229,5 @@ mod tests {
         fs::write(&path, line + "{}\n").unwrap();
         let now = Stamp::look(&path).unwrap().unwrap();
         assert_eq!(mark.change(&path, Some(&before), &now).unwrap(), None);
-    }
-
-    #[test]
-    fn complete_lines_end_behind_the_last_line_feed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s.jsonl");
-        let long = "x".repeat(2 * PRINT);
-        for (text, end) in [
-            ("", 0),
-            ("{", 0),
-            ("{}\n", 3),
-            ("{}\n{", 3),
-            (&*format!("{{}}\n{long}"), 3),
-        ] {
-            fs::write(&path, text).unwrap();
-            assert_eq!(complete_lines(&path).unwrap(), end, "{text}");
-        }
     }
 }

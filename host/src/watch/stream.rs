@@ -27,8 +27,8 @@ pub(super) struct Stream {
     now: Option<Box<Stamps>>,
     /// How far the transcript was taken; `None` where nobody remembers.
     mark: Option<Mark>,
-    /// This host's copy holds the file's lines before the mark.
-    has_begun: bool,
+    /// From this line on, this host's copy holds the file's lines before the mark; `None` where it does not.
+    begun: Option<u64>,
     /// Another process may have mirrored what comes behind the mark.
     is_doubtful: bool,
     /// It was never taken before.
@@ -59,7 +59,7 @@ struct Taking<'a> {
     key: &'a SessionKey,
     files: &'a Files,
     mark: Option<Mark>,
-    has_begun: bool,
+    begun: Option<u64>,
     entries: u64,
 }
 
@@ -86,7 +86,7 @@ impl Stream {
             seen,
             now: None,
             mark,
-            has_begun: false,
+            begun: None,
             is_doubtful: false,
             is_new,
             is_unknown,
@@ -146,6 +146,10 @@ impl Stream {
                 return Ok(());
             }
         }
+        if self.begun != look.host.transcript(self.key.clone()).last_found() {
+            // What a run left was picked up: other lines came behind ours.
+            self.begun = None;
+        }
         let _room = look.room(self.unread_bytes(now)).await;
         let change = self.change(files).await?;
         let start = self.start(change);
@@ -155,21 +159,18 @@ impl Stream {
             key: &self.key,
             files,
             mark: self.mark.take(),
-            has_begun: self.has_begun,
+            begun: self.begun,
             entries: 0,
         };
         let taken = taking.all(start, self.seen, self.is_new).await;
         let Taking {
-            mark,
-            has_begun,
-            entries,
-            ..
+            mark, begun, entries, ..
         } = taking;
         look.count(entries);
-        (self.mark, self.has_begun) = (mark, has_begun);
+        (self.mark, self.begun) = (mark, begun);
         if let Err(wait) = taken {
             self.is_doubtful |= wait == Wait::Run;
-            if has_begun {
+            if begun.is_some() {
                 // The mark is about this file.
                 self.seen.transcript = now.transcript;
             }
@@ -199,8 +200,8 @@ impl Stream {
     fn start(&self, change: Option<Change>) -> Start {
         let is_as_it_was = matches!(change, None | Some(Change::Unseen));
         match (&self.mark, change) {
-            (Some(_), None) if self.has_begun && !self.is_doubtful => Start::Grown,
-            (Some(mark), None) if self.has_begun => Start::Found {
+            (Some(_), None) if self.begun.is_some() && !self.is_doubtful => Start::Grown,
+            (Some(mark), None) if self.begun.is_some() => Start::Found {
                 from: mark.clone(),
                 known_to: 0,
                 goes_on: true,
@@ -221,7 +222,7 @@ impl Stream {
 
     fn unread_bytes(&self, now: Stamps) -> u64 {
         let bytes = now.transcript.map_or(0, |stamp| stamp.bytes);
-        let mark = self.mark.as_ref().filter(|_| self.has_begun);
+        let mark = self.mark.as_ref().filter(|_| self.begun.is_some());
         bytes.saturating_sub(mark.map_or(0, |mark| mark.offset))
     }
 
@@ -322,9 +323,9 @@ impl Taking<'_> {
         self.look.go_on()?;
         self.check_any_run()?;
         let transcript = self.look.host.transcript(self.key.clone());
-        let noted = blocking(move || transcript.found(found)).await;
-        noted.map_err(|error| Wait::Failed(error.to_string()))?;
-        (self.mark, self.has_begun) = (Some(from), true);
+        let noted = blocking(move || transcript.found(found).map(|()| transcript.last_found())).await;
+        let begun = noted.map_err(|error| Wait::Failed(error.to_string()))?;
+        (self.mark, self.begun) = (Some(from), begun);
         Ok(())
     }
 

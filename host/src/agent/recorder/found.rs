@@ -1,85 +1,252 @@
-//! Sessions of a killed run that its host never met.
+//! Files of a run that was killed, as they are found: who else wrote to them since, and who spooled that, is not known.
 //!
-//! A host may be killed before it has seen one row of its agent, which goes on for a while. Only the agent's files say
-//! then which sessions it began.
+//! The spools of the run say what of its rows they hold. Where a file holds these rows behind what it held when the run
+//! began, and no others, nothing is missing. Else it is spooled whole and marked as in doubt ([`crate::spool::Doubt`]):
+//! the mirror compares it with what each destination holds. That decides right whatever came between: other runs that
+//! were killed, rows of an agent that nobody ran, a file that was written anew, a spool that is gone.
 
-use std::collections::HashSet;
-use std::io;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::Recorder;
 use super::rest::Rest;
-use crate::agent::spooled::Spooled;
-use crate::follow::{self, FileKind, Tail};
-use crate::host::AppendFailed;
+use crate::agent::event::Tally;
+use crate::agent::spooled::{Spooled, is_mirrored};
+use crate::follow::{self, FileKind, Tail, TranscriptFile};
 use crate::key::SessionKey;
 use crate::session::blocking;
 use crate::spool::Doubtful;
+use crate::transcript::LineError;
+
+/// What is in a file that was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    /// Lines that the agent mirrors.
+    lines: u64,
+    /// So many of them the file held before the run began.
+    before: u64,
+    /// Lines behind those that the run's spools do not hold.
+    new: u64,
+    /// The lines behind those are the ones that the run's spools hold, and no others.
+    is_spooled: bool,
+}
 
 impl Recorder<'_> {
-    /// Notes the sessions of the run's folder that the run may have written and did not note. Returns whether all of
-    /// the folder could be looked at.
-    pub(super) async fn find_sessions(&mut self) -> bool {
-        let place = self.trail.place().clone();
-        let dir = place.projects.join(&place.folder);
-        let listing = blocking(move || follow::list(&dir)).await;
-        let mut is_whole = listing.unreadable.is_empty();
-        let noted: HashSet<_> = self.trail.sessions().into_iter().collect();
-        let files = self.seen(listing).into_iter();
-        let transcripts = files.filter(|file| file.kind == FileKind::Transcript);
-        // Before any is noted: what is noted changes the answer.
-        let new = transcripts.filter(|file| {
-            let path = format!("{}/{}", place.folder, file.path);
-            self.trail.may_have_written(&path, file.bytes)
-        });
-        for file in new.collect::<Vec<_>>() {
-            let Some((path, key)) = self.named(&place.folder, &file) else {
-                continue;
-            };
-            if noted.contains(&(place.folder.clone(), key.session_id().to_owned())) {
-                continue;
-            }
-            // What is not marked is not noted either, so the next pick-up begins with it again.
-            match self.trail.length(&path) > 0 || self.doubt(&key, &place.projects.join(path)).await {
-                true => self.note(&key, true),
-                false => is_whole = false,
+    /// Takes up what a killed run left, given what its spools hold, if they are still there. `held` are the trails that
+    /// this process holds.
+    pub(in crate::agent) async fn take_up(
+        mut self,
+        spooled: Option<HashMap<SessionKey, Spooled>>,
+        held: &BTreeSet<String>,
+    ) -> Tally {
+        let is_known = spooled.is_some();
+        self.know(spooled.unwrap_or_default());
+        // Into a directory of its own nobody else wrote, and its history came from a destination.
+        let is_whole = match self.trail.is_private() && is_known {
+            true => self.take_exactly().await,
+            false => self.take_as_found(is_known, held).await,
+        };
+        self.end(is_whole).await
+    }
+
+    async fn take_exactly(&mut self) -> bool {
+        match self.trail.add_writer(self.host.writer()) {
+            Ok(()) => self.catch_up_all().await,
+            Err(error) => self.holds_up(error.to_string()),
+        }
+    }
+
+    async fn take_as_found(&mut self, is_known: bool, held: &BTreeSet<String>) -> bool {
+        let mut is_whole = self.find_sessions();
+        for (folder, session) in self.trail.sessions() {
+            let (files, is_seen) = self.files_of(&folder, &session);
+            is_whole &= is_seen;
+            for file in files {
+                is_whole &= self.found_file((&folder, &session), &file, is_known, held).await;
             }
         }
         is_whole
     }
 
-    /// Marks what a file holds as found: another run in the same folder may have mirrored it, so each destination gets
-    /// the lines that it lacks. Returns whether that is on disk.
-    async fn doubt(&mut self, key: &SessionKey, file: &Path) -> bool {
-        let (path, transcript) = (file.to_owned(), self.host.transcript(key.clone()));
-        let marked: io::Result<_> = blocking(move || {
-            let lines = count(&path)?;
-            let found = Doubtful {
-                lines,
-                taken: 0,
-                goes_on: false,
-            };
-            let is_any = lines > 0;
-            Ok(if is_any { transcript.found(found) } else { Ok(()) })
-        })
-        .await;
-        match marked {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => self.fell_behind(key, &AppendFailed::from(error)),
-            Err(error) => self.unreadable(file, &error),
+    /// Notes the sessions of the run's folder that the run may have written to and did not note. Whether all of the
+    /// folder could be looked at.
+    fn find_sessions(&mut self) -> bool {
+        let place = self.trail.place().clone();
+        let listing = follow::list(&place.projects.join(&place.folder));
+        let is_seen = listing.unreadable.is_empty();
+        let named = self.seen(listing).into_iter().filter_map(|file| {
+            let (path, key) = self.named(&place.folder, &file)?;
+            // What could not be looked at when the run began may be anybody's.
+            let is_unread = self.trail.is_unread(&place.projects.join(&path));
+            (!is_unread && self.trail.may_have_written(&path, file.bytes)).then_some(key)
+        });
+        // Together: what is noted changes the answer.
+        let found: BTreeSet<_> = named.collect();
+        found.iter().for_each(|key| self.note(key, true));
+        is_seen
+    }
+
+    async fn found_file(
+        &mut self,
+        (folder, session): (&str, &str),
+        file: &TranscriptFile,
+        is_known: bool,
+        held: &BTreeSet<String>,
+    ) -> bool {
+        let Some((path, key)) = self.named(folder, file) else {
+            return true;
+        };
+        let whole = self.trail.place().projects.join(&path);
+        if self.trail.is_unread(&whole) {
+            // Told when the run began; which of its rows are the run's cannot be said.
+            return true;
         }
+        if file.kind == FileKind::Sidecar {
+            return self.sidecar(&key, &path, &whole, file.bytes).await;
+        }
+        let counted = match self.count(&key, &path, &whole).await {
+            Ok(counted) if counted.is_spooled && is_known => return true,
+            Ok(counted) => counted,
+            Err(error) => {
+                self.unreadable(&whole, &error);
+                return false;
+            }
+        };
+        let is_free = |this: &Self| {
+            let is_taken = this.trail.is_of_living(held, (folder, session, &path), file.bytes);
+            match is_taken {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(format!("another run mirrors {key}: this is done once it has ended")),
+                Err(error) => Err(format!("cannot see what other runs mirror: {error}")),
+            }
+        };
+        let found = Doubtful {
+            lines: counted.lines,
+            taken: if is_known { counted.before } else { counted.lines },
+            goes_on: false,
+        };
+        match self.spool_whole(&key, &whole, found, is_free).await {
+            Ok(()) => {
+                self.tally.entries += counted.new;
+                self.caught_up(&key, counted.new);
+                true
+            }
+            Err(cause) => self.holds_up(cause),
+        }
+    }
+
+    async fn count(&mut self, key: &SessionKey, path: &str, whole: &Path) -> Result<Counted, LineError> {
+        let before = self.trail.length(path);
+        let spooled = self.copies.entry(key.clone()).or_default().spooled.clone();
+        let whole = whole.to_owned();
+        blocking(move || count(&whole, before, spooled)).await
+    }
+
+    /// Spools a file from its beginning to its end. Before anything of it is spooled it is asked whether that may be:
+    /// of lines that were read before, the answer is certain.
+    async fn spool_whole(
+        &mut self,
+        key: &SessionKey,
+        whole: &Path,
+        found: Doubtful,
+        may: impl Fn(&Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let tail = Tail::open(whole, 0).map_err(|error| error.to_string())?;
+        let mut rest = Rest::new(tail, Spooled::default());
+        let transcript = self.host.transcript(key.clone());
+        let mut is_marked = false;
+        loop {
+            let block;
+            (rest, block) = blocking(move || {
+                let block = rest.next_block();
+                (rest, block)
+            })
+            .await;
+            if block.is_empty() {
+                break;
+            }
+            may(self)?;
+            if !std::mem::replace(&mut is_marked, true) {
+                let transcript = transcript.clone();
+                let marked = blocking(move || transcript.found(found)).await;
+                marked.map_err(|error| error.to_string())?;
+            }
+            let appended = transcript.append_lines(&block).await;
+            appended.map_err(|error| error.to_string())?;
+        }
+        self.tell_of_passed_over(whole, &rest);
+        self.copies.entry(key.clone()).or_default().torn = rest.tail.torn();
+        match rest.failed {
+            None => Ok(()),
+            Some(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Not everything can be spooled now, and why. False.
+    fn holds_up(&mut self, cause: String) -> bool {
+        self.trouble = Some(cause);
         false
     }
 }
 
-/// How many lines of a file are spooled: those that [`Rest`] yields.
-fn count(file: &Path) -> io::Result<u64> {
-    let mut rest = Rest::new(Tail::open(file, 0)?, Spooled::default());
-    let mut lines = 0;
+/// Reads a file that had so many bytes when the run began, and tells its lines from those that are spooled. Blocks.
+fn count(whole: &Path, before: u64, mut spooled: Spooled) -> Result<Counted, LineError> {
+    let opened = Tail::open(whole, 0);
+    let mut tail = opened.map_err(|source| LineError::Io {
+        line: 1,
+        offset: 0,
+        source,
+    })?;
+    let mut counted = Counted::default();
     loop {
-        match rest.next_block().len() {
-            0 => return Ok(lines),
-            more => lines += more as u64,
+        match tail.next_line() {
+            Ok(Some(line)) if !is_mirrored(&line) => {}
+            Ok(Some(line)) => {
+                counted.lines += 1;
+                match tail.place() <= before {
+                    true => counted.before += 1,
+                    false => counted.new += u64::from(!spooled.take(&line)),
+                }
+            }
+            // Its end is not there yet.
+            Err(LineError::TooLong { .. }) if tail.pass_over()?.is_none() => break,
+            Err(LineError::TooLong { .. }) => {}
+            Ok(None) => break,
+            Err(error) => return Err(error),
         }
+    }
+    if tail.place() + tail.torn() < before {
+        // It was written anew: what stood before its end is not known.
+        (counted.before, counted.new) = (counted.lines, counted.lines);
+    }
+    counted.is_spooled = counted.new == 0 && spooled.is_empty();
+    Ok(counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_from_what_is_spooled() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.jsonl");
+        let counted = |text: &str, before: u64, lines: &str| {
+            std::fs::write(&path, text).unwrap();
+            let mut spooled = Spooled::default();
+            spooled.add_payload(lines.as_bytes());
+            count(&path, before, spooled).unwrap()
+        };
+        let own = "{\"type\":\"api-request\"}\n";
+        let is_spooled = |counted: Counted| counted.is_spooled;
+        assert!(is_spooled(counted("1\n2\n3\n", 2, "2\n3\n")));
+        assert!(is_spooled(counted(&format!("1\n{own}2\n3"), 2, "2\n")));
+        // The rest of a line that was torn when the run began is the run's.
+        assert_eq!(counted("1\n22\n", 3, "").new, 1);
+        let some = counted("1\n2\n3\n3\n", 2, "3\n2\n");
+        assert_eq!((some.lines, some.before, some.new, some.is_spooled), (4, 1, 1, false));
+        // The run's rows are not where they were.
+        assert!(!is_spooled(counted("2\n3\n", 2, "2\n3\n")));
+        assert!(!is_spooled(counted("2\n", 6, "")));
     }
 }

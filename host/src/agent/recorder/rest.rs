@@ -9,7 +9,7 @@ use super::Recorder;
 use crate::agent::event::AgentEvent;
 use crate::agent::spooled::{Spooled, is_mirrored};
 use crate::disk::may_fail;
-use crate::follow::{self, FileKind, Listing, Tail, TranscriptFile};
+use crate::follow::{self, FileKind, Listing, Tail, TranscriptFile, complete_lines};
 use crate::host::AppendFailed;
 use crate::key::SessionKey;
 use crate::session::blocking;
@@ -21,15 +21,14 @@ const BLOCK: usize = 1 << 20;
 /// The lines of a file from a place on that are not in the spool.
 #[derive(Debug)]
 pub(super) struct Rest {
-    tail: Tail,
+    pub(super) tail: Tail,
     spooled: Spooled,
     /// Lines that are too long to be taken, for people.
-    too_long: Vec<String>,
-    failed: Option<LineError>,
+    pub(super) too_long: Vec<String>,
+    pub(super) failed: Option<LineError>,
 }
 
 impl Rest {
-    /// What a tail yields, without the lines that are spooled.
     pub(super) fn new(tail: Tail, spooled: Spooled) -> Self {
         Self {
             tail,
@@ -75,10 +74,7 @@ impl Rest {
 impl Recorder<'_> {
     /// Takes what is new in the files of one session. Whether all of it is in the spool now.
     pub(super) async fn catch_up(&mut self, folder: &str, session: &str) -> bool {
-        let dir = self.trail.place().projects.join(folder);
-        let listing = follow::list_session(&dir, session);
-        let mut is_whole = listing.unreadable.is_empty();
-        let files = self.seen(listing);
+        let (files, mut is_whole) = self.files_of(folder, session);
         for file in &files {
             is_whole &= self.catch_up_file(folder, file).await;
         }
@@ -88,6 +84,14 @@ impl Recorder<'_> {
             copy.is_behind &= with_file.iter().any(|(_, of_file)| of_file == key);
         }
         is_whole
+    }
+
+    /// A session's files, and whether all of them could be looked at.
+    pub(super) fn files_of(&mut self, folder: &str, session: &str) -> (Vec<TranscriptFile>, bool) {
+        let dir = self.trail.place().projects.join(folder);
+        let listing = follow::list_session(&dir, session);
+        let is_whole = listing.unreadable.is_empty();
+        (self.seen(listing), is_whole)
     }
 
     /// Takes what is new in a folder's files since the last look.
@@ -156,7 +160,9 @@ impl Recorder<'_> {
             self.unreadable(whole, &io::Error::other("it is shorter than it was"));
             return true;
         }
-        let rest = match Tail::open(whole, from) {
+        // Where the file was torn when the run began, the agent wrote the rest of the line.
+        let opened = complete_lines(whole, from).and_then(|begin| Tail::open(whole, begin));
+        let rest = match opened {
             Ok(tail) => Rest::new(tail, std::mem::take(&mut copy.spooled)),
             Err(error) => {
                 self.unreadable(whole, &error);
@@ -166,11 +172,22 @@ impl Recorder<'_> {
         let before = self.tally.entries;
         let (rest, appended) = self.take_rest(key, rest).await;
         let copy = self.copies.entry(key.clone()).or_default();
-        copy.spooled = rest.spooled;
         copy.torn = rest.tail.torn();
         if let Err(error) = &appended {
             self.fell_behind(key, error);
         }
+        self.tell_of_passed_over(whole, &rest);
+        let is_whole = appended.is_ok() && rest.failed.is_none();
+        if is_whole {
+            self.unread.remove(whole);
+        }
+        let copy = self.copies.entry(key.clone()).or_default();
+        (copy.spooled, copy.is_behind) = (rest.spooled, !is_whole);
+        self.caught_up(key, self.tally.entries - before);
+        is_whole
+    }
+
+    pub(super) fn tell_of_passed_over(&mut self, whole: &Path, rest: &Rest) {
         for cause in &rest.too_long {
             self.passed_over += 1;
             self.tell(AgentEvent::Unreadable {
@@ -181,13 +198,6 @@ impl Recorder<'_> {
         if let Some(error) = &rest.failed {
             self.unreadable(whole, error);
         }
-        let is_whole = appended.is_ok() && rest.failed.is_none();
-        if is_whole {
-            self.unread.remove(whole);
-        }
-        self.copies.entry(key.clone()).or_default().is_behind = !is_whole;
-        self.caught_up(key, self.tally.entries - before);
-        is_whole
     }
 
     /// Appends block after block. What was read and could not be appended waits for the next time.
@@ -218,7 +228,7 @@ impl Recorder<'_> {
     }
 
     /// A sidecar is told of by an entry of its own, which is in no file.
-    async fn sidecar(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
+    pub(super) async fn sidecar(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
         let read = may_fail(whole)
             .and_then(|()| fs::read(whole))
             .map_err(|error| error.to_string());
@@ -252,7 +262,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn caught_up(&mut self, key: &SessionKey, entries: u64) {
+    pub(super) fn caught_up(&mut self, key: &SessionKey, entries: u64) {
         if entries == 0 || self.follows {
             return;
         }

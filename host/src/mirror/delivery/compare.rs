@@ -101,6 +101,21 @@ impl LocalCopy {
         }
     }
 
+    /// The next lines, before those of the first file that is in doubt.
+    pub(super) fn next_certain(&mut self) -> Result<Option<Chunk>, ReadError> {
+        let Some(mut chunk) = self.read()? else {
+            return Ok(None);
+        };
+        let end = first_doubt(&self.stream.doubts());
+        if end < chunk.next.line {
+            let certain = (chunk.first.line..end).zip(lines_of(&chunk.payload));
+            let bytes = certain.map(|(_, line)| line.len() + 1).sum();
+            chunk.next = chunk.first.after(end - chunk.first.line, bytes as u64);
+            chunk.payload.truncate(bytes);
+        }
+        Ok(Some(chunk))
+    }
+
     /// Goes behind the lines that are there, and gives those behind them that are lacking; `None` where none is among
     /// the next ones.
     fn next_lacking(&mut self) -> Result<Option<Chunk>, ReadError> {
@@ -289,8 +304,9 @@ impl Delivery {
             on_disk(|| -> Result<(), ReadError> {
                 for other in &others {
                     let end = foresee(&mut read, other, &entry)?;
-                    met.foreseen.extend(end.map(|end| (other.writer.clone(), end)));
+                    met.foreseen.insert(other.writer.clone(), end);
                 }
+                met.foreseen.extend(self.foresee_here(index, &mut read, &entry)?);
                 met.others = read.lines;
                 if is_deleted {
                     met.gone = self.lines_gone(&entry)?;
@@ -338,7 +354,41 @@ impl Delivery {
         Ok(gone)
     }
 
-    /// Whether a writer's lines are delivered before others are compared, or it is known to have none.
+    /// Counts what waits beside a copy in this very lane and is delivered without being compared, and gives by writer
+    /// how far that reaches. Of files in doubt there, each is compared with what was stored before.
+    fn foresee_here(
+        &self,
+        index: usize,
+        read: &mut LogLines,
+        entry: &ledger::Entry,
+    ) -> Result<Vec<(String, u64)>, ReadError> {
+        let mut foreseen = Vec::new();
+        let beside = self.copies.iter().enumerate().filter(|(at, _)| *at != index);
+        for (_, copy) in beside.filter(|(_, copy)| !copy.is_stopped) {
+            let (stream, writer) = (&copy.stream, copy.stream.writer());
+            let from = copy.next.line.max(entry.share(writer).from_line);
+            let end = first_doubt(&stream.doubts()).min(stream.end().line);
+            if from >= end {
+                continue;
+            }
+            let (mut coming, mut place) = (Bag::default(), stream.find(from)?);
+            while place.line < end
+                && let Some(chunk) = stream.read(place)?
+            {
+                for (number, line) in (place.line..end).zip(lines_of(&chunk.payload)) {
+                    if !read.has(writer, number) {
+                        coming.add(line);
+                    }
+                }
+                place = chunk.next;
+            }
+            read.lines.add_all(&coming);
+            foreseen.push((writer.to_owned(), end));
+        }
+        Ok(foreseen)
+    }
+
+    /// Whether a writer's lines are in this lane, or it is known to have none.
     fn is_reckoned_with(&self, writer: &str) -> bool {
         let is_here = self.copies.iter().any(|copy| copy.stream.writer() == writer);
         // Among the news there may be a copy of its that has not been looked at.
@@ -349,13 +399,10 @@ impl Delivery {
 /// Counts what another writer's spool will bring, so that it need not be waited for; and gives how far that reaches.
 ///
 /// Of two copies of a file, the younger one gives way: else each could leave a line to the other.
-fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::Entry) -> Result<Option<u64>, ReadError> {
+fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::Entry) -> Result<u64, ReadError> {
     let doubts = other.look.doubts();
-    if !doubts.is_empty() && !other.is_older {
-        return Ok(None);
-    }
     let from_line = entry.share(&other.writer).from_line;
-    let first_doubt = doubts.first().map_or(u64::MAX, |doubt| doubt.from);
+    let first_doubt = first_doubt(doubts);
     let mut coming = Bag::default();
     each_line(&other.look, from_line, first_doubt, |number, line| {
         if !read.has(&other.writer, number) {
@@ -363,6 +410,9 @@ fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::Entry) -> Result<
         }
     })?;
     read.lines.add_all(&coming);
+    if !doubts.is_empty() && !other.is_older {
+        return Ok(first_doubt);
+    }
     for (index, doubt) in doubts.iter().enumerate() {
         // It brings what is lacking of a file by then.
         let end = doubts.get(index + 1).map_or(u64::MAX, |next| next.from);
@@ -376,7 +426,12 @@ fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::Entry) -> Result<
         each_line(&other.look, from, end, |_, line| file.add(line))?;
         read.lines.raise_to(&file);
     }
-    Ok(Some(other.look.end().line))
+    Ok(other.look.end().line)
+}
+
+/// The line from which on a copy holds lines of files that are in doubt.
+fn first_doubt(doubts: &[Doubt]) -> u64 {
+    doubts.first().map_or(u64::MAX, |doubt| doubt.from)
 }
 
 /// Counts a batch's lines, but for those that were counted before they came.

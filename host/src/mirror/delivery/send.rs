@@ -65,7 +65,7 @@ impl Delivery {
         };
         match copy.section() {
             Some(_) => self.lacking(index, at).await,
-            None => Ok(copy.read()?),
+            None => Ok(copy.next_certain()?),
         }
     }
 

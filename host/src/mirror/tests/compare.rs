@@ -210,6 +210,47 @@ async fn what_another_process_will_bring_is_left_to_it() {
     assert_eq!(stored(&store.inside, &key()).await, [B, C, A, B, A]);
 }
 
+/// What is delivered without being compared counts, too, where it waits in the same lane: a run's rows beside the file
+/// as the one that follows had found it.
+#[tokio::test(start_paused = true)]
+async fn what_waits_beside_a_file_in_one_lane_comes_once() {
+    for is_dead in [true, false] {
+        let (machine, store) = (Machine::new(), Moody::new());
+        let following = machine.start(&[], &eager());
+        found(&following, &[A, B, C], 0);
+        let machine = machine.killed(following).await;
+        store.set_away(away());
+        let mut run = machine.start(&one(&store), &eager());
+        append(&run, &[B, C]);
+        if is_dead {
+            run = machine.killed(run).await.start(&one(&store), &eager());
+        }
+        store.set_away(None);
+        run.flush().await;
+        assert_eq!(stored(&store.inside, &key()).await, [A, B, C], "{is_dead}");
+    }
+}
+
+/// Rows of a run that then picked up the file: the older one's copy of the file does not wait for what comes after.
+#[tokio::test(start_paused = true)]
+async fn what_a_younger_process_had_before_it_found_the_file_is_left_to_it() {
+    let (machine, store) = (Machine::new(), Moody::new());
+    let older = machine.start(&one(&store), &eager());
+    let younger = machine.start(&[], &eager());
+    append(&younger, &[B]);
+    found(&younger, &[A, B, C], 0);
+    found(&older, &[A, B, C], 0);
+    older.flush().await;
+    assert_eq!(stored(&store.inside, &key()).await, [A, C]);
+    younger
+        .mirror
+        .add_destination("a", crate::mirror::DestinationOptions::default())
+        .unwrap();
+    younger.mirror.opened("a", store.clone());
+    younger.flush().await;
+    assert_eq!(stored(&store.inside, &key()).await, [A, C, B]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_two_processes_with_one_file_the_younger_gives_way() {
     let (machine, store) = (Machine::new(), Moody::new());

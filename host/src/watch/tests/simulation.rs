@@ -4,9 +4,6 @@
 //! the real spool and the real mirror on simulated disks. Of the agent's files and of what is remembered of them the
 //! disk is a real one, on which calls fail as the seed has it.
 //!
-//! Runs beside the one that follows are part of it with `MIRRORBOX_RUNS=1` only: with them, seeds fail that are not
-//! mended yet.
-//!
 //! `MIRRORBOX_SEED=n` runs one seed, `MIRRORBOX_SEEDS=n` so many; `MIRRORBOX_TRACE=1` prints what happens. Where
 //! several files are taken side by side, their threads decide the order.
 

@@ -82,9 +82,10 @@ impl World {
         self.save(at, is_replaced);
     }
 
-    /// A run that lives, or was killed and not picked up, has the file: its agent only adds to it.
-    pub(super) fn is_of_run(&self, at: usize) -> bool {
-        self.places.have_trails() && self.files[at].key.session_id() == self.files[0].key.session_id()
+    /// A run that lives has the file, of its session or, without frames, any of its folder: its agent only adds to it.
+    fn is_of_run(&self, at: usize) -> bool {
+        let is_of_session = self.files[at].key.session_id() == self.files[0].key.session_id();
+        self.running.is_some() && (is_of_session || !self.has_frames)
     }
 
     pub(super) fn clean_up(&mut self) {
@@ -93,6 +94,8 @@ impl World {
             return;
         }
         self.files[at].remove();
+        // Lines of a file that comes after it are others, whatever they say.
+        self.truth.count(&self.files[at]);
         self.note(format!("{} is removed", self.files[at].key));
     }
 

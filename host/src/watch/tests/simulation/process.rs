@@ -151,15 +151,13 @@ async fn follow(host: Host, claimed: Claimed, mut ordered: mpsc::UnboundedReceiv
 
 impl Process<Heard> {
     /// One that runs an agent in a folder: with frames where it knows its session, else from files.
-    /// What runs left before it is picked up first. One that cannot begin has ended.
+    /// What runs left before it is picked up first, as far as it can be. One that cannot begin has ended.
     pub(super) fn run(base: Base, places: &Places, folder: &str, session: Option<String>, left: Leftovers) -> Self {
         let (places, folder) = (places.clone(), folder.to_owned());
         let mut process = Self::new(base, move |host, heard, done| {
             Box::pin(async move {
                 left.pick_up(&host, Duration::ZERO, &silent()).await;
-                if !places.have_trails() {
-                    run(host, places, folder, session, heard, done).await;
-                }
+                run(host, places, folder, session, heard, done).await;
             })
         });
         process.go_on();

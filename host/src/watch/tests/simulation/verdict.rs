@@ -43,11 +43,10 @@ impl World {
         self.check_reported();
         let (process, figures) = self.watching.as_ref().unwrap();
         let figures = figures.borrow().clone();
-        if self.places.have_trails() {
-            // Its spool was delivered and removed before it was picked up: its files wait, and an event says so.
-            assert!(figures.waits > 0, "{figures:?}");
-            return;
-        }
+        assert!(
+            !self.places.have_trails(),
+            "what a run left is not picked up: {figures:?}"
+        );
         assert_eq!((figures.waits, figures.unreadable), (0, 0), "{figures:?}");
         let mirror = process.base.mirror.clone();
         for _ in 0..2 {

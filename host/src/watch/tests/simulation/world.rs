@@ -77,7 +77,7 @@ impl World {
             stores: (0..dice.within(1..3)).map(|_| Moody::new()).collect(),
             typos: BTreeSet::new(),
             keep: *dice.one(&[Keep::UntilDelivered, Keep::Forever]),
-            has_runs: dice.percent(50) && std::env::var_os("MIRRORBOX_RUNS").is_some(),
+            has_runs: dice.percent(50),
             has_imports: false,
             has_frames: false,
             watching: None,

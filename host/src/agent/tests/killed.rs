@@ -1,0 +1,241 @@
+//! What runs leave whose hosts are killed, and who takes it up.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::agent::recording::{Heard, record};
+use crate::agent::{Leftovers, OnEvent, Tally, dead_runs};
+use crate::host::Host;
+use crate::key::SessionKey;
+use crate::mirror::tests::fixture::stored;
+use crate::spool::Spool;
+use crate::store::MemoryStore;
+
+const FOLDER: &str = "-srv";
+const SESSION: &str = "s";
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct Machine {
+    dir: tempfile::TempDir,
+    store: Arc<MemoryStore>,
+}
+
+/// A run whose host knows no destination: what it spools waits for others.
+struct Run {
+    orders: mpsc::UnboundedSender<Heard>,
+    done: mpsc::UnboundedReceiver<()>,
+    life: JoinHandle<()>,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("projects").join(FOLDER)).unwrap();
+        let store = Arc::default();
+        Self { dir, store }
+    }
+
+    fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    fn projects(&self) -> PathBuf {
+        self.dir.path().join("projects")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.projects().join(FOLDER).join(format!("{SESSION}.jsonl"))
+    }
+
+    /// The agent writes to its file.
+    fn write(&self, text: &str) {
+        let file = OpenOptions::new().create(true).append(true).open(self.file());
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn frame(&self, entries: &str) -> Heard {
+        let path = self.file().display().to_string();
+        let text = format!(r#"{{"type":"transcript_mirror","filePath":"{path}","entries":[{entries}]}}"#);
+        Heard::Frame(text.into_bytes())
+    }
+
+    /// Without frames where it knows no session.
+    async fn run(&self, session: Option<&str>) -> Run {
+        let (state, projects) = (self.state(), self.projects());
+        let session = session.map(str::to_owned);
+        let host = Host::builder(&state).build().await.unwrap();
+        let (orders, heard) = mpsc::unbounded_channel();
+        let (is_done, mut done) = mpsc::unbounded_channel();
+        let life = tokio::spawn(async move {
+            let at = (&*state, &*projects, FOLDER);
+            let is_done = || is_done.send(()).unwrap();
+            let recorded = record(&host, at, session.as_deref(), Arc::new(|_| ()), heard, is_done).await;
+            recorded.unwrap();
+            drop(host.close(Duration::ZERO).await.unwrap());
+        });
+        done.recv().await.unwrap();
+        Run { orders, done, life }
+    }
+
+    async fn pick_up(&self) -> Tally {
+        let left = Leftovers::look(&self.state()).unwrap();
+        let host = self.host().await;
+        let silent: OnEvent = Arc::new(|_| ());
+        let tally = left.pick_up(&host, Duration::ZERO, &silent).await;
+        assert!(host.close(MINUTE).await.unwrap().is_empty());
+        tally
+    }
+
+    async fn host(&self) -> Host {
+        let host = Host::builder(&self.state()).store("a", self.store.clone());
+        host.build().await.unwrap()
+    }
+
+    async fn stored(&self) -> Vec<String> {
+        stored(&self.store, &SessionKey::main(FOLDER, SESSION).unwrap()).await
+    }
+}
+
+impl Run {
+    async fn hears(&mut self, heard: Heard) {
+        self.orders.send(heard).unwrap();
+        self.done.recv().await.unwrap();
+    }
+
+    async fn ends(mut self) {
+        self.hears(Heard::End).await;
+        self.life.await.unwrap();
+    }
+
+    async fn is_killed(self, state: &Path) {
+        self.life.abort();
+        assert!(self.life.await.unwrap_err().is_cancelled());
+        // What holds its spool goes with a process, and in a test a moment later.
+        while Spool::look(state).unwrap().iter().any(|spool| spool.is_alive) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn rows(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
+    numbers
+        .into_iter()
+        .map(|number| format!("{{\"n\":{number}}}"))
+        .collect()
+}
+
+fn text(numbers: impl IntoIterator<Item = u32>) -> String {
+    rows(numbers).iter().map(|row| format!("{row}\n")).collect()
+}
+
+#[tokio::test]
+async fn a_line_that_was_torn_when_a_run_began_is_taken_whole() {
+    let machine = Machine::new();
+    machine.write("{\"n\":1}\n{\"n\"");
+    let mut run = machine.run(None).await;
+    machine.write(":2}\n{\"n\":3}\n");
+    run.hears(Heard::Look).await;
+    run.ends().await;
+    machine.pick_up().await;
+    assert_eq!(machine.stored().await, rows(2..=3));
+}
+
+#[tokio::test]
+async fn runs_of_one_session_that_were_killed_leave_each_row_once() {
+    let machine = Machine::new();
+    for numbers in [[1, 2], [3, 4]] {
+        let mut run = machine.run(Some(SESSION)).await;
+        machine.write(&text(numbers));
+        // The other row is in the file only.
+        run.hears(machine.frame(&rows([numbers[0]])[0])).await;
+        run.is_killed(&machine.state()).await;
+    }
+    // And one that nobody ran.
+    machine.write(&text([5]));
+    assert_eq!(machine.pick_up().await.left, 0);
+    let mut stored = machine.stored().await;
+    stored.sort();
+    assert_eq!(stored, rows(1..=5));
+    assert_eq!(dead_runs(&machine.state()).unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_file_that_was_written_anew_is_taken_as_it_is() {
+    let machine = Machine::new();
+    machine.write(&text(10..20));
+    let mut run = machine.run(Some(SESSION)).await;
+    machine.write(&text([1, 2]));
+    run.hears(machine.frame(&rows([1])[0])).await;
+    run.is_killed(&machine.state()).await;
+    fs::write(machine.file(), text([1, 2, 3])).unwrap();
+    let tally = machine.pick_up().await;
+    assert_eq!((tally.left, tally.caught_up), (0, 3));
+    assert_eq!(machine.stored().await, rows(1..=3));
+}
+
+#[tokio::test]
+async fn rows_are_told_apart_where_the_runs_spool_is_gone() {
+    let machine = Machine::new();
+    let mut run = machine.run(Some(SESSION)).await;
+    machine.write(&text([1, 2]));
+    run.hears(machine.frame(&rows([1])[0])).await;
+    run.is_killed(&machine.state()).await;
+    // The row is delivered, and what tells so is removed.
+    assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
+    fs::remove_dir_all(machine.state().join("spool")).unwrap();
+    assert_eq!(machine.pick_up().await.left, 0);
+    assert_eq!(machine.stored().await, rows(1..=2));
+    assert_eq!(dead_runs(&machine.state()).unwrap(), []);
+}
+
+/// Nothing has named the session: there are no frames, and nobody has looked at the files.
+#[tokio::test]
+async fn a_run_that_is_killed_before_its_first_look_loses_nothing() {
+    let machine = Machine::new();
+    machine.write(&text([1]));
+    let run = machine.run(None).await;
+    run.is_killed(&machine.state()).await;
+    // The agent lives longer.
+    machine.write(&text([2, 3]));
+    assert_eq!(machine.pick_up().await.left, 0);
+    assert_eq!(machine.stored().await, rows(1..=3));
+}
+
+/// Rows that another run is about to spool are not spooled for it.
+#[tokio::test]
+async fn what_a_living_run_writes_is_left_to_it() {
+    let machine = Machine::new();
+    let mut killed = machine.run(Some(SESSION)).await;
+    machine.write(&text([1]));
+    killed.hears(machine.frame(&rows([1])[0])).await;
+    machine.write(&text([2]));
+    killed.is_killed(&machine.state()).await;
+    let mut run = machine.run(Some(SESSION)).await;
+    machine.write(&text([3]));
+    assert_eq!(machine.pick_up().await.left, 1);
+    run.hears(machine.frame(&rows([3])[0])).await;
+    run.ends().await;
+    assert_eq!(machine.pick_up().await.left, 0);
+    let mut stored = machine.stored().await;
+    stored.sort();
+    assert_eq!(stored, rows(1..=3));
+}
+
+/// As after a run that was whole: nothing is spooled twice, be it only to be compared.
+#[tokio::test]
+async fn what_is_spooled_already_is_not_spooled_again() {
+    let machine = Machine::new();
+    let mut run = machine.run(Some(SESSION)).await;
+    machine.write(&text([1, 2]));
+    run.hears(machine.frame(&rows([1, 2]).join(","))).await;
+    run.is_killed(&machine.state()).await;
+    let tally = machine.pick_up().await;
+    assert_eq!((tally.left, tally.entries), (0, 0));
+    assert_eq!(machine.stored().await, rows(1..=2));
+}
