@@ -5,7 +5,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -40,31 +39,31 @@ impl Mark {
         Ok((mark, first.max(second)))
     }
 
-    /// Marks a place that is synced. A failure is passed over: the mark stays behind, which it may.
-    pub(super) fn write(&mut self, file: io::Result<impl AsRef<dyn DiskFile>>, place: Place) {
-        let [first, second] = SLOTS;
-        let slot = if self.second { second } else { first };
+    /// Marks a place that is synced. A failure may be passed over: the mark stays behind, which it may.
+    pub(super) fn write(&mut self, file: io::Result<impl AsRef<dyn DiskFile>>, place: Place) -> io::Result<()> {
         let due = place.offset >= self.synced.saturating_add(SYNC_EVERY);
-        let done = file.and_then(|file| {
-            let file = file.as_ref();
-            file.write_at(&encode(place), slot)?;
-            if due { file.sync() } else { Ok(()) }
-        });
-        match done {
-            Ok(()) => self.second = !self.second,
-            Err(error) => tracing::debug!(%error, "a mark of what is synced was not written"),
-        }
         if due {
             self.synced = place.offset;
         }
+        file.and_then(|file| self.put(file.as_ref(), place, due))
     }
-}
 
-/// Has a mark outlast a power failure. Without that the place may be an older one then, and lines behind it are taken
-/// for whole only as far as they are entries.
-pub(super) fn sync(file: io::Result<Arc<dyn DiskFile>>) {
-    if let Err(error) = file.and_then(|file| file.sync()) {
-        tracing::warn!(%error, "a mark behind lines that are no entries was not synced");
+    /// Has a place outlast a power failure, too. Without that the mark may be an older one then, and lines behind it are
+    /// taken for whole only as far as they are entries.
+    pub(super) fn write_durably(&mut self, file: &dyn DiskFile, place: Place) -> io::Result<()> {
+        // What a sync was to write may be gone when it fails: once more.
+        self.put(file, place, true).or_else(|_| self.put(file, place, true))
+    }
+
+    fn put(&mut self, file: &dyn DiskFile, place: Place, is_synced: bool) -> io::Result<()> {
+        let [first, second] = SLOTS;
+        let slot = if self.second { second } else { first };
+        file.write_at(&encode(place), slot)?;
+        if is_synced {
+            file.sync()?;
+        }
+        self.second = !self.second;
+        Ok(())
     }
 }
 

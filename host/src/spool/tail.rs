@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::alarm::Trouble;
 use super::error::AppendError;
 use super::layout::StreamNames;
-use super::mark::{self, Mark};
+use super::mark::Mark;
 use super::place::{Base, Doubt, Doubtful, Place};
 use super::record::Record;
 use super::writer::Writer;
@@ -104,24 +104,33 @@ impl Tail {
         if next == self.end {
             return Ok(());
         }
-        let is_odd = blocks.iter().any(|block| block.is_odd);
-        if is_odd {
-            // Only the mark tells such lines from what a crash left: without one they would be cut off.
-            self.mark_file().map_err(|source| self.cannot_write(source))?;
-        }
         let file = self.file().map_err(|source| self.cannot_write(source))?;
         if let Err(source) = write(&*file, self.size(), blocks) {
             self.cut(&file);
             return Err(self.cannot_write(source));
         }
         if let Err(source) = file.sync() {
-            self.sync_failed(file, source, blocks)?;
+            self.sync_failed(file.clone(), source, blocks)?;
         }
-        self.synced(next);
-        if is_odd {
-            mark::sync(self.writer.files.open(&self.names().mark()));
+        if blocks.iter().any(|block| block.is_odd) {
+            self.mark_odd(&file, next)?;
+            self.end = next;
+        } else {
+            self.synced(next);
         }
         Ok(())
+    }
+
+    /// Marks lines that are no entries: only the mark tells them from what a crash left. Else they are not there.
+    fn mark_odd(&mut self, written: &Arc<dyn DiskFile>, end: Place) -> Result<(), AppendError> {
+        let marked = self.mark_file();
+        let marked = marked.and_then(|file| self.mark.write_durably(&*file, end));
+        marked.map_err(|source| {
+            // A failed sync may have put another one in its place.
+            let file = self.file().unwrap_or_else(|_| written.clone());
+            self.cut(&file);
+            self.cannot_write(source)
+        })
     }
 
     /// Notes, on disk when this returns, that what comes next may be at destinations already.
@@ -154,7 +163,9 @@ impl Tail {
     pub(super) fn synced(&mut self, end: Place) {
         self.end = end;
         let file = self.mark_file();
-        self.mark.write(file, end);
+        if let Err(error) = self.mark.write(file, end) {
+            tracing::debug!(%error, "a mark of what is synced was not written");
+        }
     }
 
     fn mark_file(&self) -> io::Result<Arc<dyn DiskFile>> {

@@ -213,3 +213,41 @@ fn a_fault_or_death_at_any_step_of_an_adoption_loses_nothing() {
         }
     }
 }
+
+/// Only the mark tells such lines from what a crash left: they are there for good once they were accepted, and where
+/// they were not they are not.
+#[test]
+fn lines_that_are_no_entries_are_accepted_with_their_mark() {
+    for (step, is_crash) in (0..8).flat_map(|step| [(step, false), (step, true)]) {
+        let disk = Simulated::new();
+        let spool = open(&disk);
+        spool.append_blocking(&key("a"), &entries(0, 2)).unwrap();
+        disk.fault_after(step, Fault::Fail);
+        let accepted = block_on(spool.append_lines(&key("a"), &["odd"])).is_ok();
+        let odd = if accepted { "odd\n" } else { "" };
+        let expected = lines(&entries(0, 2)) + odd;
+        assert_eq!(read(&spool.stream(&key("a")).unwrap()), expected, "step {step}");
+        let disk = if is_crash {
+            disk.crash(&mut Random(step))
+        } else {
+            disk.kill()
+        };
+        assert_eq!(read(&adopt_one(&disk).1), expected, "step {step}");
+    }
+}
+
+/// Where it can be marked neither at once nor once more.
+#[test]
+fn lines_that_are_no_entries_are_refused_without_a_mark() {
+    let disk = Simulated::new();
+    let spool = open(&disk);
+    spool.append_blocking(&key("a"), &entries(0, 2)).unwrap();
+    for step in [2, 3] {
+        disk.fault_after(step, Fault::Fail);
+    }
+    block_on(spool.append_lines(&key("a"), &["odd"])).unwrap_err();
+    assert_eq!(read(&spool.stream(&key("a")).unwrap()), lines(&entries(0, 2)));
+    block_on(spool.append_lines(&key("a"), &["odd"])).unwrap();
+    let disk = disk.kill();
+    assert_eq!(read(&adopt_one(&disk).1), lines(&entries(0, 2)) + "odd\n");
+}
