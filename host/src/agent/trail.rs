@@ -201,8 +201,8 @@ impl Trail {
         self.is_unsaved |= is_new || is_spooled && !self.record.is_spooled;
         self.record.is_spooled |= is_spooled;
         if self.is_unsaved {
-            self.words().leave(folder, session)?;
             self.save()?;
+            self.words().leave(folder, session)?;
             self.is_unsaved = false;
         }
         Ok(())

@@ -304,7 +304,9 @@ impl Delivery {
             on_disk(|| -> Result<(), ReadError> {
                 for other in &others {
                     let end = foresee(&mut read, other, &entry)?;
-                    met.foreseen.insert(other.writer.clone(), end);
+                    if end > other.look.start().line {
+                        met.foreseen.insert(other.writer.clone(), end);
+                    }
                 }
                 met.foreseen.extend(self.foresee_here(index, &mut read, &entry)?);
                 met.others = read.lines;
