@@ -10,7 +10,7 @@
 //! | `place` | where the agent writes, and which project that is |
 //! | `process` | the agent's process |
 //! | `run` | one run from start to end; `drive`: its input, output and shutdown |
-//! | `recorder` | frames to spool; `rest`: what only the agent's files hold; `found`: the files of a run that was killed |
+//! | `recorder` | frames to spool; `rest`: what only the agent's files hold; `found`: files of killed runs |
 //! | `spooled` | which lines are in the spool |
 //! | `task` | which session a caller's task runs in |
 //! | `trail`, `leftover`, `dead` | what a run leaves on disk while it lasts, who takes it up, and which runs are dead |

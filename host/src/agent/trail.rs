@@ -263,7 +263,7 @@ impl Trail {
     }
 
     /// Everything is spooled: nobody needs it any more. It stays where no word can be left of what the run wrote to:
-    /// whoever follows the files would take its rows for new ones.
+    /// `watch` would take its rows for new ones.
     pub(super) async fn remove(self) -> io::Result<()> {
         for (folder, session) in &self.record.sessions {
             self.words().leave(folder, session)?;
@@ -410,7 +410,7 @@ mod tests {
         assert!(!trail.is_spooled() && left.is_empty());
     }
 
-    /// Whoever follows the files would take the run's rows for new ones.
+    /// Without it `watch` would take the run's rows for new ones.
     #[test]
     fn a_trail_goes_once_word_is_left() {
         let state = tempfile::tempdir().unwrap();
@@ -423,7 +423,7 @@ mod tests {
         fs::remove_dir(&in_the_way).unwrap();
         trail.note("-srv", "a", true).unwrap();
         assert!(words.are_left("-srv", "a").unwrap(), "it was tried once only");
-        // Whoever follows takes it while the run goes on.
+        // `watch` takes it while the run goes on.
         words.take(|_, _| ()).unwrap();
         fs::create_dir(&in_the_way).unwrap();
         let dir = trail.dir().to_owned();

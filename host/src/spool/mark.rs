@@ -48,8 +48,8 @@ impl Mark {
         file.and_then(|file| self.put(file.as_ref(), place, due))
     }
 
-    /// Has a place outlast a power failure, too. Without that the mark may be an older one then, and lines behind it are
-    /// taken for whole only as far as they are entries.
+    /// Has a place outlast a power failure, too. Without that the mark may be an older one then, and lines behind it
+    /// are taken for whole only as far as they are entries.
     pub(super) fn write_durably(&mut self, file: &dyn DiskFile, place: Place) -> io::Result<()> {
         // What a sync was to write may be gone when it fails: once more.
         self.put(file, place, true).or_else(|_| self.put(file, place, true))

@@ -22,7 +22,7 @@ fn text(rows: &[&str]) -> String {
     rows.iter().map(|row| format!("{row}\n")).collect()
 }
 
-/// Both append to one copy of the stream: whoever goes on there finds other lines behind its own.
+/// Both append to one copy of the stream: the follower that goes on there finds other lines behind its own.
 #[tokio::test]
 async fn what_is_picked_up_and_followed_in_one_process_is_stored_once() {
     let (dir, store) = (tempfile::tempdir().unwrap(), Arc::<MemoryStore>::default());
