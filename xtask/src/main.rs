@@ -46,7 +46,8 @@ enum Task {
     Test(test::Options),
     /// The release binary (target/release/mirrorbox) and every adapter (target/adapters/NAME.wasm)
     Build(build::Options),
-    /// Formatting, house rules, spelling, dependencies, lints with warnings denied, a minute of each fuzz target, then every test
+    /// Formatting, house rules, spelling, dependencies, lints with warnings denied, a minute of each fuzz target, then
+    /// every test
     Ci,
     /// The tests of the durable mirror and of `watch` in their long forms: hundreds of kills, a hundred thousand
     /// transcripts

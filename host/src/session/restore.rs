@@ -1,6 +1,6 @@
 //! Writes stored sessions out as the files that an agent resumes from, each verified before it gets its name.
 
-mod cut;
+mod cutoff;
 mod report;
 mod stage;
 mod target;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream as streams};
 use tokio::sync::mpsc;
 
-use self::cut::Cut;
+use self::cutoff::Cutoff;
 use self::report::Restored;
 use self::stage::Staged;
 use self::target::Target;
@@ -23,7 +23,7 @@ use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocki
 use crate::key::{SessionKey, UnsafeKey};
 use crate::store::{Position, Store};
 
-pub use cut::RestoreEnd;
+pub use cutoff::RestoreEnd;
 pub use report::{RestoreNote, RestoreReport, RestoreTotals, SessionRestore};
 
 /// Writes stored sessions out as the files of a configuration directory, from which an agent can resume:
@@ -182,9 +182,10 @@ impl Restore {
         let mut stored = StoredReader::new(self.store.clone(), key.clone(), None).ahead();
         let (to_write, pieces) = mpsc::channel(1);
         let (target, meter) = (self.target.clone(), self.meter.clone());
-        let cut = Cut::new(self.options.end.clone(), &named);
-        let writing =
-            tokio::task::spawn_blocking(move || write::stream(&target, &named, cut, StoredLines::new(pieces), &meter));
+        let cutoff = Cutoff::new(self.options.end.clone(), &named);
+        let writing = tokio::task::spawn_blocking(move || {
+            write::stream(&target, &named, cutoff, StoredLines::new(pieces), &meter)
+        });
         let sent = stored.send(to_write).await;
         let written = joined(writing).await;
         sent?;

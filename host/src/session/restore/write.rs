@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::cut::{Cut, Verdict};
+use super::cutoff::{Cutoff, Decision};
 use super::report::Restored;
 use super::stage::Staged;
 use super::target::Target;
@@ -22,7 +22,7 @@ use crate::transcript::metadata;
 pub(super) fn stream(
     target: &Target,
     key: &SessionKey,
-    mut cut: Cut,
+    mut cutoff: Cutoff,
     mut lines: StoredLines,
     meter: &Meter,
 ) -> Result<Restored, StreamError> {
@@ -30,7 +30,7 @@ pub(super) fn stream(
     let mut transcript = TranscriptWriter::new(target, named(key, key.file())?);
     let mut last_metadata = None;
     // Nobody need look at the lines of a main transcript that is written whole.
-    let in_payloads = key.is_main() && cut.is_whole();
+    let in_payloads = key.is_main() && cutoff.is_whole();
     loop {
         let next = if in_payloads {
             lines.next_payload()
@@ -44,8 +44,8 @@ pub(super) fn stream(
             last_metadata = Some(Bytes::copy_from_slice(without_lf(&chunk)));
             continue;
         }
-        let verdict = cut.judge(&chunk);
-        if verdict == Verdict::LeftOut {
+        let decision = cutoff.judge(&chunk);
+        if decision == Decision::LeftOut {
             continue;
         }
         transcript.write(&chunk)?;
@@ -53,11 +53,11 @@ pub(super) fn stream(
         restored.entries += entries;
         restored.bytes += chunk.len() as u64;
         meter.moved(entries, chunk.len() as u64);
-        if verdict == Verdict::WrittenAsLast {
+        if decision == Decision::WrittenAsLast {
             break;
         }
     }
-    cut.check()?;
+    cutoff.check()?;
     restored.files.extend(transcript.finish()?);
     if let Some(entry) = last_metadata {
         let file = named(key, key.sidecar_file())?;

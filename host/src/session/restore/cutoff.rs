@@ -19,7 +19,7 @@ pub enum RestoreEnd {
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Decision {
     Written,
     LeftOut,
     /// Nothing behind it is looked at.
@@ -28,7 +28,7 @@ pub(super) enum Verdict {
 
 /// Decides about the lines of one stream, in their order.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub(super) struct Cutoff {
     end: Option<RestoreEnd>,
     key: SessionKey,
     /// The last row that has a time was left out.
@@ -36,7 +36,7 @@ pub(super) struct Cut {
     is_over: bool,
 }
 
-impl Cut {
+impl Cutoff {
     pub(super) fn new(end: Option<RestoreEnd>, key: &SessionKey) -> Self {
         let end = end.filter(|end| key.is_main() || matches!(end, RestoreEnd::At(_)));
         Self {
@@ -52,23 +52,23 @@ impl Cut {
         self.end.is_none()
     }
 
-    pub(super) fn judge(&mut self, line: &[u8]) -> Verdict {
-        let Some(end) = &self.end else { return Verdict::Written };
+    pub(super) fn judge(&mut self, line: &[u8]) -> Decision {
+        let Some(end) = &self.end else { return Decision::Written };
         // A line that is no JSON object has neither uuid nor time.
         let row = Row::read(line).unwrap_or_default();
         match end {
             RestoreEnd::Through(uuid) if string(row.uuid).is_some_and(|own| own == *uuid) => {
                 self.is_over = true;
-                Verdict::WrittenAsLast
+                Decision::WrittenAsLast
             }
-            RestoreEnd::Through(_) => Verdict::Written,
+            RestoreEnd::Through(_) => Decision::Written,
             RestoreEnd::At(at) => {
                 if let Some(time) = time_of(&row) {
                     self.is_too_young = time > *at;
                 }
                 match self.is_too_young {
-                    true => Verdict::LeftOut,
-                    false => Verdict::Written,
+                    true => Decision::LeftOut,
+                    false => Decision::Written,
                 }
             }
         }
