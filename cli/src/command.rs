@@ -65,7 +65,7 @@ impl Command {
         matches!(self, Self::Run(_) | Self::Watch(_))
     }
 
-    /// Whether it goes on until somebody ends it.
+    /// Whether it goes on until a signal ends it.
     pub(crate) fn stays(&self) -> bool {
         matches!(self, Self::Watch(_))
     }
@@ -85,7 +85,7 @@ impl Context {
         Ok(self.approving(config))
     }
 
-    /// For a host that goes on running, and whoever has to do with it: what is wrong with one adapter hurts no other.
+    /// For a host that goes on running, and for the commands beside it: what is wrong with one adapter hurts no other.
     fn lenient_config(&self) -> Result<Config, CliError> {
         let dir = paths::config_dir(&self.global)?;
         let config = Config::load_lenient(&dir, &paths::state_dir(&self.global)?)?;

@@ -146,7 +146,7 @@ impl Problems {
     fn into_error(self) -> CliError {
         let mut met = self.met.into_iter();
         match (met.next(), self.unknown) {
-            // Somebody answered, but not everybody could be asked.
+            // One answered, but not every destination could be asked.
             (Some(first), Some(unknown)) => {
                 std::iter::once(first)
                     .chain(met)

@@ -1,7 +1,7 @@
 //! Results on stdout, messages on stderr: the one room through which everything goes that the command prints.
 //!
 //! What comes from outside (an adapter, a stored transcript, a file's name) reaches a terminal as printable text only,
-//! whoever prints it: `clippy.toml` has no other way to an output than through here.
+//! which command prints it: `clippy.toml` has no other way to an output than through here.
 #![allow(clippy::disallowed_methods, reason = "this is the room")]
 
 mod figures;

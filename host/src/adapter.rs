@@ -92,7 +92,7 @@ impl Adapter {
         path: &Path,
         manifest: &Manifest,
     ) -> Result<Self, AdapterError> {
-        // A secret that is missing is told at once, and not after compiling.
+        // A secret that is missing is reported at once, and not after compiling.
         settings(manifest)?;
         let compiled = Compiled::load(runtime, path, manifest.sha256.as_deref()).await?;
         Self::open(runtime, name, &compiled, manifest).await
@@ -169,7 +169,7 @@ impl Adapter {
         self.pool.log().refusals().each()
     }
 
-    /// Hears of each thing that is refused from now on, once, when it is first tried. A listener that is 64 behind
+    /// Receives each refusal from now on, once, when it is first tried. A listener that is 64 behind
     /// misses the oldest; [`Adapter::refusals`] has them.
     pub fn listen_refusals(&self) -> broadcast::Receiver<Refusal> {
         self.pool.log().refusals().listen()

@@ -102,7 +102,7 @@ pub(crate) fn create_anew(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn Di
     disk.create(path)
 }
 
-/// Replaces a small file: whoever looks, even after a crash, sees the old bytes or the new ones.
+/// Replaces a small file: a reader, even after a crash, sees the old bytes or the new ones.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_by(disk, &path.with_extension("new"), path, bytes)
 }

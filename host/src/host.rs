@@ -225,13 +225,13 @@ impl Host {
         self.core.mirror.status()
     }
 
-    /// How every adapter in the adapter directory is doing, by name; also what stands there and is none.
+    /// How every adapter in the adapter directory is doing, by name; also what stands there and is no adapter.
     #[cfg(feature = "wasm")]
     pub fn adapters(&self) -> Vec<AdapterStatus> {
         self.core.adapters.adapters()
     }
 
-    /// Whoever waits for better times tries again now: a password was changed, a server is back.
+    /// Destinations that wait before a retry are tried now: a password was changed, a server is back.
     pub fn retry(&self) {
         self.core.mirror.retry();
     }

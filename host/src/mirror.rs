@@ -23,7 +23,7 @@
 //! | `survey`, `content`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |
-//! | `flush`, `status`, `event`, `keep` | what a host is told; what becomes of a spool that was delivered |
+//! | `flush`, `status`, `event`, `keep` | what a host reports; what becomes of a spool that was delivered |
 //! | `trails` | which spools are needed by runs that were killed |
 //! | `notes` | what other ways than the mirror's did at a destination |
 //! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
@@ -135,7 +135,7 @@ impl Mirror {
     }
 
     /// Adds a destination, without a store yet. Every stream that it takes is on its way from now on; deletes that
-    /// somebody wanted and that are not done are, too. Blocks for the disk.
+    /// a caller wanted and that are not done are, too. Blocks for the disk.
     pub fn add_destination(&self, name: &str, options: DestinationOptions) -> Result<(), Trouble> {
         let announcer = Announcer::new(name, self.shared.listeners.clone());
         let gate = Gate::new(options.calls, self.shared.chance.clone());
@@ -261,7 +261,7 @@ impl Mirror {
         }
     }
 
-    /// Whoever waits for better times tries again now: a password was changed, a server is back.
+    /// Destinations that wait before a retry are tried now: a password was changed, a server is back.
     pub fn retry(&self) {
         for destination in self.shared.all_destinations() {
             destination.retry();
@@ -314,7 +314,7 @@ impl Mirror {
         }
     }
 
-    /// What happens from now on. A slow listener is told how many events it missed.
+    /// What happens from now on. A slow listener gets the number of events that it missed.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.listeners.subscribe()
     }

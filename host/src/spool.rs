@@ -1,4 +1,4 @@
-//! The local half of the mirror: a writer's own copy of each stream, on disk before anybody is told that it is.
+//! The local half of the mirror: a writer's own copy of each stream, on disk before a caller gets an answer.
 //!
 //! A [`Spool`] is one process's. [`Spool::append`] takes entries and returns once they are synced; [`Stream`] gives
 //! them back, synced lines only. What a process leaves when it dies, the next one adopts ([`Spool::adopt`]) and
@@ -315,7 +315,7 @@ impl Spool {
         self.inner.changes.take()
     }
 
-    /// What must not pass in silence, from now on. A slow listener is told how many it missed.
+    /// What must not pass in silence, from now on. A slow listener gets the number of those that it missed.
     pub fn alarms(&self) -> broadcast::Receiver<Alarm> {
         self.inner.writer.alarms.subscribe()
     }

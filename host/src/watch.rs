@@ -20,7 +20,7 @@
 //! | `mark` | how far a file was taken, and whether it is still that file |
 //! | `records` | marks on disk, so that a start reads only files that changed |
 //! | `runs` | transcripts that belong to `mirrorbox run` for now |
-//! | `figures` | how it goes, for whoever asks |
+//! | `figures` | how it goes, as `status` shows it |
 
 mod changes;
 mod event;
@@ -132,7 +132,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> WatchError + use<> {
     move |source| WatchError::Records { path, source }
 }
 
-/// Nobody is told; events are in the log.
+/// Events are in the log only.
 pub fn untold() -> OnWatchEvent {
     Arc::new(|_| ())
 }

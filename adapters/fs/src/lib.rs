@@ -20,13 +20,13 @@
 //!
 //! **A batch** is written under a name of its own in `.tmp`, synced, then linked into its slot. A slot is therefore
 //! empty or complete, and of two writers one link wins. The loser finds its own digest there (its first try had
-//! landed) or another's (conflict). Success is told after the folder, and every folder above it that was new, is
+//! landed) or another's (conflict). Success is returned after the folder, and every folder above it that was new, is
 //! synced; a retry syncs them too, since the first try may have died in between. What a crash leaves in `.tmp` is
 //! removed by a later `open`, after an hour.
 //!
 //! **A tombstone** first puts its mark into `tombstones/`, then takes its slot like any batch. It stands when a
 //! tombstone is in the slot: a mark without one, left by a crash or a lost race, hides nothing. Marks are never
-//! removed, so whoever looks for the newest tombstone needs no list of slots and overlooks none: a slot that is
+//! removed, so a search for the newest tombstone needs no list of slots and overlooks none: a slot that is
 //! missing under a mark was removed below a newer tombstone, whose mark is there by then; so it looks again.
 //!
 //! **Removal** begins when the tombstone stands, and removes only what lies before it. Reading starts at the newest
@@ -112,7 +112,7 @@ impl Adapter for Fs {
             stream.mark(batch.number)?;
         }
         match stream.put(&batch) {
-            // Somebody removed the folder by hand.
+            // A person removed the folder.
             Err(error @ Error::Unavailable(_)) => {
                 self.folders.forget();
                 Err(error)

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     pub(crate) config: Config,
     pub(crate) tls: Option<TlsClient>,
     pub(crate) schema: Schema,
-    /// In milliseconds; 0 is none.
+    /// In milliseconds; 0: no limit.
     pub(crate) statement_timeout: u32,
     /// For each of the addresses: until it is connected, and until it has let us in.
     pub(crate) connect_timeout: Duration,
@@ -132,7 +132,7 @@ fn client(addresses: &[Address], sslmode: Option<&str>, tls: &TlsSettings) -> Re
         }
         Some(_) => {
             return Err(misconfigured(
-                "setting `sslmode` is none of `verify-full`, `verify-ca`, `require`, `disable`",
+                "setting `sslmode` is not one of `verify-full`, `verify-ca`, `require`, `disable`",
             ));
         }
     };

@@ -117,7 +117,7 @@ impl Postgres {
                 break;
             }
             let Some(batch) = self.read_batch(stream, &row, expected)? else {
-                // Deleted just now: whoever asks again begins at the tombstone.
+                // Deleted just now: the next call begins at the tombstone.
                 if page.is_empty() {
                     return Err(Error::Unavailable(
                         "the transcript was deleted while it was read".into(),
@@ -133,8 +133,7 @@ impl Postgres {
     /// None if its payload came in pieces and was removed meanwhile.
     fn read_batch(&mut self, stream: &Vec<u8>, row: &Row, number: u64) -> Result<Option<Batch>> {
         let kind = get::<&str>(row, 3)?;
-        let kind =
-            Kind::from_name(kind).ok_or_else(|| Error::corrupt(number, number, "its kind is none that is known"))?;
+        let kind = Kind::from_name(kind).ok_or_else(|| Error::corrupt(number, number, "its kind is not known"))?;
         let payload = match get::<Option<Vec<u8>>>(row, 8)? {
             Some(payload) => Some(payload),
             None => self.read_pieces(stream, number, get(row, 7)?)?,

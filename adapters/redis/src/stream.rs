@@ -123,13 +123,13 @@ impl Redis {
             let arguments = [number.as_bytes(), from.as_bytes(), piece.as_bytes()];
             match self.server.script(PIECE, &[log], &arguments)? {
                 Value::BulkString(bytes) if !bytes.is_empty() => batch.payload.extend_from_slice(&bytes),
-                // Whoever asks again begins at the tombstone.
+                // The next call begins at the tombstone.
                 Value::Nil => {
                     return Err(Error::Unavailable(
                         "the transcript was deleted while it was read".into(),
                     ));
                 }
-                _ => return Err(unexpected("a piece of a payload is none")),
+                _ => return Err(unexpected("a piece of a payload is not one")),
             }
         }
         Ok(batch)

@@ -6,8 +6,8 @@ use mirrorbox_adapter::{Error, Result};
 use crate::bucket::{Bucket, Metadata};
 use crate::layout::SIDE;
 
-/// Creates an object twice. It stays: credentials that may not remove anything are enough to open, and whoever opens
-/// later finds the name taken, which says as much.
+/// Creates an object twice. It stays: credentials that may not remove anything are enough to open, and a later open
+/// finds the name taken, which says as much.
 pub(crate) async fn run(bucket: &Bucket) -> Result<()> {
     let key = format!("{}{SIDE}probe/if-none-match", bucket.options().prefix);
     let what = format!("PUT {} with `If-None-Match`", bucket.url(&key));

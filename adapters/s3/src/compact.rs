@@ -16,7 +16,7 @@ use crate::stream::Stream;
 /// What a cover holds at most: as much as fits twice into a guest's memory with room to spare.
 const COVER_BYTES: u64 = 16 << 20;
 const COVER_BATCHES: usize = 1000;
-/// What was covered stays that long, for whoever listed it before.
+/// What was covered stays that long, for readers that listed it before.
 const KEPT: Duration = Duration::from_secs(10 * 60);
 /// An index entry is about that long.
 const INDEX_ENTRY: usize = 300;
@@ -87,7 +87,7 @@ impl Stream<'_> {
         let (metadata, body) = cover::write(self.key, &headers, payloads)?;
         drop(headers);
         let key = self.beside(&Beside::Cover(numbers.clone()));
-        // If there is one already, somebody else compacts, too, and wrote the same.
+        // If there is one already, another host compacts, too, and wrote the same.
         self.bucket.create(&key, metadata, body.into()).await?;
         // A delete that ran meanwhile did not see it.
         if self.tombstone_beyond(*numbers.start()).await? > 0 {

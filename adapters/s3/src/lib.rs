@@ -30,7 +30,7 @@
 //! and takes covers first.
 //!
 //! **A tombstone** first puts its mark beside the batches, then takes its slot like any batch. It stands when a
-//! tombstone is in the slot: a mark without one, left by a crash or a lost race, hides nothing. Whoever looks for the
+//! tombstone is in the slot: a mark without one, left by a crash or a lost race, hides nothing. A search for the
 //! newest tombstone looks at the slots of the marks, newest first; where a slot is missing it was removed below a newer
 //! tombstone, whose mark is there by then, so it lists again.
 //!

@@ -108,7 +108,7 @@ fn row(main: &SessionKey, last: Slot, summary: Option<Summary>) -> Session {
     }
 }
 
-/// A damaged tombstone is for whoever loads the transcript to tell; it must not hide all other sessions.
+/// A load of the transcript reports a damaged tombstone; it must not hide all other sessions.
 async fn side(stream: &Stream<'_>, view: View, beyond: u64) -> Result<Side> {
     match stream.side(view, beyond).await {
         Err(Error::Corrupt { reason, .. }) => {

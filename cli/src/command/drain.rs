@@ -19,7 +19,7 @@ const STEP: Duration = Duration::from_millis(250);
 
 /// Deliver what processes that are gone left undelivered on this disk
 ///
-/// Ends when everything is delivered, when nothing more can be delivered without somebody doing something about it, or
+/// Ends when everything is delivered, when nothing more can be delivered until a person mends something, or
 /// at the deadline. What remains stays on disk. Lines of processes that still run are left to those.
 #[derive(Debug, Args)]
 pub(crate) struct Drain {

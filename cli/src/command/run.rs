@@ -82,7 +82,7 @@ impl Run {
         };
         done.unwrap_or_else(|| {
             say("left at once: what is not delivered yet is on this disk, and delivered by the next run or `drain`");
-            // Whoever waits for our output may never read it, and nothing is to wait for that.
+            // The reader of our output may never read it, and nothing is to wait for that.
             std::process::exit(Exit::Interrupted.code().into())
         })
     }

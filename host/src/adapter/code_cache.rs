@@ -89,7 +89,7 @@ impl CodeCache {
     }
 }
 
-/// Maps a kept component. None where there is none, or one that another version of the engine made.
+/// Maps a kept component. `None` if it is missing, or was made by another version of the engine.
 fn map(engine: &Engine, path: &Path) -> Option<Component> {
     if !path.is_file() {
         return None;
@@ -125,7 +125,7 @@ pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> 
     }
 }
 
-/// Makes a directory that nobody else can write to, and refuses one that somebody else could have written to.
+/// Makes a directory that nobody else can write to, and refuses one that another user could have written to.
 #[cfg(unix)]
 fn private_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};

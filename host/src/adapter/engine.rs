@@ -22,7 +22,7 @@ use super::writing;
 
 /// The engine that every adapter of the process runs on, with everything that an adapter may import.
 ///
-/// There is one at a time: [`Runtime::shared`] gives it to whoever asks, and it goes when the last adapter goes.
+/// There is one at a time: [`Runtime::shared`] returns it, and it goes when the last adapter goes.
 pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,

@@ -31,7 +31,7 @@ pub enum AgentError {
     /// The home directory is not known.
     #[error("the home directory is not known; say with CLAUDE_CONFIG_DIR where the agent keeps its files")]
     NoHome,
-    /// Another run follows, or is told of, the transcripts of this directory.
+    /// Another run takes the transcripts of this directory, from their files or from frames.
     #[error(
         "another run takes the transcripts of this directory, and their rows would be stored twice; run the agent with \
          `--output-format stream-json`, or in another directory"

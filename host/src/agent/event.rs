@@ -60,7 +60,7 @@ pub enum AgentEvent {
     },
 }
 
-/// Is told of each event as it happens. It must not block.
+/// Called with each event as it happens. It must not block.
 pub type OnEvent = Arc<dyn Fn(&AgentEvent) + Send + Sync>;
 
 impl fmt::Display for AgentEvent {

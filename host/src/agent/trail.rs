@@ -1,4 +1,4 @@
-//! What a run leaves on disk while it lasts, so that whoever comes after a kill knows what to look for.
+//! What a run leaves on disk while it lasts, so that the process that comes after a kill knows what to look for.
 
 mod others;
 
@@ -54,7 +54,7 @@ const UNSEEN: u32 = 0;
 /// What was written down.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
-    /// Whose spools may hold what the agent wrote: the run's, and those of whoever picked some of it up since.
+    /// Whose spools may hold what the agent wrote: the run's, and those of processes that picked some of it up since.
     writers: BTreeSet<String>,
     place: Place,
     /// How long each file was when the run began, by its path under the projects directory.
@@ -321,7 +321,7 @@ fn record(dir: &Path) -> io::Result<Option<Record>> {
     }
 }
 
-/// Takes the transcripts of one folder for whoever follows them; shared by those who are told of their rows.
+/// Takes the transcripts of one folder for the run that follows them; shared by runs whose agents print frames.
 ///
 /// Two who follow one folder would each spool the other's rows.
 pub(super) fn claim_folder(state: &Path, place: &Place, alone: bool) -> io::Result<Option<File>> {

@@ -1,7 +1,7 @@
 //! The directories that adapters are granted, held against each other and against the host's own.
 //!
 //! A guest can rename and link whatever lies in a directory that it may write to. Where a second grant lies within the
-//! first, it could put a link in its place, and whoever opens the second one next would be led elsewhere. So granted
+//! first, it could put a link in its place, and the next to open the second one would be led elsewhere. So granted
 //! directories lie side by side, whichever adapter has them and by whatever path, link or mount they are reached; and
 //! none holds, or lies in, what decides what is run: the configuration, and the host's state with the compiled code.
 //! `Grounds::overlap` finds what does not keep to that; the manifest is refused then, and its adapter not opened.

@@ -403,7 +403,7 @@ mod tests {
             ("sha256 = \"abc\"", "64 hex digits"),
             (
                 "[grants]\nnetwork = [\n\"https://a\", \"ftp://b\"]",
-                "line 3: \"ftp\" is none of",
+                "line 3: \"ftp\" is not one of",
             ),
             ("[grants]\ndirs = [{ host = \"/a\" }]", "guest"),
             ("[config]\nkey = { vault = \"x\" }", "env"),

@@ -18,7 +18,7 @@ pub(crate) enum Fault {
     Fail,
     /// It fails, and so does everything after it.
     Die,
-    /// Of a sync: whoever makes it panics. Of another step: nothing.
+    /// Of a sync: its caller panics. Of another step: nothing.
     Panic,
 }
 

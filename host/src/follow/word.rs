@@ -1,4 +1,4 @@
-//! Word that a run leaves for whoever follows its agent's files: `<state>/watch/runs/`, a file for each session.
+//! Word that a run leaves for `watch`, about its agent's files: `<state>/watch/runs/`, a file for each session.
 
 use std::fs;
 use std::io;
@@ -28,10 +28,10 @@ impl Words {
         private_dirs().create(&self.dir)
     }
 
-    /// A run is about to spool rows of a session: whoever follows compares the session's files before it goes on with
+    /// A run is about to spool rows of a session: `watch` compares the session's files before it goes on with
     /// them, however short the run is. The word is on disk when this returns: the rows will be, too.
     pub(crate) fn leave(&self, folder: &str, session: &str) -> io::Result<()> {
-        // Where nobody ever followed, every file is compared when somebody does.
+        // Where nobody ever followed, every file is compared when `watch` first does.
         let Some(above) = self.dir.parent().filter(|_| self.dir.is_dir()) else {
             return Ok(());
         };
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_leaves_word_once_somebody_has_followed() {
+    fn a_run_leaves_word_once_a_watch_has_followed() {
         let state = tempfile::tempdir().unwrap();
         let words = Words::of(state.path());
         words.leave("-srv", "s").unwrap();

@@ -16,11 +16,11 @@ pub enum HostEvent {
     Spool(Alarm),
     /// In the adapter directory.
     Adapter(AdapterEvent),
-    /// So many events were missed: whoever listens was too slow. [`super::Host::status`] says how things stand.
+    /// So many events were missed: the listener was too slow. [`super::Host::status`] says how things stand.
     Missed(u64),
 }
 
-/// What happens, from when it was asked for. Bounded: a slow reader is told how many events it missed.
+/// What happens, from when it was asked for. Bounded: a slow reader gets the number of events that it missed.
 #[derive(Debug)]
 pub struct Events {
     mirror: broadcast::Receiver<Event>,

@@ -86,7 +86,7 @@ impl Cursors {
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.make_dirs(disk::parent(path))?;
         match disk::replace_hint(&*self.disk, path, bytes) {
-            // Somebody removed the directories.
+            // Another program removed the directories.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.made().clear();
                 self.make_dirs(disk::parent(path))?;

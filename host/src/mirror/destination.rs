@@ -64,7 +64,7 @@ pub(super) struct Opened {
     pub(super) store: Option<Arc<dyn Store>>,
     /// Why it is not open.
     pub(super) trouble: Option<String>,
-    /// It will not open until somebody does something about it.
+    /// It will not open until a person mends it.
     pub(super) is_parked: bool,
 }
 
@@ -136,7 +136,7 @@ impl Destination {
         self.opened.subscribe()
     }
 
-    /// Whoever waits for better times tries again now.
+    /// What waits before a retry is tried now.
     pub(super) fn retry(&self) {
         self.gate.reset();
         for lane in self.unsettled_lanes(None) {

@@ -12,7 +12,7 @@ use super::trouble::Trouble;
 use crate::key::SessionKey;
 use crate::store::Position;
 
-/// How many events a slow listener may fall behind before it is told how many it missed.
+/// How many events a slow listener may fall behind before it misses some, and gets their number.
 const BACKLOG: usize = 1024;
 
 /// Something that must not pass in silence: also a line in the log and a number in the counters.
@@ -65,7 +65,7 @@ pub enum What {
         /// The number of its claim.
         number: u64,
     },
-    /// Trying again at once cannot help: it is tried every five minutes, and when somebody asks for it.
+    /// Trying again at once cannot help: it is tried every five minutes, and when a caller asks for it.
     Parked {
         /// Why.
         cause: Trouble,
@@ -201,7 +201,7 @@ pub struct DeliveryCounts {
     pub events: BTreeMap<&'static str, u64>,
 }
 
-/// Where events go: the log, the counters, whoever listens.
+/// Where events go: the log, the counters, the listeners.
 #[derive(Debug)]
 pub(super) struct Announcer {
     destination: String,

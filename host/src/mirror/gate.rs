@@ -27,7 +27,7 @@ struct Breaker {
     backoff: Backoff,
     /// Nobody calls before.
     not_before: Option<Instant>,
-    /// Somebody is trying whether the destination is back.
+    /// A worker is trying whether the destination is back.
     probing: bool,
 }
 
@@ -115,7 +115,7 @@ impl Gate {
         })
     }
 
-    /// Forgets that calls failed: the destination was opened anew, or somebody asks for another try.
+    /// Forgets that calls failed: the destination was opened anew, or a caller asks for another try.
     pub(super) fn reset(&self) {
         let mut breaker = self.breaker();
         breaker.backoff.succeed();
@@ -128,7 +128,7 @@ impl Gate {
     pub(super) fn resize(&self, places: usize) {
         let fresh = Arc::new(Semaphore::new(places.max(1)));
         let old = std::mem::replace(&mut *self.lock_places(), fresh);
-        // Whoever waits there comes here.
+        // Workers that wait there come here.
         old.close();
     }
 

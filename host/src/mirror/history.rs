@@ -19,8 +19,8 @@ pub(crate) enum FillError {
     /// The target cannot be read or written.
     #[error("at the target: {0}")]
     Target(LoadError),
-    /// Somebody else writes to the target: try again.
-    #[error("somebody else writes to the target")]
+    /// Another host writes to the target: try again.
+    #[error("another host writes to the target")]
     Changed,
     /// The source does not hold the batch that was to be reached.
     #[error("the source does not hold it")]
@@ -172,7 +172,7 @@ impl Target {
         let is_next = is_wanted && batch.number == chain.number() + 1 && chain.follows(&batch);
         let mut stored = Vec::new();
         match batch.kind {
-            // Whoever deletes, deletes at each destination.
+            // A delete is one at each destination.
             Kind::Tombstone => {}
             _ if is_next && self.others.is_empty() => {
                 self.store(&batch).await?;

@@ -32,7 +32,7 @@ pub(super) struct Entry {
     /// By writer.
     #[serde(default)]
     pub(super) writers: BTreeMap<String, Share>,
-    /// A delete that somebody asked for and that is not done yet.
+    /// A delete that a caller asked for and that is not done yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wanted: Option<Wanted>,
 }
@@ -254,7 +254,7 @@ impl Ledger {
         self.disk.sync_dir(Path::new(""))
     }
 
-    /// An entry of nobody's is none.
+    /// A name of no key is no entry.
     fn save(&self, destination: &str, entry: &Entry) -> io::Result<()> {
         let path = name(destination, &entry.key);
         let dir = disk::parent(&path);
@@ -269,7 +269,7 @@ impl Ledger {
         }
         let replaced = disk::replace(&*self.disk, &path, &serde_json::to_vec(entry)?);
         if matches!(&replaced, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-            // Somebody removed it: the next try makes it anew.
+            // Another program removed it: the next try makes it anew.
             self.made().remove(dir);
         }
         replaced
@@ -283,7 +283,7 @@ impl Ledger {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The streams of a destination that somebody wanted deleted.
+    /// The streams of a destination that a caller wants deleted.
     pub(super) fn wanted(&self, destination: &str) -> io::Result<Vec<SessionKey>> {
         let names = self.names_in(Path::new(destination))?;
         let mut wanted = Vec::new();

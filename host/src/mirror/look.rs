@@ -73,7 +73,7 @@ pub struct StreamWaiting {
     pub bytes: u64,
     /// When the first of them was written, in Unix milliseconds, if it says so.
     pub oldest: Option<u64>,
-    /// Why, where whoever tried left a word.
+    /// Why, if the process that tried wrote it down.
     pub trouble: Option<String>,
 }
 
@@ -143,7 +143,7 @@ pub struct Standing {
     pub next: Place,
     /// Lines before this one were deleted and need not be there.
     pub kept_from: u64,
-    /// Why nothing more is delivered, where whoever tried left a word.
+    /// Why nothing more is delivered, if the process that tried wrote it down.
     pub trouble: Option<String>,
 }
 

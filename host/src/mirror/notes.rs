@@ -1,7 +1,7 @@
 //! Notes for the mirrors of a state directory about what came to pass at destinations by other ways than theirs.
 //!
 //! A copy that never began at a destination and finds a tombstone there is the session begun anew. That is wrong where
-//! its lines were copied there from elsewhere, or where somebody deleted the session and meant what waits here, too.
+//! its lines were copied there from elsewhere, or where a caller deleted the session and meant what waits here, too.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Notes {
         Ok(Self { state, streams })
     }
 
-    /// A stream was copied to a destination: whoever deletes it there deletes these spools' lines.
+    /// A stream was copied to a destination: a delete of it there means these spools' lines.
     pub fn copied(&self, destination: &str, key: &SessionKey) -> Result<(), Trouble> {
         let Some(ends) = self.streams.get(key) else {
             return Ok(());

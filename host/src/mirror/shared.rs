@@ -84,7 +84,7 @@ impl Shared {
     }
 
     /// A destination is served otherwise from now on: streams that it takes newly are on their way, those that it takes
-    /// no more are left as they are there. A delete that somebody wants is done all the same.
+    /// no more are left as they are there. A delete that a caller wants is done all the same.
     pub(super) fn set_options(self: &Arc<Self>, destination: &Arc<Destination>, options: DestinationOptions) {
         let copies = self.copies();
         destination.set_options(options);

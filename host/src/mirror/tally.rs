@@ -1,4 +1,4 @@
-//! Keeps the counts of events on disk, for whoever looks at them from another process.
+//! Keeps the counts of events on disk, for other processes to read.
 
 use std::sync::Arc;
 use std::time::Duration;

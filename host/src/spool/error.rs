@@ -27,7 +27,7 @@ pub enum SpoolError {
         /// The newest format that is known here.
         known: u32,
     },
-    /// The directory's name is not the identity in it: somebody copied or renamed it.
+    /// The directory's name is not the identity in it: it was copied or renamed.
     #[error("the spool at {} belongs to writer {writer}; give the directory its name back, or remove the copy", path.display())]
     Moved {
         /// Its directory.
@@ -52,7 +52,7 @@ pub enum SpoolError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// An entry is none.
+    /// What was to be appended is no entry.
     #[error("entry {index} of the call: {source}")]
     Entry {
         /// Which of the call, from 0.
@@ -167,7 +167,7 @@ impl ReadError {
     }
 }
 
-/// Lines that were synced are not there any more: the disk, or somebody, took them.
+/// Lines that were synced are not there any more: the disk, or another program, took them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it was synced up to line {}, but whole lines reach to line {} only", recorded.line.saturating_sub(1), found.line.saturating_sub(1))]
 pub struct Damage {

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use crate::key::SessionKey;
 
-/// Held for a moment by whoever makes, adopts or removes a writer's directory.
+/// Held for a moment by a process that makes, adopts or removes a writer's directory.
 pub(super) const DOOR: &str = "lock";
 
 /// The names in one writer's directory. Streams have a directory of their own in there, so no key meets another name.

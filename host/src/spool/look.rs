@@ -314,7 +314,7 @@ fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result
     }
 }
 
-/// Where a dead process's stream ends: whoever adopts it takes every whole entry behind the mark, too.
+/// Where a dead process's stream ends: the process that adopts it takes every whole entry behind the mark, too.
 fn left_behind(file: &Arc<dyn DiskFile>, start: Place, recorded: Place) -> io::Result<(Place, Option<Damage>)> {
     let size = start.offset + file.size()?;
     match recover::damage(file, start, recorded, size)? {

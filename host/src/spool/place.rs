@@ -100,7 +100,7 @@ pub struct Chunk {
 }
 
 impl fmt::Debug for Chunk {
-    /// Without the payload: it is somebody's conversation.
+    /// Without the payload: it is a person's conversation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunk")
             .field("first", &self.first)

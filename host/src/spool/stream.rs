@@ -37,7 +37,7 @@ pub struct Stream {
     is_changed: AtomicBool,
 }
 
-/// What whoever writes to a stream has in hand.
+/// What the thread that writes to a stream has in hand.
 #[derive(Debug, Default)]
 struct Writing {
     /// None until the stream is on disk.

@@ -26,7 +26,7 @@ pub(super) struct Block {
 /// The name of an empty file that was made for a stream.
 pub(super) type MadeFile = Arc<Path>;
 
-/// Whoever writes to a stream holds this.
+/// The thread that writes to a stream holds this.
 #[derive(Debug)]
 pub(super) struct Tail {
     pub(super) writer: Arc<Writer>,

@@ -53,7 +53,7 @@ impl Writer {
         let id = id.simple().to_string();
         let names = WriterNames::new(&id);
         let failed = |source| failed(&*disk, names.dir(), source);
-        // Whoever adopts looks for locks that are free: there is none between the making and the locking.
+        // A process that adopts looks for free locks: between the making and the locking it finds none.
         let _door = disk.lock(Path::new(DOOR)).map_err(failed)?;
         disk.make_dir(names.dir()).map_err(failed)?;
         let lock = disk.try_lock(&names.lock()).and_then(taken).map_err(failed)?;

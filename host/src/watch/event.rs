@@ -75,7 +75,7 @@ pub enum WatchEvent {
         /// Where.
         path: PathBuf,
     },
-    /// A sidecar is none.
+    /// A file has a sidecar's name, and not its content.
     NoSidecar {
         /// Of which transcript.
         key: SessionKey,
@@ -98,7 +98,7 @@ pub enum Change {
     Rewritten,
     /// Another file has its name.
     Replaced,
-    /// It was written to and did not grow, or somebody else mirrored it, or nobody looked meanwhile.
+    /// It was written to and did not grow, or another program mirrored it, or nobody looked meanwhile.
     Unseen,
 }
 
@@ -115,7 +115,7 @@ pub enum Wait {
     Stopping,
 }
 
-/// Is told of each event as it happens. It must not block.
+/// Called with each event as it happens. It must not block.
 pub type OnWatchEvent = Arc<dyn Fn(&WatchEvent) + Send + Sync>;
 
 impl WatchEvent {
@@ -162,7 +162,7 @@ impl fmt::Display for WatchEvent {
                 "{} is a symbolic link, and is not followed; only a project's folder may be one",
                 path.display()
             ),
-            Self::NoSidecar { key, reason } => write!(f, "the sidecar of {key} is none: {reason}"),
+            Self::NoSidecar { key, reason } => write!(f, "the sidecar of {key} cannot be used: {reason}"),
             Self::ByClock { cause } => write!(
                 f,
                 "the system does not tell of changes ({cause}); the directory is looked at by the clock"

@@ -17,7 +17,7 @@ pub(super) struct Stamps {
     pub(super) sidecar: Option<Stamp>,
 }
 
-/// The files of one transcript, as they were when somebody looked.
+/// The files of one transcript, as they were at the last look.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) transcript: Option<Local>,

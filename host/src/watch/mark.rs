@@ -65,7 +65,7 @@ impl Inode {
         }
     }
 
-    /// Elsewhere a file that replaces another is told by its lines.
+    /// Elsewhere a file that replaces another is known by its lines.
     #[cfg(not(unix))]
     fn of(_: &Metadata) -> Self {
         Self::default()
@@ -130,7 +130,7 @@ impl Mark {
                 return Ok(Some(Change::Rewritten));
             }
         }
-        // Whoever only adds makes it longer.
+        // Adding alone makes it longer.
         let is_longer = before.is_none_or(|before| before == now || before.bytes < now.bytes);
         Ok((!is_longer).then_some(Change::Unseen))
     }

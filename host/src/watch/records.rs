@@ -15,7 +15,7 @@ use crate::disk::{self, Folder, may_fail, private_dirs};
 use crate::follow::{Words, hashed};
 use crate::key::SessionKey;
 
-/// The directory, and the lock of whoever follows.
+/// The directory, and the lock of the process that follows.
 #[derive(Debug)]
 pub(super) struct Records {
     dir: PathBuf,

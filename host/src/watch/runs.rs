@@ -28,7 +28,7 @@ impl Runs {
     }
 
     /// Whether a run has a transcript's file, or may have it: the run names its session, or works in its folder, and
-    /// the file has grown since. A run that was killed has its files until somebody has taken up what it left.
+    /// the file has grown since. A run that was killed has its files until a process has taken up what it left.
     ///
     /// Of lines that were read before this is asked, the answer is certain: a run leaves its trail before its agent
     /// starts, and takes it away once everything is spooled.

@@ -29,7 +29,7 @@ impl fmt::Display for Broken {
 
 impl From<KeyError> for Broken {
     fn from(error: KeyError) -> Self {
-        Self(format!("the check itself made a key that is none: {error}"))
+        Self(format!("the check itself made what is no key: {error}"))
     }
 }
 

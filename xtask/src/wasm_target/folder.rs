@@ -1,4 +1,4 @@
-//! Sources from a folder that somebody put together: no server is needed but the crate registry.
+//! Sources from a folder that was put together by hand: no server is needed but the crate registry.
 
 use std::fs;
 use std::path::{Path, absolute};

@@ -17,7 +17,7 @@ const GUEST: &str = "#[unsafe(no_mangle)]\n\
 /// without embedded bitcode cannot do. Half a second, so nothing is remembered from one run to the next.
 pub(super) fn link(compiler: &Compiler, target_dir: &Path) -> Result<()> {
     // Without the folder the answer is known; rustc would say it at length.
-    fs::metadata(compiler.std_folder()).context("there is none")?;
+    fs::metadata(compiler.std_folder()).context("it is missing")?;
     let folder = target_dir.join(format!("{TARGET}-probe-{}", process::id()));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let linked = component(&folder, GUEST, None).map(drop);

@@ -55,7 +55,7 @@ impl Parameters {
                     "require" => ChannelBinding::Require,
                     "prefer" => ChannelBinding::Prefer,
                     "disable" => ChannelBinding::Disable,
-                    _ => return Err(refused(name, "it is none of `require`, `prefer`, `disable`")),
+                    _ => return Err(refused(name, "it is not one of `require`, `prefer`, `disable`")),
                 });
             }
             "connect_timeout" => {

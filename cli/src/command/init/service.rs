@@ -78,7 +78,7 @@ After=network-online.target
 Type=notify
 NotifyAccess=main
 ExecStart={run} --config {with_config} --state {with_state} watch --projects-dir {with_projects} --deliver {DELIVER}s
-# Whoever the transcripts belong to: nobody else may read them.
+# The user to whom the transcripts belong: nobody else may read them.
 {user}# It is ready once it has looked through every transcript, which takes as long as they are many.
 TimeoutStartSec=infinity
 WatchdogSec=60s

@@ -77,7 +77,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Asks the process that follows for a state directory; none where there is none, or it does not answer.
+/// Asks the process that follows for a state directory; `None` if no process follows, or it does not answer.
 pub(crate) fn ask(state: &Path) -> Option<LiveStatus> {
     let stream = BlockingStream::connect(path(state)).ok()?;
     let told = || -> io::Result<LiveStatus> {

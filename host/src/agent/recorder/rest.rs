@@ -227,7 +227,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// A sidecar is told of by an entry of its own, which is in no file.
+    /// A sidecar has an entry of its own, which is in no file.
     pub(super) async fn sidecar(&mut self, key: &SessionKey, path: &str, whole: &Path, bytes: u64) -> bool {
         let read = may_fail(whole)
             .and_then(|()| fs::read(whole))

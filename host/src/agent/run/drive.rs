@@ -122,7 +122,7 @@ async fn supervise(
 /// Returns once it is to stop.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
-        // Whoever could say so is gone.
+        // The other end of the channel is gone.
         future::pending().await
     }
 }
@@ -227,7 +227,7 @@ async fn quiet(has_exited: &mut watch::Receiver<bool>) {
     sleep(QUIET).await;
 }
 
-/// Returns when it is to stop and whoever reads what the agent prints has kept everybody waiting for long enough.
+/// Returns when it is to stop and the reader of what the agent prints has been waited for long enough.
 async fn out_of_patience(stop: &mut watch::Receiver<bool>, grace: Duration) {
     stopped(stop).await;
     sleep(grace).await;

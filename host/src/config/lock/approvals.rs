@@ -126,7 +126,7 @@ impl Approvals {
         }
     }
 
-    /// Takes it down unless somebody else approved less meanwhile.
+    /// Records it unless another process approved less meanwhile.
     fn record(&self, name: &str, entry: &LockEntry) -> Result<(), ConfigError> {
         self.change(|content| {
             let approved = content.entries.get(name);

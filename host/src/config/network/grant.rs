@@ -90,7 +90,7 @@ pub enum GrantError {
     #[error("{0:?} has no scheme; write \"https://host\", \"redis://host\" or \"tcp://host:port\"")]
     NoScheme(String),
     /// The scheme stands for nothing here.
-    #[error("{0:?} is none of the schemes http, https, redis, rediss, postgres, postgresql, tcp, tls")]
+    #[error("{0:?} is not one of the schemes http, https, redis, rediss, postgres, postgresql, tcp, tls")]
     Scheme(String),
     /// More than a host and a port.
     #[error("{0:?} names more than a host and a port; leave out user, password, path and query")]

@@ -111,7 +111,7 @@ fn nobody_is_asked_for_what_was_delivered_by_a_process_before() {
             .unwrap();
     }
     assert!(first.close_blocking(DEADLINE).unwrap().is_empty());
-    // Whoever asks it anything fails.
+    // Every call to it fails.
     store.set_away(true);
     let second = host(state.path(), store.clone());
     assert!(second.flush_blocking(DEADLINE).unwrap().is_empty());

@@ -74,7 +74,7 @@ fn nothing_that_was_accepted_is_lost() {
             _ => drop(host),
         }
     }
-    // Whoever was left behind is still ending: a spool is adopted once its process, here its host, is gone.
+    // The host that was dropped is still ending: a spool is adopted once its process, here its host, is gone.
     let found = loop {
         let host = host(state.path(), store.clone());
         assert!(host.close_blocking(DEADLINE).unwrap().is_empty());

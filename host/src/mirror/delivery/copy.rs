@@ -76,7 +76,7 @@ impl LocalCopy {
         self.next.line < self.stream.end().line
     }
 
-    /// Whether they wait no longer: somebody asked for it, or they fill a batch.
+    /// Whether they wait no longer: a caller asked for it, or they fill a batch.
     pub(super) fn is_due(&self) -> bool {
         !self.is_grounded || self.is_due_from(self.next)
     }

@@ -18,7 +18,7 @@ use crate::store::{Batch, BatchDraft, Kind, Origin, Removal, StoreError};
 const PAGE: u32 = 500;
 
 impl Delivery {
-    /// Does what somebody wanted.
+    /// Does the delete that stands in the ledger.
     pub(super) async fn delete(&mut self, at: &Entered) -> Result<(), Trouble> {
         // In this order: a wish that comes from now on is one more.
         let wishes = self.lane.progress().wishes;
@@ -235,7 +235,7 @@ impl Delivery {
         let writers: Vec<_> = self.copies.iter().map(|copy| copy.stream.writer().to_owned()).collect();
         self.update_ledger(|entry| {
             entry.meet(position);
-            // Whoever is here has met it.
+            // A worker that gets here has met it.
             for writer in &writers {
                 entry.share_mut(writer);
             }

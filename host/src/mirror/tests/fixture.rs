@@ -36,7 +36,7 @@ pub(crate) enum Fate {
     LandsLate(Duration),
 }
 
-/// A store in memory that fails as it is told.
+/// A store in memory that fails as a test says.
 #[derive(Debug, Default)]
 pub(crate) struct Moody {
     pub(crate) inside: Arc<MemoryStore>,
@@ -271,7 +271,7 @@ impl Machine {
         self.start_keeping(stores, settings, Keep::Forever.into())
     }
 
-    /// Likewise, and keeps what was delivered as it is told.
+    /// Likewise, and keeps what was delivered as a test says.
     pub(in crate::mirror) fn start_keeping(
         &self,
         stores: &[(&str, Arc<dyn Store>)],

@@ -7,7 +7,7 @@ use super::fixture::{Fate, Machine, Moody, key, numbered, stored};
 use crate::config::MirrorSettings;
 use crate::store::{Store, StoreError};
 
-/// More than are tried before a failure is told of, and more than trip the gate.
+/// More than are tried before a failure is reported, and more than trip the gate.
 const PIECES: usize = 12;
 
 #[tokio::test(start_paused = true)]

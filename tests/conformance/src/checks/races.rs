@@ -131,7 +131,7 @@ async fn write(store: &dyn Store, key: &mirrorbox::key::SessionKey, writer: &str
                     let behind = expect::all_after(store, key, chain.number()).await?;
                     // Else both would wait for each other for ever.
                     expect::that(!behind.is_empty(), || {
-                        format!("batch {} is a conflict, and there is none", batch.number)
+                        format!("batch {} is a conflict, although nobody else appended", batch.number)
                     })?;
                     behind.iter().for_each(|batch| chain.advance(batch));
                 }

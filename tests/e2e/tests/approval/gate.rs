@@ -47,7 +47,7 @@ fn is_refused(installed: &Installation, ran: &Ran, words: &str) {
         0,
         "it was opened: {ran:?}"
     );
-    assert!(!installed.lock().exists(), "it was taken down: {ran:?}");
+    assert!(!installed.lock().exists(), "it was recorded: {ran:?}");
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn who_wants_no_approvals_says_so() {
     replace_by_one_that_imports_more(&installed);
     assert_eq!(state(&installed, &[]), "waiting");
     assert_eq!(state(&installed, &["--auto-approve"]), "open");
-    assert_eq!(state(&installed, &[]), "open", "it was taken down");
+    assert_eq!(state(&installed, &[]), "open", "it was recorded");
     fs::remove_file(installed.lock()).unwrap();
     put_back(&installed);
     installed.succeeds(["adapters"]);

@@ -60,13 +60,13 @@ async fn a_granted_folder_that_is_exchanged_for_a_link_stays_what_was_opened() {
         "{second}"
     );
     adapter.close().await;
-    // And whoever opens the same grants anew, as they are written, is not led there either.
+    // And a host that opens the same grants anew, as they are written, is not led there either.
     let mut settled = manifest(&text);
     let places: Vec<_> = settled.settle().map(|(_, place, _)| place.to_owned()).collect();
     assert_eq!(
         places[1],
         at("victim").canonicalize().unwrap(),
-        "it is told where it leads, and the lock waits"
+        "it says where it leads, and the lock waits"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Hostile components: whatever one does, the host lives, the others are served, and it is told who it was.
+//! Hostile components: whatever one does, the host lives, the others are served, and the report names it.
 
 // `cfg(test)` is what lets the lints see that all of it is test code.
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Whoever asks hears what was refused, once each.
+//! Each refusal is reported once to those who ask for it.
 
 use std::fs;
 use std::net::TcpListener;

@@ -6,7 +6,7 @@ use mirrorbox_adapter::{Error, Result, log};
 
 use crate::{hunger, sandbox};
 
-/// How long an instance sleeps that is told to: longer than any test waits.
+/// How long an instance sleeps where an order says so: longer than any test waits.
 const SLEEP: Duration = Duration::from_secs(60 * 60);
 
 /// How long an instance takes that is late: longer than a host's usual patience, and no error.
@@ -53,7 +53,7 @@ faults! {
     Sleep "sleep"
     /// Works, but for half a minute.
     Late "late"
-    /// Takes memory until there is none.
+    /// Takes memory until it runs out.
     Bomb "bomb"
     /// Takes resources of the host until there are none.
     Handles "handles"
@@ -70,7 +70,7 @@ faults! {
     Many "many"
     /// `load` gives two batches in the wrong order.
     Disorder "disorder"
-    /// `load` and `end` give a digest that is none.
+    /// `load` and `end` give a text that is no digest.
     BadDigest "bad-digest"
 
     /// `end` tells a batch more than there is. Of a folder.

@@ -1,7 +1,7 @@
 //! An adapter that tries to break out on command: for tests of the host.
 //!
 //! The session id of the key that `load` gets is the deed, and so is the setting `do` for `open`: [`Deed`] lists them.
-//! What came of it is told as `other`, a line an attempt. Everything else lies: `end` and the listings say what cannot
+//! Each attempt comes back as a line of `other`. Everything else lies: `end` and the listings say what cannot
 //! be.
 
 mod deed;

@@ -7,7 +7,7 @@ use mirrorbox_adapter::log;
 pub(crate) fn endless_line() -> ! {
     let piece = [b'x'; 4096];
     loop {
-        // Nobody hears of a failure either.
+        // A failure is reported nowhere either.
         let _ = io::stdout().write_all(&piece);
     }
 }

@@ -58,7 +58,7 @@ enum Fate {
     Goes,
     Fails(StoreError),
     Hangs,
-    /// It is done, and nobody is told.
+    /// It is done, and the answer is lost.
     IsLost(StoreError),
     HangsDone,
     /// It is done long after it failed.

@@ -49,7 +49,7 @@ impl World {
         }
         for machine in 0..self.machines.len() {
             self.machines[machine].disks.ledger.clear_faults();
-            // Whoever lives gets over it without a new process, too.
+            // A process that lives gets over it, too.
             if self.process(machine).is_none() || self.dice.percent(70) {
                 self.kill(machine, self.dice.percent(50));
                 self.start(machine);
