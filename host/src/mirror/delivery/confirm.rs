@@ -158,8 +158,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// A host that fills a log brings it lines that their own writers did not. That they are there is on disk before any
-    /// cursor tells that the log was seen: the next process would take them for lines that were never delivered.
+    /// A host that fills a log adds lines to it that their own writers did not. That they are there is on disk before
+    /// any cursor tells that the log was seen: the next process would take them for lines that were never delivered.
     fn note_begun(&mut self, survey: &Survey) -> Result<(), Trouble> {
         let is_new = |copy: &&mut LocalCopy| !copy.begun && survey.held.contains_key(copy.stream.writer());
         let mut writers = Vec::new();

@@ -136,7 +136,7 @@ fn of_several_versions_the_one_that_both_sides_speak_is_taken() {
     assert_eq!(both(&["0.1.0", "0.2.0"]), Ok("0.1.0"));
     assert_eq!(both(&["0.2.0", "0.1.3"]), Ok("0.1.0"));
     let Err(ContractError::Newer { mut found }) = both(&["0.2.0", "0.0.9"]) else {
-        panic!("there is none that both speak");
+        panic!("no version is left that both speak");
     };
     found.sort();
     assert_eq!(found, ["0.0.9", "0.2.0"]);

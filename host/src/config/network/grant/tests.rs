@@ -27,7 +27,7 @@ fn what_is_wrong_is_said() {
     for (text, expected) in [
         ("a.example", "has no scheme"),
         ("", "has no scheme"),
-        ("ftp://a.example", "none of the schemes"),
+        ("ftp://a.example", "not one of the schemes"),
         ("tcp://a.example", "means no port of its own"),
         ("tls://10.0.0.0/8", "means no port of its own"),
         ("http://", "no host"),
