@@ -1,10 +1,13 @@
 //! Which destination answers for a session that several hold. A chain of digests says that nothing is missing or out of
 //! order; it does not say who wrote it. So what the others hold is asked, too.
 
+use std::sync::Arc;
+
 use mirrorbox::host::Destination;
 use mirrorbox::key::SessionKey;
 use mirrorbox::session::{self, Between, BetweenReport, BetweenState};
 use mirrorbox::spool::{Spool, StreamLook};
+use mirrorbox::store::Store;
 
 use super::{Answer, Destinations, warn};
 use crate::error::CliError;
@@ -69,29 +72,23 @@ impl Destinations {
                     continue;
                 }
             };
-            let what = Between {
-                sessions: sessions.clone(),
-                taken_by: [best, other].map(|one| one.config().manifest.mirror.clone()).into(),
-            };
-            let standing = match session::compare(best.store()?, store, &what, session::silent()).await {
-                Ok(report) => Standing::of(&report),
-                Err(error) => Standing {
-                    failed: Some(error.to_string()),
-                    ..Standing::default()
-                },
-            };
+            let standing = compared(best, other, store, sessions.clone()).await?;
             if !standing.is_second_further(best.name(), other.name())? {
+                // Else it would be taken unasked because it sorts first.
+                if base.is_none() && standing.only_first > 0 {
+                    say_who_answers(best.name(), standing.only_first, other.name());
+                }
                 continue;
             }
-            let (more, answers) = (count(standing.only_second, "line", "lines"), best.name());
-            let (other_name, holds) = (other.name(), format!("holds {more} that `{answers}` lacks"));
             if base.is_some() {
+                let (answers, other_name) = (best.name(), other.name());
+                let more = count(standing.only_second, "line", "lines");
                 say(format_args!(
-                    "the answer is from `{answers}`, which this machine goes on from; `{other_name}` {holds}: \
-                     --from {other_name} takes them, too"
+                    "the answer is from `{answers}`, which this machine goes on from; `{other_name}` holds {more} that \
+                     `{answers}` lacks: --from {other_name} takes them, too"
                 ));
             } else {
-                say(format_args!("the answer is from `{other_name}`, which {holds}"));
+                say_who_answers(other.name(), standing.only_second, best.name());
                 best = other;
             }
         }
@@ -127,6 +124,36 @@ impl Destinations {
         }
         Some(base)
     }
+}
+
+/// How what two destinations hold of all sessions, or of some, stands to each other. Reads both whole.
+async fn compared(
+    first: &Destination,
+    second: &Destination,
+    second_store: Arc<dyn Store>,
+    sessions: Option<Vec<SessionKey>>,
+) -> Result<Standing, CliError> {
+    let what = Between {
+        sessions,
+        taken_by: [first, second].map(|one| one.config().manifest.mirror.clone()).into(),
+    };
+    Ok(
+        match session::compare(first.store()?, second_store, &what, session::silent()).await {
+            Ok(report) => Standing::of(&report),
+            Err(error) => Standing {
+                failed: Some(error.to_string()),
+                ..Standing::default()
+            },
+        },
+    )
+}
+
+/// Of two that do not contradict each other, the one that holds more is taken; the user may think otherwise of it.
+fn say_who_answers(name: &str, more: u64, other: &str) {
+    let more = count(more, "line", "lines");
+    say(format_args!(
+        "the answer is from `{name}`, which holds {more} that `{other}` lacks"
+    ));
 }
 
 impl Standing {

@@ -97,6 +97,21 @@ fn who_a_session_goes_on_from_answers_though_another_claims_more() {
     );
 }
 
+/// It takes what the honest one gets, and holds made-up lines of a writer of its own before that.
+#[test]
+fn one_that_holds_more_does_not_answer_unsaid_though_it_sorts_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (honest, other) = (dir.path().join("honest"), dir.path().join("other"));
+    let (installed, forger) = (Installation::at(&honest), Installation::at(&other));
+    import(&forger, dir.path(), 9, FORGED);
+    add_aaa(&installed, &forger.store);
+    import(&installed, dir.path(), 3, TRUE);
+    let ran = installed.run(["show", SESSION]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let said = "the answer is from `aaa`, which holds 9 lines that `fs` lacks";
+    assert!(ran.stdout.contains(FORGED) && ran.stderr.contains(said), "{ran:?}");
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -1,6 +1,7 @@
 //! What one adapter could do to all others once, by the number of its finding. Each deed is contained and named, and
 //! costs a healthy adapter no time.
 
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,14 +15,18 @@ use mirrorbox::config::{Config, ConfigError};
 use mirrorbox::host::Destinations;
 use mirrorbox::session;
 use mirrorbox::store::{LONGEST_ASKED, StoreError};
-use mirrorbox_e2e::{Installation, Ran, test_guest};
+use mirrorbox_e2e::{Installation, Ran, adapter, test_guest};
 use tokio::time::timeout;
 
 use crate::compiling::{bomb, fresh};
 use crate::fixture::{ONE, ONE_IN_A_HURRY, answers, commit, load, told};
 use crate::grounds::{self, CANARY};
 use crate::raw::Raw;
-use crate::usual_time::keeps_its_time;
+use crate::usual_time::{has_its_usual_time, keeps_its_time};
+use crate::witness::Healthy;
+
+/// The session that is forged.
+const FORGED: &str = "0b6c9f0e-0000-4000-8000-000000000001";
 
 fn folder_grant(dir: &Path, guest: &str) -> String {
     format!("[grants]\ndirs = [{{ host = {dir:?}, guest = {guest:?} }}]\n")
@@ -215,6 +220,52 @@ async fn m6_what_only_ever_fails_to_open_is_trusted_once() {
         );
     })
     .await;
+}
+
+/// The honest destination, whose reads are timed, has each line of the session; the forger, which sorts first, claims
+/// three times as many, with another content.
+#[tokio::test]
+async fn m7_a_destination_that_forges() {
+    let dir = tempfile::tempdir().unwrap();
+    let honest = Installation::at(&dir.path().join("honest"));
+    let forger = Installation::at(&dir.path().join("forger"));
+    let (truth, forgery) = (dir.path().join("truth"), dir.path().join("forgery"));
+    forger.succeeds(import(&forgery, 9, "a forgery"));
+    honest.succeeds(import(&truth, 2, "the truth"));
+    let adapters = honest.config.join("adapters");
+    fs::copy(adapter("fs"), adapters.join("aaa.wasm")).unwrap();
+    fs::write(adapters.join("aaa.toml"), folder_grant(&forger.store, "/data")).unwrap();
+    let healthy = Healthy::at(&honest.store).await;
+    has_its_usual_time("M7", healthy, async || {
+        let shown = ran(honest.command(["show", FORGED])).await;
+        assert_eq!(shown.code, Some(1), "{shown:?}");
+        let is_named = shown.stderr.contains("`aaa`") && shown.stderr.contains("--from");
+        assert!(is_named && !shown.stdout.contains("a forgery"), "{shown:?}");
+    })
+    .await;
+    honest.succeeds(import(&truth, 3, "the truth"));
+    let shown = honest.succeeds(["show", FORGED, "--from", "fs"]);
+    assert_eq!(shown.matches("the truth").count(), 3, "{shown}");
+    assert!(!shown.contains("a forgery"), "{shown}");
+}
+
+/// The arguments that store so many rows of one content in `fs`.
+fn import(projects: &Path, rows: usize, content: &str) -> Vec<OsString> {
+    let row = |number| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"{number}\",\"sessionId\":{FORGED:?},\"message\":{{\"role\":\"user\",\
+             \"content\":{content:?}}}}}\n"
+        )
+    };
+    let project = projects.join("-srv-app");
+    fs::create_dir_all(&project).unwrap();
+    let rows: String = (0..rows).map(row).collect();
+    fs::write(project.join(format!("{FORGED}.jsonl")), rows).unwrap();
+    ["import", "--to", "fs", "--projects-dir"]
+        .map(OsString::from)
+        .into_iter()
+        .chain([projects.into()])
+        .collect()
 }
 
 /// The command, which keeps the whole of a listing: see `listing`.

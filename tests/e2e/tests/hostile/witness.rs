@@ -1,6 +1,7 @@
 //! What must not be touched by a hostile neighbour: another adapter's calls, and the host's memory.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,30 +27,42 @@ pub(super) struct Healthy {
     key: SessionKey,
     chain: Chain,
     stored: u64,
-    _dir: TempDir,
+    /// Its folder, where that is removed with it.
+    _dir: Option<TempDir>,
 }
 
 impl Healthy {
     pub(super) async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let key = SessionKey::main("project", "witness").unwrap();
+        let healthy = Self::at(dir.path()).await;
         Self {
-            store: Arc::new(fs_adapter(dir.path()).await.unwrap()),
-            chain: Chain::start(&key),
-            key,
-            stored: 0,
-            _dir: dir,
+            _dir: Some(dir),
+            ..healthy
         }
     }
 
-    /// Stores a line and asks for the end; how long both took.
+    /// One that stores in this folder, where other sessions may lie.
+    pub(super) async fn at(dir: &Path) -> Self {
+        let key = SessionKey::main("project", "witness").unwrap();
+        Self {
+            store: Arc::new(fs_adapter(dir).await.unwrap()),
+            chain: Chain::start(&key),
+            key,
+            stored: 0,
+            _dir: None,
+        }
+    }
+
+    /// Stores a line, asks for the end and reads the line back; how long all of it took.
     pub(super) async fn call(&mut self) -> Duration {
         let began = Instant::now();
+        let before = self.stored;
         self.stored += 1;
         let line = format!("{{\"line\":{}}}\n", self.stored);
         let batch = self.chain.next(draft(self.stored, line));
         self.store.append(&self.key, &batch, None).await.unwrap();
         assert_eq!(self.store.end(&self.key).await.unwrap(), self.chain.position());
+        assert_eq!(self.store.load(&self.key, before, 1 << 20).await.unwrap(), [batch]);
         began.elapsed()
     }
 
