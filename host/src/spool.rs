@@ -55,21 +55,21 @@
 
 mod adopt;
 mod alarm;
-mod changes;
+mod append_end;
+mod append_queue;
+mod changed_streams;
 mod dead;
 mod error;
-mod files;
-mod lane;
 mod layout;
 mod look;
 mod mark;
+mod open_files;
 mod place;
 mod pool;
 mod prune;
 mod record;
 mod recover;
 mod stream;
-mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -84,16 +84,16 @@ use uuid::Uuid;
 
 use crate::block_on::block_on;
 use crate::disk::{Disk, Folder};
-use changes::Changes;
-use files::Files;
-use lane::{Call, Lane, Room};
+use append_end::EntryBlock;
+use append_queue::{AppendQueue, Call, Room};
+use changed_streams::ChangedStreams;
+use open_files::OpenFiles;
 use pool::Pool;
-use tail::Block;
 use writer::Writer;
 
 pub use adopt::{Adopted, Adoption};
-pub use alarm::{Alarm, Trouble};
-pub(crate) use dead::{Dead, DeliveredNote, Found, Opened, UnreadStream};
+pub use alarm::{Alarm, FileTrouble};
+pub(crate) use dead::{Dead, DeadSpools, DeliveredNote, OpenedStreams, UnreadStream};
 pub use error::{AppendError, Damage, ReadError, SpoolError};
 pub(crate) use look::Other;
 pub use look::{SpoolLook, StreamLook};
@@ -123,7 +123,7 @@ struct Inner {
     known: Mutex<KnownStreams>,
     pool: Arc<Pool>,
     room: Room,
-    changes: Arc<Changes>,
+    changes: Arc<ChangedStreams>,
 }
 
 /// The streams of this process.
@@ -131,7 +131,7 @@ struct Inner {
 struct KnownStreams {
     streams: HashMap<SessionKey, Arc<Stream>>,
     /// Of those that are written to, or were just now.
-    lanes: HashMap<SessionKey, Arc<Lane>>,
+    lanes: HashMap<SessionKey, Arc<AppendQueue>>,
     closed: bool,
 }
 
@@ -153,7 +153,7 @@ impl Spool {
     pub(crate) fn of_writer(disk: Arc<dyn Disk>, id: Uuid) -> Result<Self, SpoolError> {
         let writer = Writer::create(
             disk.clone(),
-            Files::new(disk.clone()),
+            OpenFiles::new(disk.clone()),
             id,
             broadcast::Sender::new(ALARMS),
         )?;
@@ -163,7 +163,7 @@ impl Spool {
             known: Mutex::default(),
             pool,
             room: Room::new(ROOM),
-            changes: Changes::new(),
+            changes: ChangedStreams::new(),
         };
         Ok(Self {
             disk,
@@ -182,7 +182,7 @@ impl Spool {
     }
 
     /// Likewise, but opens no stream yet. Blocks.
-    pub(crate) fn find_dead(&self) -> Result<Found, SpoolError> {
+    pub(crate) fn find_dead(&self) -> Result<DeadSpools, SpoolError> {
         adopt::find(&self.disk, &self.inner.writer.files, &self.inner.writer.alarms)
     }
 
@@ -367,7 +367,7 @@ impl Inner {
         if there != base {
             return Err(AppendError::Begun { base: there });
         }
-        let nothing = Block {
+        let nothing = EntryBlock {
             bytes: Vec::new(),
             lines: 0,
             is_odd: false,
@@ -377,15 +377,15 @@ impl Inner {
     }
 
     /// In this order: one stream's callers never hold all that there is for others.
-    async fn room_for(&self, lane: &Lane, size: usize) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
+    async fn room_for(&self, lane: &AppendQueue, size: usize) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
         Ok([lane.room.take(size).await?, self.room.take(size).await?])
     }
 
     /// Has a block written in its turn.
     async fn hand_over(
         &self,
-        lane: &Arc<Lane>,
-        block: Block,
+        lane: &Arc<AppendQueue>,
+        block: EntryBlock,
         room: [OwnedSemaphorePermit; 2],
     ) -> Result<Place, AppendError> {
         let (answer, answered) = oneshot::channel();
@@ -409,7 +409,7 @@ impl Inner {
         }
     }
 
-    fn lane(&self, key: &SessionKey, base: Base) -> Arc<Lane> {
+    fn lane(&self, key: &SessionKey, base: Base) -> Arc<AppendQueue> {
         let mut known = self.known();
         if let Some(lane) = known.lanes.get(key) {
             return lane.clone();
@@ -417,7 +417,7 @@ impl Inner {
         known.let_go_of_idle_lanes();
         let new = || Arc::new(Stream::new(self.writer.clone(), key.clone(), base));
         let stream = known.streams.entry(key.clone()).or_insert_with(new).clone();
-        let lane = Arc::new(Lane::new(stream, self.changes.clone()));
+        let lane = Arc::new(AppendQueue::new(stream, self.changes.clone()));
         if known.closed {
             lane.room.close();
         }
@@ -472,13 +472,13 @@ impl<'a, E: AsRef<[u8]>> CheckedEntries<'a, E> {
     }
 
     /// Joins them to lines.
-    fn block(&self) -> Block {
+    fn block(&self) -> EntryBlock {
         let mut bytes = Vec::with_capacity(self.size);
         for entry in self.entries {
             bytes.extend_from_slice(entry.as_ref());
             bytes.push(b'\n');
         }
-        Block {
+        EntryBlock {
             bytes,
             lines: self.entries.len() as u64,
             is_odd: self.is_odd,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::{Disk, DiskFile, Lock};
-use state::{Change, Contents, Dirty, State, apply};
+use state::{Contents, DiskState, NameChange, UnsyncedWrite, apply};
 
 /// What becomes of a step: a write, a sync, a change of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +25,13 @@ pub(crate) enum Fault {
 /// One process's view of the disk; dead once the disk has crashed or was passed on.
 #[derive(Clone, Debug)]
 pub(crate) struct Simulated {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     epoch: u64,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedState {
+    state: Mutex<DiskState>,
     changed: Condvar,
 }
 
@@ -51,7 +51,7 @@ impl Random {
 
 impl Simulated {
     pub(crate) fn new() -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedState::default());
         shared.state.lock().unwrap().names.dirs.insert(PathBuf::new());
         shared.state.lock().unwrap().durable.dirs.insert(PathBuf::new());
         Self { shared, epoch: 0 }
@@ -145,7 +145,7 @@ impl Simulated {
         let state = Mutex::new(self.any_state().clone());
         let changed = Condvar::new();
         Self {
-            shared: Arc::new(Shared { state, changed }),
+            shared: Arc::new(SharedState { state, changed }),
             epoch: self.epoch,
         }
     }
@@ -185,12 +185,12 @@ impl Simulated {
         next
     }
 
-    fn any_state(&self) -> MutexGuard<'_, State> {
+    fn any_state(&self) -> MutexGuard<'_, DiskState> {
         self.shared.state.lock().unwrap()
     }
 
     /// The state, if this process lives.
-    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn state(&self) -> io::Result<MutexGuard<'_, DiskState>> {
         let state = self.any_state();
         if state.dead || state.epoch != self.epoch {
             return Err(io::Error::other("the process is dead"));
@@ -198,7 +198,7 @@ impl Simulated {
         Ok(state)
     }
 
-    fn step(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn step(&self) -> io::Result<MutexGuard<'_, DiskState>> {
         let mut state = self.state()?;
         state.step()?;
         Ok(state)
@@ -206,10 +206,10 @@ impl Simulated {
 
     fn file(&self, file: usize) -> Arc<dyn DiskFile> {
         let disk = self.clone();
-        Arc::new(Open { disk, file })
+        Arc::new(OpenFile { disk, file })
     }
 
-    fn take_lock(&self, state: &mut State, path: &Path) -> Option<Lock> {
+    fn take_lock(&self, state: &mut DiskState, path: &Path) -> Option<Lock> {
         state.locks.insert(path.to_owned()).then(|| {
             let (disk, path) = (self.clone(), path.to_owned());
             Box::new(Held { disk, path }) as Lock
@@ -229,7 +229,7 @@ impl Disk for Simulated {
             return Err(ErrorKind::AlreadyExists.into());
         }
         if !state.names.dirs.contains(path) {
-            state.change(Change::Dir(path.to_owned()));
+            state.change(NameChange::Dir(path.to_owned()));
         }
         Ok(())
     }
@@ -242,7 +242,7 @@ impl Disk for Simulated {
         }
         let file = state.files.len();
         state.files.push(Contents::default());
-        state.change(Change::File(path.to_owned(), file));
+        state.change(NameChange::File(path.to_owned(), file));
         Ok(self.file(file))
     }
 
@@ -256,7 +256,7 @@ impl Disk for Simulated {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.step()?;
         let file = state.names.files.get(from).copied().ok_or(ErrorKind::NotFound)?;
-        state.change(Change::Rename(from.to_owned(), to.to_owned(), file));
+        state.change(NameChange::Rename(from.to_owned(), to.to_owned(), file));
         Ok(())
     }
 
@@ -265,12 +265,12 @@ impl Disk for Simulated {
         if !state.names.files.contains_key(path) {
             return Err(ErrorKind::NotFound.into());
         }
-        state.change(Change::Remove(path.to_owned()));
+        state.change(NameChange::Remove(path.to_owned()));
         Ok(())
     }
 
     fn remove_tree(&self, path: &Path) -> io::Result<()> {
-        self.step()?.change(Change::RemoveTree(path.to_owned()));
+        self.step()?.change(NameChange::RemoveTree(path.to_owned()));
         Ok(())
     }
 
@@ -294,10 +294,10 @@ impl Disk for Simulated {
         state.pending = rest;
         for change in synced {
             // What was renamed has no other name left, synced or not.
-            if let Change::Rename(from, ..) = &change {
+            if let NameChange::Rename(from, ..) = &change {
                 state
                     .pending
-                    .retain(|change| !matches!(change, Change::File(path, _) if path == from));
+                    .retain(|change| !matches!(change, NameChange::File(path, _) if path == from));
             }
             state.durable.apply(&change);
         }
@@ -323,12 +323,12 @@ impl Disk for Simulated {
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     disk: Simulated,
     file: usize,
 }
 
-impl DiskFile for Open {
+impl DiskFile for OpenFile {
     fn size(&self) -> io::Result<u64> {
         Ok(self.disk.state()?.files[self.file].cached.len() as u64)
     }
@@ -348,7 +348,7 @@ impl DiskFile for Open {
         let fits = state.room.map_or(bytes.len(), |room| room.min(bytes.len()));
         let fits = if faulty.is_err() { bytes.len() / 2 } else { fits };
         state.room = state.room.map(|room| room.saturating_sub(fits));
-        state.files[self.file].note(Dirty::Write(offset as usize, bytes[..fits].to_vec()));
+        state.files[self.file].note(UnsyncedWrite::Write(offset as usize, bytes[..fits].to_vec()));
         faulty?;
         match fits == bytes.len() {
             true => Ok(()),
@@ -358,7 +358,7 @@ impl DiskFile for Open {
 
     fn set_size(&self, size: u64) -> io::Result<()> {
         let mut state = self.disk.step()?;
-        state.files[self.file].note(Dirty::Size(size as usize));
+        state.files[self.file].note(UnsyncedWrite::Size(size as usize));
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::lane::Copied;
 use super::on_disk;
 use super::shared::Shared;
 use crate::key::SessionKey;
-use crate::spool::{Dead, Found, Opened, Spool, SpoolError};
+use crate::spool::{Dead, DeadSpools, OpenedStreams, Spool, SpoolError};
 
 /// How often it is looked for processes that died. It costs a system call or two for each spool that is there.
 const EVERY: Duration = Duration::from_secs(60);
@@ -68,7 +68,7 @@ impl Adopter {
     /// rests: nothing of it is opened, and nobody is asked for it.
     pub(super) fn find(&self) -> Result<Vec<Dead>, SpoolError> {
         let found = self.spool.find_dead();
-        let Found { spools, refused } = match found {
+        let DeadSpools { spools, refused } = match found {
             Ok(found) => found,
             Err(error) => {
                 self.shared.adoption.refused(Some(error.to_string().into()));
@@ -101,7 +101,7 @@ impl Adopter {
         }
         let threads = if work.len() < WORTH_THREADS { 1 } else { THREADS };
         let work = Mutex::new(work.into_iter());
-        let opened: Vec<Mutex<Opened>> = dead.iter().map(|_| Mutex::default()).collect();
+        let opened: Vec<Mutex<OpenedStreams>> = dead.iter().map(|_| Mutex::default()).collect();
         thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(|| self.open_some(&dead, &work, &opened));
@@ -122,7 +122,7 @@ impl Adopter {
         &self,
         dead: &[Dead],
         work: &Mutex<impl Iterator<Item = (String, Vec<usize>)>>,
-        opened: &[Mutex<Opened>],
+        opened: &[Mutex<OpenedStreams>],
     ) {
         while !*self.shared.closing.borrow() {
             let next = work.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -137,7 +137,7 @@ impl Adopter {
     }
 
     /// Opens every dead process's copy of one stream, in the order in which they began.
-    fn open<'a>(&self, name: &str, copies: impl Iterator<Item = (&'a Dead, &'a Mutex<Opened>)>) {
+    fn open<'a>(&self, name: &str, copies: impl Iterator<Item = (&'a Dead, &'a Mutex<OpenedStreams>)>) {
         let (mut unreadable, mut key) = (None, None);
         for (dead, opened) in copies {
             let mut alarms = Vec::new();

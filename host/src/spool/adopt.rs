@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::alarm::Alarm;
-use super::dead::{Dead, DeliveredNote, Found, Opened, UnreadStream, read_note};
+use super::dead::{Dead, DeadSpools, DeliveredNote, OpenedStreams, UnreadStream, read_note};
 use super::error::SpoolError;
-use super::files::Files;
 use super::layout::DOOR;
+use super::open_files::OpenFiles;
 use super::stream::Stream;
 use super::writer::{Writer, is_writer};
 use crate::disk::Disk;
@@ -113,7 +113,7 @@ impl Adopted {
 impl Dead {
     /// Opens every stream, one after the other.
     pub(crate) fn adopt(self) -> Adopted {
-        let mut opened = Opened::default();
+        let mut opened = OpenedStreams::default();
         for name in self.names() {
             match self.open(name, &mut opened.alarms) {
                 Ok(stream) => opened.streams.extend(stream),
@@ -128,10 +128,10 @@ impl Dead {
 /// Adopts every spool whose process is gone. One that holds no stream is removed.
 pub(super) fn adopt(
     disk: &Arc<dyn Disk>,
-    files: &Arc<Files>,
+    files: &Arc<OpenFiles>,
     alarms: &broadcast::Sender<Alarm>,
 ) -> Result<Adoption, SpoolError> {
-    let Found { spools, refused } = find(disk, files, alarms)?;
+    let DeadSpools { spools, refused } = find(disk, files, alarms)?;
     Ok(Adoption {
         spools: spools.into_iter().map(Dead::adopt).collect(),
         refused,
@@ -141,10 +141,10 @@ pub(super) fn adopt(
 /// Locks every spool whose process is gone, and lists its streams. One that holds none is removed.
 pub(super) fn find(
     disk: &Arc<dyn Disk>,
-    files: &Arc<Files>,
+    files: &Arc<OpenFiles>,
     alarms: &broadcast::Sender<Alarm>,
-) -> Result<Found, SpoolError> {
-    let mut found = Found::default();
+) -> Result<DeadSpools, SpoolError> {
+    let mut found = DeadSpools::default();
     for writer in lock_dead(disk, files, alarms, &mut found.refused)? {
         match Dead::list(writer) {
             Ok(dead) => found.spools.push(dead),
@@ -157,7 +157,7 @@ pub(super) fn find(
 /// Looking at the streams takes longer, and nobody need wait for that.
 fn lock_dead(
     disk: &Arc<dyn Disk>,
-    files: &Arc<Files>,
+    files: &Arc<OpenFiles>,
     alarms: &broadcast::Sender<Alarm>,
     refused: &mut Vec<SpoolError>,
 ) -> Result<Vec<Arc<Writer>>, SpoolError> {

@@ -15,13 +15,13 @@ pub struct Alarm {
     /// The file.
     pub file: PathBuf,
     /// What happened.
-    pub trouble: Trouble,
+    pub trouble: FileTrouble,
 }
 
 /// What happened to a file.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum FileTrouble {
     /// The disk failed to sync it. It will not be trusted again: its lines go to a fresh file.
     #[error("a sync failed, the file is not trusted any more: {0}")]
     SyncFailed(Arc<io::Error>),

@@ -4,19 +4,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::alarm::Trouble;
+use super::alarm::FileTrouble;
 use super::error::AppendError;
 use super::layout::StreamNames;
-use super::mark::Mark;
+use super::mark::SyncMark;
 use super::place::{Base, Doubt, Doubtful, Place};
-use super::record::Record;
+use super::record::StreamRecord;
 use super::writer::Writer;
 use crate::disk::{self, BUFFER, DiskFile};
 use crate::key::SessionKey;
 
 /// Checked entries of one call, each ended by LF.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(super) struct EntryBlock {
     pub(super) bytes: Vec<u8>,
     pub(super) lines: u64,
     /// Some of them are no entries.
@@ -28,12 +28,12 @@ pub(super) type MadeFile = Arc<Path>;
 
 /// The thread that writes to a stream holds this.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct AppendEnd {
     pub(super) writer: Arc<Writer>,
-    pub(super) record: Record,
+    pub(super) record: StreamRecord,
     /// Everything before is synced.
     pub(super) end: Place,
-    pub(super) mark: Mark,
+    pub(super) mark: SyncMark,
     /// A sync failed, or the end could not be cut: nothing more goes into this file. It is kept open, for it may be in
     /// memory only.
     pub(super) poisoned: Option<Arc<dyn DiskFile>>,
@@ -41,7 +41,7 @@ pub(super) struct Tail {
     pub(super) unsettled: bool,
 }
 
-impl Tail {
+impl AppendEnd {
     /// Begins a stream: its file and its record, on disk.
     ///
     /// The file is left in `made` if the rest fails: the next try goes on with it, for the name is taken now.
@@ -74,7 +74,7 @@ impl Tail {
             none => none.insert(create_file(writer, key)?.into()).clone(),
         };
         let start = Place::first(base);
-        let record = Record {
+        let record = StreamRecord {
             key: key.clone(),
             file: path,
             start,
@@ -88,14 +88,14 @@ impl Tail {
             writer: writer.clone(),
             record,
             end: start,
-            mark: Mark::default(),
+            mark: SyncMark::default(),
             poisoned: None,
             unsettled: false,
         })
     }
 
     /// Writes all blocks with one sync. After an error none of them is there.
-    pub(super) fn append(&mut self, blocks: &[&Block]) -> Result<(), AppendError> {
+    pub(super) fn append(&mut self, blocks: &[&EntryBlock]) -> Result<(), AppendError> {
         self.settle().map_err(|source| self.cannot_write(source))?;
         if self.poisoned.is_some() {
             self.rewrite(&[]).map_err(|source| self.cannot_sync(source))?;
@@ -194,11 +194,11 @@ impl Tail {
         &mut self,
         file: Arc<dyn DiskFile>,
         source: io::Error,
-        blocks: &[&Block],
+        blocks: &[&EntryBlock],
     ) -> Result<(), AppendError> {
         let source = Arc::new(source);
         self.poisoned = Some(file);
-        self.raise(Trouble::SyncFailed(source.clone()));
+        self.raise(FileTrouble::SyncFailed(source.clone()));
         let rewritten = self.rewrite(blocks);
         rewritten.map_err(|error| {
             tracing::warn!(%error, "no fresh file could be written");
@@ -215,7 +215,7 @@ impl Tail {
     /// Puts a fresh file in place of one that is not trusted: what is synced, and these blocks.
     ///
     /// What is synced was read back or written since; if it is in memory only, this is what saves it.
-    pub(super) fn rewrite(&mut self, blocks: &[&Block]) -> io::Result<()> {
+    pub(super) fn rewrite(&mut self, blocks: &[&EntryBlock]) -> io::Result<()> {
         let disk = self.writer.disk.clone();
         let fresh = self.names().fresh();
         let old = self.file()?;
@@ -235,11 +235,11 @@ impl Tail {
             return Err(error);
         }
         self.poisoned = None;
-        self.raise(Trouble::Rewritten);
+        self.raise(FileTrouble::Rewritten);
         Ok(())
     }
 
-    pub(super) fn raise(&self, trouble: Trouble) {
+    pub(super) fn raise(&self, trouble: FileTrouble) {
         self.writer.raise(Some(&self.record.key), &self.record.file, trouble);
     }
 
@@ -263,7 +263,7 @@ impl Tail {
 }
 
 /// The file's name is on disk before the record that names it.
-fn record_new(writer: &Writer, names: &StreamNames, record: &Record) -> io::Result<()> {
+fn record_new(writer: &Writer, names: &StreamNames, record: &StreamRecord) -> io::Result<()> {
     let disk = &*writer.disk;
     disk.sync_dir(disk::parent(&record.file))?;
     match writer.files.create(&names.mark()) {
@@ -274,13 +274,13 @@ fn record_new(writer: &Writer, names: &StreamNames, record: &Record) -> io::Resu
     record.write(disk, &names.record())
 }
 
-fn end_of(end: Place, blocks: &[&Block]) -> Place {
-    let grow = |end: Place, block: &&Block| end.after(block.lines, block.bytes.len() as u64);
+fn end_of(end: Place, blocks: &[&EntryBlock]) -> Place {
+    let grow = |end: Place, block: &&EntryBlock| end.after(block.lines, block.bytes.len() as u64);
     blocks.iter().fold(end, grow)
 }
 
 /// Blocks are small and many where a stream is busy: they go to the file together.
-fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&Block]) -> io::Result<()> {
+fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&EntryBlock]) -> io::Result<()> {
     if let [block] = blocks {
         return file.write_at(&block.bytes, at);
     }

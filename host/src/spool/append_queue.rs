@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::changes::Changes;
+use super::append_end::EntryBlock;
+use super::changed_streams::ChangedStreams;
 use super::error::AppendError;
 use super::place::{Doubtful, Place};
 use super::stream::Stream;
-use super::tail::Block;
 
 /// The most that one stream may have waiting for a sync, in bytes, but for a single larger call.
 const ROOM: usize = 2 << 20;
@@ -18,11 +18,11 @@ const UNIT: usize = 1 << 10;
 
 /// The calls that wait for one stream's next sync.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct AppendQueue {
     pub(super) stream: Arc<Stream>,
     pub(super) room: Room,
     queue: Mutex<Queue>,
-    changes: Arc<Changes>,
+    changes: Arc<ChangedStreams>,
 }
 
 #[derive(Debug, Default)]
@@ -35,14 +35,14 @@ struct Queue {
 /// A call that waits.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) block: Block,
+    pub(super) block: EntryBlock,
     pub(super) answer: oneshot::Sender<Result<Place, AppendError>>,
     /// Given back once the call is answered.
     pub(super) _room: [OwnedSemaphorePermit; 2],
 }
 
-impl Lane {
-    pub(super) fn new(stream: Arc<Stream>, changes: Arc<Changes>) -> Self {
+impl AppendQueue {
+    pub(super) fn new(stream: Arc<Stream>, changes: Arc<ChangedStreams>) -> Self {
         Self {
             stream,
             room: Room::new(ROOM),

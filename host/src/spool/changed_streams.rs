@@ -8,12 +8,12 @@ use super::stream::Stream;
 
 /// The streams that changed since they were last taken, each once.
 #[derive(Debug)]
-pub(super) struct Changes {
+pub(super) struct ChangedStreams {
     streams: Mutex<Vec<Arc<Stream>>>,
     count: watch::Sender<u64>,
 }
 
-impl Changes {
+impl ChangedStreams {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             streams: Mutex::default(),

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::adopt::Adopted;
-use super::alarm::{Alarm, Trouble};
+use super::alarm::{Alarm, FileTrouble};
 use super::error::SpoolError;
-use super::record::Record;
+use super::record::StreamRecord;
 use super::recover;
 use super::stream::Stream;
 use super::writer::Writer;
@@ -28,7 +28,7 @@ pub(crate) struct Dead {
 
 /// What came of opening a dead process's streams.
 #[derive(Debug, Default)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedStreams {
     pub(crate) streams: Vec<Arc<Stream>>,
     pub(crate) alarms: Vec<Alarm>,
     /// What those are called that cannot be read.
@@ -45,7 +45,7 @@ pub(crate) struct UnreadStream {
 
 /// Dead processes' spools, in the order in which their processes began.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct DeadSpools {
     pub(crate) spools: Vec<Dead>,
     /// Those that cannot be adopted, and why.
     pub(crate) refused: Vec<SpoolError>,
@@ -95,7 +95,10 @@ impl Dead {
         open(&self.writer, name, self.is_recovered, alarms).map_err(|error| {
             let error = Arc::new(error);
             let names = self.writer.names.stream_of_hash(name);
-            alarms.push(self.writer.raise(None, names.dir(), Trouble::Unreadable(error.clone())));
+            alarms.push(
+                self.writer
+                    .raise(None, names.dir(), FileTrouble::Unreadable(error.clone())),
+            );
             error
         })
     }
@@ -103,7 +106,7 @@ impl Dead {
     /// The key of a stream; none where it never began.
     pub(crate) fn key_of(&self, name: &str) -> Result<Option<SessionKey>, SpoolError> {
         let names = self.writer.names.stream_of_hash(name);
-        match Record::read(&*self.writer.disk, &names.record()) {
+        match StreamRecord::read(&*self.writer.disk, &names.record()) {
             Ok(record) => Ok(Some(record.key)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.writer.failed(error)),
@@ -112,8 +115,8 @@ impl Dead {
 
     /// All of its streams are open: each is in order, and on disk. That is written down, so that it need not be done
     /// again. A failure costs the next process the same work.
-    pub(crate) fn opened(self, opened: Opened) -> Adopted {
-        let Opened {
+    pub(crate) fn opened(self, opened: OpenedStreams) -> Adopted {
+        let OpenedStreams {
             streams,
             alarms,
             unread,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::error::{Damage, ReadError, SpoolError};
 use super::layout::{DOOR, StreamNames, WriterNames};
 use super::place::{Base, Chunk, Doubt, Place};
-use super::record::Record;
+use super::record::StreamRecord;
 use super::stream::OpenLines;
 use super::writer::{self, is_writer};
 use super::{mark, recover};
@@ -33,7 +33,7 @@ pub struct SpoolLook {
 pub struct StreamLook {
     disk: Arc<dyn Disk>,
     names: StreamNames,
-    record: Record,
+    record: StreamRecord,
     end: Place,
     damage: Option<Damage>,
 }
@@ -108,7 +108,7 @@ impl StreamLook {
         let (disk, record) = (&*self.disk, &self.record);
         let opened = lines_of(disk, &self.names, record).and_then(|(path, file)| {
             // In this order: as long as the record says the same, no other file had got the name.
-            let now = Record::read(disk, &self.names.record())?;
+            let now = StreamRecord::read(disk, &self.names.record())?;
             Ok((path, file, now))
         });
         let (path, file, now) = opened.map_err(|source| ReadError::Io {
@@ -283,7 +283,7 @@ fn other(disk: &Arc<dyn Disk>, key: &SessionKey, writer: &str) -> io::Result<Opt
 
 /// Fails with `NotFound` where no stream was begun.
 fn look_at_stream(disk: &Arc<dyn Disk>, names: StreamNames, is_alive: bool) -> io::Result<StreamLook> {
-    let record = Record::read(&**disk, &names.record())?;
+    let record = StreamRecord::read(&**disk, &names.record())?;
     let (_, file) = lines_of(&**disk, &names, &record)?;
     let marked = mark::look(&**disk, &names.mark(), is_alive)?;
     let marked = marked.unwrap_or(record.start).max(record.start);
@@ -301,7 +301,7 @@ fn look_at_stream(disk: &Arc<dyn Disk>, names: StreamNames, is_alive: bool) -> i
 }
 
 /// The file with the lines: a pruned copy that is complete but has not got its name yet is what counts.
-fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &Record) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
+fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &StreamRecord) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
     if record.pruning {
         match disk.open(&names.pruned()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

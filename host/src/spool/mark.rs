@@ -21,12 +21,12 @@ const SYNC_EVERY: u64 = 4 << 20;
 
 /// Where the next place is written. The file is its caller's to open: an idle stream has none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mark {
+pub(super) struct SyncMark {
     second: bool,
     synced: u64,
 }
 
-impl Mark {
+impl SyncMark {
     /// The mark as a process before this one left it, and the farthest place that it marks; none where none was, or
     /// where nothing whole is left.
     pub(super) fn read(file: &dyn DiskFile) -> io::Result<(Self, Option<Place>)> {

@@ -13,7 +13,7 @@ const MOST: usize = 64;
 
 /// Opens files by their names, and keeps the last ones open.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(super) struct OpenFiles {
     disk: Arc<dyn Disk>,
     open: Mutex<Open>,
 }
@@ -26,7 +26,7 @@ struct Open {
     replaced: u64,
 }
 
-impl Files {
+impl OpenFiles {
     pub(super) fn new(disk: Arc<dyn Disk>) -> Arc<Self> {
         Arc::new(Self {
             disk,

@@ -9,21 +9,21 @@ use std::thread;
 
 use tokio::sync::watch;
 
-use super::lane::Lane;
+use super::append_queue::AppendQueue;
 
 /// Syncs of different files at once; file systems join them.
 const MOST_THREADS: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     changed: Condvar,
     threads: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    ready: VecDeque<Arc<Lane>>,
+struct PoolState {
+    ready: VecDeque<Arc<AppendQueue>>,
     idle: usize,
     threads: usize,
     closing: bool,
@@ -46,7 +46,7 @@ impl Pool {
     }
 
     /// Has a lane worked at when its turn comes.
-    pub(super) fn schedule(self: &Arc<Self>, lane: Arc<Lane>) -> Result<(), Closing> {
+    pub(super) fn schedule(self: &Arc<Self>, lane: Arc<AppendQueue>) -> Result<(), Closing> {
         let mut state = self.state();
         if state.closing {
             return Err(Closing);
@@ -79,7 +79,7 @@ impl Pool {
         let _ = threads.wait_for(|threads| *threads == 0).await;
     }
 
-    fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+    fn add_thread(self: &Arc<Self>, state: &mut PoolState) -> io::Result<()> {
         let pool = self.clone();
         // A thread that counts itself would be late: others look at the count.
         let spawned = thread::Builder::new()
@@ -92,7 +92,7 @@ impl Pool {
     }
 
     /// The lane that waits longest; none when the thread is to go.
-    fn next(&self) -> Option<Arc<Lane>> {
+    fn next(&self) -> Option<Arc<AppendQueue>> {
         let mut state = self.state();
         loop {
             if let Some(lane) = state.ready.pop_front() {
@@ -107,7 +107,7 @@ impl Pool {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,20 +8,20 @@
 use std::io;
 use std::sync::Arc;
 
+use super::append_end::AppendEnd;
 use super::place::{Base, Place};
-use super::record::Record;
-use super::tail::Tail;
+use super::record::StreamRecord;
 use crate::disk::{self, DiskFile};
 
 /// What is left of a stream, complete under its temporary name.
-pub(super) struct Rest {
+pub(super) struct PrunedFile {
     file: Arc<dyn DiskFile>,
-    record: Record,
+    record: StreamRecord,
 }
 
-impl Tail {
+impl AppendEnd {
     /// Copies what is behind `start`, the place of the line after `base`, and writes down that it is to be the stream.
-    pub(super) fn copy_rest(&mut self, start: Place, base: Base) -> io::Result<Rest> {
+    pub(super) fn copy_rest(&mut self, start: Place, base: Base) -> io::Result<PrunedFile> {
         self.settle()?;
         if self.poisoned.is_some() {
             self.rewrite(&[])?;
@@ -32,7 +32,7 @@ impl Tail {
         disk::copy(&self.file()?, from, self.size(), &*file, 0)?;
         file.sync()?;
         disk.sync_dir(names.dir())?;
-        let record = Record {
+        let record = StreamRecord {
             start,
             base: Arc::new(base),
             pruning: true,
@@ -40,17 +40,17 @@ impl Tail {
         };
         self.unsettled = true;
         record.write(&*disk, &names.record())?;
-        Ok(Rest { file, record })
+        Ok(PrunedFile { file, record })
     }
 
-    /// Puts it in the place of the stream's file. [`Tail::settle`] ends it.
-    pub(super) fn put_rest_in_place(&mut self, rest: Rest) -> io::Result<()> {
-        let Rest { file, record } = rest;
+    /// Puts it in the place of the stream's file. [`AppendEnd::settle`] ends it.
+    pub(super) fn put_rest_in_place(&mut self, rest: PrunedFile) -> io::Result<()> {
+        let PrunedFile { file, record } = rest;
         // Not by `disk::replace`: the file was synced before the record was written that tells of it, readers see the
         // new name at once, and the directory is synced by `settle`, before anything else is done with the file.
         self.writer.disk.rename(&self.names().pruned(), &record.file)?;
         self.writer.files.put(&record.file, &file);
-        self.record = Record {
+        self.record = StreamRecord {
             pruning: false,
             ..record
         };

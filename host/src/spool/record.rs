@@ -13,7 +13,7 @@ use crate::store::Position;
 
 /// What is known of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct StreamRecord {
     pub(super) key: SessionKey,
     /// Where its lines are. Shared with those who read.
     pub(super) file: Arc<Path>,
@@ -51,7 +51,7 @@ struct WrittenStored {
     digest: String,
 }
 
-impl Record {
+impl StreamRecord {
     pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
         let stored = self.base.stored.as_ref().map(|stored| WrittenStored {
             destination: stored.destination.clone(),
@@ -81,13 +81,13 @@ impl Record {
 }
 
 impl Written {
-    fn into_record(self) -> io::Result<Record> {
+    fn into_record(self) -> io::Result<StreamRecord> {
         let main = SessionKey::main(self.project, self.session).map_err(io::Error::other)?;
         let key = match self.subpath {
             Some(subpath) => main.with_subpath(subpath).map_err(io::Error::other)?,
             None => main,
         };
-        Ok(Record {
+        Ok(StreamRecord {
             key,
             file: self.file.into(),
             start: self.start,

@@ -3,14 +3,14 @@
 use std::io::{self, BufReader};
 use std::sync::Arc;
 
-use super::alarm::{Alarm, Trouble};
+use super::alarm::{Alarm, FileTrouble};
+use super::append_end::AppendEnd;
 use super::error::Damage;
 use super::layout::StreamNames;
-use super::mark::Mark;
+use super::mark::SyncMark;
 use super::place::Place;
-use super::record::Record;
+use super::record::StreamRecord;
 use super::stream::Stream;
-use super::tail::Tail;
 use super::writer::Writer;
 use crate::disk::{self, BUFFER, Section};
 use crate::transcript::{LineError, Lines, Next, check_entry};
@@ -24,10 +24,10 @@ pub(super) fn open(
     is_recovered: bool,
     alarms: &mut Vec<Alarm>,
 ) -> io::Result<Stream> {
-    let record = Record::read(&*writer.disk, &names.record())?;
+    let record = StreamRecord::read(&*writer.disk, &names.record())?;
     let (mark, recorded) = match writer.files.open(&names.mark()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Mark::default(), None),
-        file => Mark::read(&*file?)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (SyncMark::default(), None),
+        file => SyncMark::read(&*file?)?,
     };
     // Nothing was written since: what is there is on disk.
     let was_in_order = is_recovered && !record.pruning;
@@ -36,7 +36,7 @@ pub(super) fn open(
         false => open_file(writer, names, &record),
     };
     let file = file.map_err(not_missing)?;
-    let mut tail = Tail {
+    let mut tail = AppendEnd {
         writer: writer.clone(),
         end: record.start,
         record,
@@ -61,7 +61,7 @@ fn not_missing(error: io::Error) -> io::Error {
 }
 
 /// The file, and what was under way when the process died brought to its end.
-fn open_file(writer: &Writer, names: &StreamNames, record: &Record) -> io::Result<Arc<dyn disk::DiskFile>> {
+fn open_file(writer: &Writer, names: &StreamNames, record: &StreamRecord) -> io::Result<Arc<dyn disk::DiskFile>> {
     let disk = &*writer.disk;
     disk::remove_if_there(disk, &names.fresh())?;
     if record.pruning {
@@ -76,7 +76,7 @@ fn open_file(writer: &Writer, names: &StreamNames, record: &Record) -> io::Resul
     Ok(file)
 }
 
-impl Tail {
+impl AppendEnd {
     /// Takes a stream that was brought into order before; false, and nothing changed, where it is not.
     fn take_as_is(&mut self, file: &Arc<dyn disk::DiskFile>, recorded: Option<Place>) -> io::Result<bool> {
         let start = self.record.start;
@@ -107,7 +107,7 @@ impl Tail {
         let size = start.offset + file.size()?;
         if let Some(damage) = damage(file, start, recorded, size)? {
             self.end = damage.found;
-            self.note(Trouble::Damaged(damage), alarms);
+            self.note(FileTrouble::Damaged(damage), alarms);
             return Ok(Some(damage));
         }
         self.end = recorded;
@@ -127,10 +127,10 @@ impl Tail {
         if whole.offset < size {
             file.set_size(whole.offset - self.record.start.offset)?;
             let bytes = size - whole.offset;
-            self.note(Trouble::Cut { bytes }, alarms);
+            self.note(FileTrouble::Cut { bytes }, alarms);
         }
         if let Err(source) = self.sync_anew(file, whole) {
-            self.note(Trouble::SyncFailed(Arc::new(source)), alarms);
+            self.note(FileTrouble::SyncFailed(Arc::new(source)), alarms);
             self.poisoned = Some(file.clone());
             // What a rewrite copies is everything before the end.
             let recorded = std::mem::replace(&mut self.end, whole);
@@ -151,7 +151,7 @@ impl Tail {
         file.sync()
     }
 
-    fn note(&self, trouble: Trouble, alarms: &mut Vec<Alarm>) {
+    fn note(&self, trouble: FileTrouble, alarms: &mut Vec<Alarm>) {
         alarms.push(self.writer.raise(Some(&self.record.key), &self.record.file, trouble));
     }
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use super::append_end::{AppendEnd, EntryBlock, MadeFile};
 use super::error::{AppendError, Damage, ReadError};
 use super::look::{self, Other};
 use super::place::{Base, Chunk, Doubt, Doubtful, Place};
-use super::tail::{Block, MadeFile, Tail};
 use super::writer::Writer;
 use crate::disk::{BUFFER, DiskFile};
 use crate::key::SessionKey;
@@ -33,7 +33,7 @@ pub struct Stream {
     view: RwLock<View>,
     doubts: RwLock<Arc<[Doubt]>>,
     damage: Option<Box<Damage>>,
-    /// It is among the [`super::changes`].
+    /// It is among the [`super::changed_streams`].
     is_changed: AtomicBool,
 }
 
@@ -41,7 +41,7 @@ pub struct Stream {
 #[derive(Debug, Default)]
 struct Writing {
     /// None until the stream is on disk.
-    tail: Option<Tail>,
+    tail: Option<AppendEnd>,
     made: Option<MadeFile>,
 }
 
@@ -97,7 +97,7 @@ impl Stream {
     }
 
     /// A stream that was on disk before.
-    pub(super) fn found(tail: Tail, damage: Option<Damage>) -> Self {
+    pub(super) fn found(tail: AppendEnd, damage: Option<Damage>) -> Self {
         let (writer, record) = (tail.writer.clone(), &tail.record);
         let stream = Self::behind(writer, record.key.clone(), record.base.clone());
         stream.show(&tail);
@@ -189,12 +189,12 @@ impl Stream {
     }
 
     /// Writes blocks behind the end, on disk when this returns.
-    pub(super) fn commit(&self, blocks: &[&Block]) -> Result<(), AppendError> {
+    pub(super) fn commit(&self, blocks: &[&EntryBlock]) -> Result<(), AppendError> {
         let mut writing = self.writing();
         let Writing { tail, made } = &mut *writing;
         let tail = match tail {
             Some(tail) => tail,
-            none => none.insert(Tail::create(
+            none => none.insert(AppendEnd::create(
                 &self.writer,
                 &self.key,
                 &self.view().base.clone(),
@@ -219,7 +219,7 @@ impl Stream {
             none => {
                 let (base, mut doubts) = (self.view().base.clone(), Vec::new());
                 found.add_to(&mut doubts, Place::first(&base).line);
-                none.insert(Tail::create(&self.writer, &self.key, &base, doubts.into(), made)?)
+                none.insert(AppendEnd::create(&self.writer, &self.key, &base, doubts.into(), made)?)
             }
         };
         self.show_doubts(tail);
@@ -252,7 +252,7 @@ impl Stream {
     }
 
     /// Lets readers see what is synced.
-    fn show(&self, tail: &Tail) {
+    fn show(&self, tail: &AppendEnd) {
         self.view.write().unwrap_or_else(PoisonError::into_inner).show(tail);
     }
 
@@ -277,7 +277,7 @@ impl Stream {
         })
     }
 
-    fn show_doubts(&self, tail: &Tail) {
+    fn show_doubts(&self, tail: &AppendEnd) {
         let mut doubts = self.doubts.write().unwrap_or_else(PoisonError::into_inner);
         *doubts = tail.record.doubts.clone();
     }
@@ -292,7 +292,7 @@ impl Stream {
 }
 
 impl View {
-    fn show(&mut self, tail: &Tail) {
+    fn show(&mut self, tail: &AppendEnd) {
         if self.file.as_ref() != Some(&tail.record.file) {
             self.file = Some(tail.record.file.clone());
         }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::alarm::{Alarm, Trouble};
+use super::alarm::{Alarm, FileTrouble};
 use super::error::SpoolError;
-use super::files::Files;
 use super::layout::{DOOR, WriterNames};
+use super::open_files::OpenFiles;
 use super::place::Base;
 use crate::disk::{self, Disk, Lock};
 use crate::key::SessionKey;
@@ -24,7 +24,7 @@ pub(super) struct Writer {
     pub(super) id: String,
     pub(super) names: WriterNames,
     pub(super) disk: Arc<dyn Disk>,
-    pub(super) files: Arc<Files>,
+    pub(super) files: Arc<OpenFiles>,
     pub(super) alarms: broadcast::Sender<Alarm>,
     /// What most streams begin behind.
     pub(super) no_base: Arc<Base>,
@@ -34,7 +34,7 @@ pub(super) struct Writer {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Identity {
+struct WriterIdentity {
     version: u32,
     writer: String,
     /// Above those of all writers that were there when this one began: their lines come first. A clock may be set back.
@@ -46,7 +46,7 @@ impl Writer {
     /// A new writer, its identity on disk.
     pub(super) fn create(
         disk: Arc<dyn Disk>,
-        files: Arc<Files>,
+        files: Arc<OpenFiles>,
         id: Uuid,
         alarms: broadcast::Sender<Alarm>,
     ) -> Result<Arc<Self>, SpoolError> {
@@ -57,7 +57,7 @@ impl Writer {
         let _door = disk.lock(Path::new(DOOR)).map_err(failed)?;
         disk.make_dir(names.dir()).map_err(failed)?;
         let lock = disk.try_lock(&names.lock()).and_then(taken).map_err(failed)?;
-        let identity = Identity {
+        let identity = WriterIdentity {
             version: VERSION,
             writer: id.clone(),
             turn: last_turn(&*disk).map_err(failed)? + 1,
@@ -73,7 +73,7 @@ impl Writer {
     /// A dead process's writer, and its turn among all; none if it lives, or if its directory holds nothing.
     pub(super) fn adopt(
         disk: &Arc<dyn Disk>,
-        files: &Arc<Files>,
+        files: &Arc<OpenFiles>,
         id: &str,
         alarms: &broadcast::Sender<Alarm>,
     ) -> Result<Option<(u64, Arc<Self>)>, SpoolError> {
@@ -98,7 +98,7 @@ impl Writer {
     }
 
     fn locked(
-        files: Arc<Files>,
+        files: Arc<OpenFiles>,
         disk: Arc<dyn Disk>,
         id: String,
         lock: Lock,
@@ -179,7 +179,7 @@ impl Writer {
     }
 
     /// Tells everybody who listens, and the log.
-    pub(super) fn raise(&self, key: Option<&SessionKey>, file: &Path, trouble: Trouble) -> Alarm {
+    pub(super) fn raise(&self, key: Option<&SessionKey>, file: &Path, trouble: FileTrouble) -> Alarm {
         let file = self.disk.name_of(file);
         tracing::warn!(writer = self.id, file = %file.display(), "{trouble}");
         let alarm = Alarm {
@@ -205,7 +205,7 @@ pub(super) fn is_writer(name: &str) -> bool {
     name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn read_identity(disk: &dyn Disk, names: &WriterNames) -> io::Result<Identity> {
+fn read_identity(disk: &dyn Disk, names: &WriterNames) -> io::Result<WriterIdentity> {
     let file = disk.open(&names.identity())?;
     Ok(serde_json::from_slice(&disk::read_small(&*file)?)?)
 }

@@ -8,11 +8,11 @@ use super::{Fault, Random};
 use crate::disk::parent;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct State {
+pub(super) struct DiskState {
     pub(super) files: Vec<Contents>,
     pub(super) names: Names,
     pub(super) durable: Names,
-    pub(super) pending: Vec<Change>,
+    pub(super) pending: Vec<NameChange>,
     pub(super) locks: BTreeSet<PathBuf>,
     pub(super) epoch: u64,
     pub(super) dead: bool,
@@ -33,11 +33,11 @@ pub(super) struct State {
 pub(super) struct Contents {
     pub(super) cached: Vec<u8>,
     pub(super) durable: Vec<u8>,
-    pub(super) dirty: Vec<Dirty>,
+    pub(super) dirty: Vec<UnsyncedWrite>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Dirty {
+pub(super) enum UnsyncedWrite {
     Write(usize, Vec<u8>),
     Size(usize),
 }
@@ -49,7 +49,7 @@ pub(super) struct Names {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Change {
+pub(super) enum NameChange {
     Dir(PathBuf),
     File(PathBuf, usize),
     Rename(PathBuf, PathBuf, usize),
@@ -57,7 +57,7 @@ pub(super) enum Change {
     RemoveTree(PathBuf),
 }
 
-impl State {
+impl DiskState {
     pub(super) fn check_readable(&mut self, path: &Path) -> io::Result<()> {
         self.look()?;
         match &self.unreadable {
@@ -94,14 +94,14 @@ impl State {
         }
     }
 
-    pub(super) fn change(&mut self, change: Change) {
+    pub(super) fn change(&mut self, change: NameChange) {
         self.names.apply(&change);
         self.pending.push(change);
     }
 }
 
 impl Contents {
-    pub(super) fn note(&mut self, dirty: Dirty) {
+    pub(super) fn note(&mut self, dirty: UnsyncedWrite) {
         apply(&mut self.cached, &dirty);
         self.dirty.push(dirty);
     }
@@ -114,24 +114,24 @@ impl Contents {
             .take(kept)
             .for_each(|dirty| apply(&mut self.durable, &dirty));
         // The next one may be there in part, or as a length without bytes.
-        if let Some(Dirty::Write(at, mut bytes)) = dirty.next() {
+        if let Some(UnsyncedWrite::Write(at, mut bytes)) = dirty.next() {
             bytes.truncate(random.below(bytes.len() + 1));
             if random.below(3) == 0 {
                 // Only where nothing was: what is written over is there, old or new.
                 let known = self.durable.len().saturating_sub(at).min(bytes.len());
                 bytes[known..].fill(0);
             }
-            apply(&mut self.durable, &Dirty::Write(at, bytes));
+            apply(&mut self.durable, &UnsyncedWrite::Write(at, bytes));
         }
         drop(dirty);
         self.cached = self.durable.clone();
     }
 }
 
-pub(super) fn apply(bytes: &mut Vec<u8>, dirty: &Dirty) {
+pub(super) fn apply(bytes: &mut Vec<u8>, dirty: &UnsyncedWrite) {
     match dirty {
-        Dirty::Size(size) => bytes.resize(*size, 0),
-        Dirty::Write(at, new) => {
+        UnsyncedWrite::Size(size) => bytes.resize(*size, 0),
+        UnsyncedWrite::Write(at, new) => {
             let end = at + new.len();
             bytes.resize(bytes.len().max(end), 0);
             bytes[*at..end].copy_from_slice(new);
@@ -140,16 +140,16 @@ pub(super) fn apply(bytes: &mut Vec<u8>, dirty: &Dirty) {
 }
 
 impl Names {
-    pub(super) fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &NameChange) {
         match change {
-            Change::Dir(path) => drop(self.dirs.insert(path.clone())),
-            Change::File(path, file) => drop(self.files.insert(path.clone(), *file)),
-            Change::Rename(from, to, file) => {
+            NameChange::Dir(path) => drop(self.dirs.insert(path.clone())),
+            NameChange::File(path, file) => drop(self.files.insert(path.clone(), *file)),
+            NameChange::Rename(from, to, file) => {
                 self.files.remove(from);
                 self.files.insert(to.clone(), *file);
             }
-            Change::Remove(path) => drop(self.files.remove(path)),
-            Change::RemoveTree(path) => {
+            NameChange::Remove(path) => drop(self.files.remove(path)),
+            NameChange::RemoveTree(path) => {
                 self.files.retain(|file, _| !file.starts_with(path));
                 self.dirs.retain(|dir| !dir.starts_with(path));
             }
@@ -179,7 +179,7 @@ impl Names {
     }
 }
 
-impl Change {
+impl NameChange {
     pub(super) fn touches(&self, dir: &Path) -> bool {
         match self {
             Self::Dir(path) | Self::File(path, _) | Self::Remove(path) | Self::RemoveTree(path) => parent(path) == dir,

@@ -116,7 +116,7 @@ fn one_unreadable_record_hides_no_other_stream() {
     let adoption = Spool::open(state.path()).unwrap().adopt().unwrap();
     let adopted = &adoption.spools[0];
     assert_eq!(adopted.streams().len(), 1);
-    assert!(matches!(adopted.alarms()[0].trouble, Trouble::Unreadable(_)));
+    assert!(matches!(adopted.alarms()[0].trouble, FileTrouble::Unreadable(_)));
 }
 
 /// Cuts the file of a stream to `size`, its mark standing or taken away, and adopts it.
@@ -152,7 +152,7 @@ fn a_file_cut_at_any_byte_of_its_end_is_whole_up_to_there() {
         let torn = kept.len() - whole_lines(kept).len();
         match adopted.alarms() {
             [] => assert_eq!(torn, 0),
-            [alarm] => assert!(matches!(alarm.trouble, Trouble::Cut { bytes } if bytes == torn as u64)),
+            [alarm] => assert!(matches!(alarm.trouble, FileTrouble::Cut { bytes } if bytes == torn as u64)),
             more => panic!("{more:?}"),
         }
         assert_eq!(stream.damage(), None);
@@ -168,7 +168,7 @@ fn a_file_that_lost_synced_bytes_is_damaged_and_kept() {
         let damage = stream.damage().unwrap();
         assert_eq!((damage.recorded.line, damage.found), (151, stream.end()));
         let [alarm] = adopted.alarms() else { panic!() };
-        assert!(matches!(alarm.trouble, Trouble::Damaged(_)));
+        assert!(matches!(alarm.trouble, FileTrouble::Damaged(_)));
         assert!(alarm.file.starts_with(Path::new("/spool").join(adopted.writer())));
         let pruned = stream.prune(Base { lines: 1, stored: None });
         assert!(matches!(pruned, Err(ReadError::Damaged { .. })));
@@ -196,7 +196,7 @@ fn what_is_torn_behind_the_mark_is_cut() {
         open.write_at(tail.as_bytes(), whole.len() as u64).unwrap();
         let (adopted, stream) = adopt_one(&disk);
         assert_eq!(read(&stream), whole.clone() + &"{}\n".repeat(more));
-        assert!(matches!(adopted.alarms()[0].trouble, Trouble::Cut { .. }));
+        assert!(matches!(adopted.alarms()[0].trouble, FileTrouble::Cut { .. }));
         assert_eq!(disk.files("s.jsonl").len(), 0);
         let left = disk.files(file.to_str().unwrap()).remove(0).1;
         assert_eq!(left.len() as u64, stream.end().offset);
@@ -213,5 +213,8 @@ fn a_file_that_is_gone_is_told_of() {
     let disk = disk.kill();
     Disk::remove(&disk, &file).unwrap();
     let adoption = open(&disk).adopt().unwrap();
-    assert!(matches!(adoption.spools[0].alarms()[0].trouble, Trouble::Unreadable(_)));
+    assert!(matches!(
+        adoption.spools[0].alarms()[0].trouble,
+        FileTrouble::Unreadable(_)
+    ));
 }

@@ -52,8 +52,8 @@ fn after_a_failed_sync_a_fresh_file_has_every_line() {
     disk.fault_after(1, Fault::Fail);
     let end = spool.append_blocking(&key("a"), &entries(2, 2)).unwrap();
     assert_eq!(end.line, 5);
-    assert!(matches!(alarms.try_recv().unwrap().trouble, Trouble::SyncFailed(_)));
-    assert!(matches!(alarms.try_recv().unwrap().trouble, Trouble::Rewritten));
+    assert!(matches!(alarms.try_recv().unwrap().trouble, FileTrouble::SyncFailed(_)));
+    assert!(matches!(alarms.try_recv().unwrap().trouble, FileTrouble::Rewritten));
     let stream = spool.stream(&key("a")).unwrap();
     spool.append_blocking(&key("a"), &entries(4, 1)).unwrap();
     assert_eq!(read(&stream), lines(&entries(0, 5)));

@@ -154,7 +154,7 @@ impl World {
         let adoption = spool.adopt().unwrap();
         assert!(adoption.refused.is_empty(), "{:?}", adoption.refused);
         for adopted in &adoption.spools {
-            let expected = |alarm: &Alarm| matches!(alarm.trouble, Trouble::Cut { .. });
+            let expected = |alarm: &Alarm| matches!(alarm.trouble, FileTrouble::Cut { .. });
             assert!(adopted.alarms().iter().all(expected), "{:?}", adopted.alarms());
         }
         self.adopted = adoption.spools;

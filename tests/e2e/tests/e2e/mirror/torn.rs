@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mirrorbox::host::Host;
 use mirrorbox::key::SessionKey;
-use mirrorbox::spool::{Spool, Trouble};
+use mirrorbox::spool::{FileTrouble, Spool};
 use mirrorbox::store::{MemoryStore, Reader, Store};
 use mirrorbox_e2e::{PROJECT, amount, entry};
 use tempfile::TempDir;
@@ -144,11 +144,11 @@ async fn a_spool_that_ends_anywhere_keeps_what_was_acknowledged() {
         let is_damaged = adopted
             .alarms()
             .iter()
-            .any(|alarm| matches!(alarm.trouble, Trouble::Damaged(_)));
+            .any(|alarm| matches!(alarm.trouble, FileTrouble::Damaged(_)));
         let is_cut = adopted
             .alarms()
             .iter()
-            .any(|alarm| matches!(alarm.trouble, Trouble::Cut { .. }));
+            .any(|alarm| matches!(alarm.trouble, FileTrouble::Cut { .. }));
         assert_eq!(is_damaged, kept < left.acked, "cut by {cut}: {:?}", adopted.alarms());
         assert_eq!(
             is_cut,
