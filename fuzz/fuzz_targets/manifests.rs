@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use mirrorbox::config::Manifest;
-use mirrorbox::config::network::{Host, NetworkGrant, NetworkPolicy};
+use mirrorbox::config::network::{NetworkHost, NetworkGrant, NetworkPolicy};
 
 fuzz_target!(|text: &str| {
     let path = Path::new("/etc/mirrorbox/adapters/made-up.toml");
@@ -35,7 +35,7 @@ fn metadata_needs_its_own_grant(policy: &NetworkPolicy) {
     let metadata = "169.254.169.254".parse().expect("an address");
     for grant in policy.grants() {
         for name in ["a.example", "metadata.internal"] {
-            let host = Host::parse(name).expect("a name");
+            let host = NetworkHost::parse(name).expect("a name");
             assert!(policy.dial(true, &host, grant.port, metadata).is_err(), "{grant}");
         }
     }

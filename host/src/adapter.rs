@@ -67,7 +67,7 @@ use crate::config::{Manifest, Settings};
 use crate::key::SessionKey;
 use crate::store::{Batch, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
 use contract::v0_1::bindings;
-use guest::Grants;
+use guest::InstanceGrants;
 use instance::Template;
 use pool::InstancePool;
 
@@ -208,7 +208,7 @@ fn prepare(
     let linked = runtime.linker().instantiate_pre(&compiled.component);
     let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
     let share = runtime.budget().share(manifest.instances, compiled.parts())?;
-    let grants = Grants::new(name, &manifest, Arc::new(settings), share, runtime.reactor())?;
+    let grants = InstanceGrants::new(name, &manifest, Arc::new(settings), share, runtime.reactor())?;
     let template = Template::new(name, runtime, grants, manifest.timeout, instance)?;
     if let Some(admission) = &admission {
         admission.try_out()?;

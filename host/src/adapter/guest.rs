@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::AdapterError;
 use super::budget::AdapterShare;
 use super::limits::{self, Limits};
-use super::log::{Level, Log};
+use super::log::{GuestLog, Level};
 use super::network::{Lookups, Network, Reactor, Requests};
 use super::opening::OpenCount;
 use super::preopens::Preopens;
@@ -23,7 +23,7 @@ use crate::config::{DirGrant, Manifest, Settings};
 
 /// What every instance of one adapter is made from.
 #[derive(Clone, Debug)]
-pub(super) struct Grants {
+pub(super) struct InstanceGrants {
     dirs: Vec<DirGrant>,
     preopens: Preopens,
     reserve: Reserve,
@@ -32,10 +32,10 @@ pub(super) struct Grants {
     memory: u64,
     returns: u64,
     share: Arc<AdapterShare>,
-    log: Log,
+    log: GuestLog,
 }
 
-impl Grants {
+impl InstanceGrants {
     /// Fails where a granted directory cannot be opened, or a granted file of certificates cannot be used. Blocks for
     /// the disk.
     pub(super) fn new(
@@ -45,7 +45,7 @@ impl Grants {
         share: Arc<AdapterShare>,
         reactor: &Reactor,
     ) -> Result<Self, AdapterError> {
-        let log = Log::new(adapter, settings.clone(), manifest.log_lines);
+        let log = GuestLog::new(adapter, settings.clone(), manifest.log_lines);
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
             preopens: Preopens::open(manifest)?,
@@ -78,7 +78,7 @@ impl Grants {
         usize::try_from(self.returns).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn log(&self) -> &Log {
+    pub(super) fn log(&self) -> &GuestLog {
         &self.log
     }
 
@@ -157,7 +157,7 @@ pub(super) struct Guest {
     pub(super) limits: Limits,
     /// What is left free on the spool's disk.
     pub(super) reserve: Reserve,
-    pub(super) log: Log,
+    pub(super) log: GuestLog,
     /// When the call that is under way must be over.
     pub(super) deadline: Instant,
 }

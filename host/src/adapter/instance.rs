@@ -18,7 +18,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
 use super::bindings::{self, Exports, ExportsPre, wit};
 use super::crash_loop::{CrashLoop, FatalEnd};
-use super::guest::{Grants, Guest};
+use super::guest::{Guest, InstanceGrants};
 use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
 use super::network::LOOKUPS;
 use super::place::JobPlace;
@@ -34,7 +34,7 @@ const TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 pub(super) struct Template {
     pub(super) name: String,
     pub(super) runtime: Arc<Runtime>,
-    pub(super) grants: Grants,
+    pub(super) grants: InstanceGrants,
     pub(super) timeout: Duration,
     pub(super) counters: UsageCounters,
     crashes: Mutex<CrashLoop>,
@@ -53,7 +53,7 @@ impl Template {
     pub(super) fn new(
         name: &str,
         runtime: Arc<Runtime>,
-        grants: Grants,
+        grants: InstanceGrants,
         timeout: Duration,
         instance: InstancePre<Guest>,
     ) -> Result<Self, AdapterError> {

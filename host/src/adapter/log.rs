@@ -54,14 +54,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 
 /// Where the lines of one adapter go: shared by its instances.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(super) struct GuestLog {
     adapter: Arc<str>,
     settings: Arc<Settings>,
     rate: Arc<Mutex<Rate>>,
     refusals: Arc<Refusals>,
 }
 
-impl Log {
+impl GuestLog {
     /// Passes on so many lines a second at most, of all instances together.
     pub(super) fn new(adapter: &str, settings: Arc<Settings>, lines: u32) -> Self {
         Self {
@@ -199,7 +199,7 @@ impl Rate {
 /// Standard output or standard error of an instance.
 #[derive(Clone)]
 pub(super) struct LogStream {
-    log: Log,
+    log: GuestLog,
     level: Level,
     name: &'static str,
     line: Vec<u8>,
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_between_characters() {
-        let log = Log::new("test", Arc::default(), 100);
+        let log = GuestLog::new("test", Arc::default(), 100);
         let text = "aé".repeat(MAX_LINE);
         assert_eq!(log.shown(&text).len(), MAX_LINE - 1);
         assert_eq!(log.shown("short"), "short");
@@ -321,7 +321,7 @@ mod tests {
         let secret = "SECRET".repeat(20);
         std::fs::write(&path, &secret).unwrap();
         let settings = [("key".to_owned(), Setting::File(path))].into();
-        let log = Log::new("test", Arc::new(Settings::resolve(&settings).unwrap()), 100);
+        let log = GuestLog::new("test", Arc::new(Settings::resolve(&settings).unwrap()), 100);
         for secrets in [1, 200] {
             for before in 0..MAX_LINE + 2 * secret.len() {
                 if secrets == 200 && before > 2 * secret.len() {
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_stream_keeps_no_more_than_a_line() {
-        let mut stream = Log::new("test", Arc::default(), 100).stream(Level::Info, "stdout");
+        let mut stream = GuestLog::new("test", Arc::default(), 100).stream(Level::Info, "stdout");
         stream.push(&vec![b'x'; 3 * MAX_LINE]);
         assert_eq!(stream.line.len(), MAX_LINE + 1);
         stream.push(b"\nrest");

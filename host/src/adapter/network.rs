@@ -31,7 +31,7 @@ pub(super) use resolver::SIDE_BY_SIDE as LOOKUPS;
 use super::AdapterError;
 use super::budget::AdapterShare;
 use super::guest::Guest;
-use super::log::Log;
+use super::log::GuestLog;
 use crate::config::Manifest;
 use crate::config::network::{NetworkPolicy, Refusal};
 use http::Client;
@@ -51,7 +51,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 pub(super) struct Network {
     policy: Arc<NetworkPolicy>,
     client: Client,
-    log: Log,
+    log: GuestLog,
 }
 
 impl Network {
@@ -60,7 +60,7 @@ impl Network {
         manifest: &Manifest,
         share: Arc<AdapterShare>,
         reactor: &Reactor,
-        log: Log,
+        log: GuestLog,
     ) -> Result<Arc<Self>, AdapterError> {
         let policy = Arc::new(manifest.policy());
         let idle = manifest.idle_connections.into();

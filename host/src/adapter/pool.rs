@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::AdapterError;
 use super::instance::{self, GuestCall, Instance, Job, Template};
-use super::log::Log;
+use super::log::GuestLog;
 use super::place::{Places, closed};
 use super::usage::Usage;
 use crate::store::{StoreError, StoreInfo, time_to_move};
@@ -143,7 +143,7 @@ impl InstancePool {
     }
 
     /// The log that every instance writes to.
-    pub(super) fn log(&self) -> &Log {
+    pub(super) fn log(&self) -> &GuestLog {
         self.template.grants.log()
     }
 

@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynOutputStream, FsError, OutputStream, Pollable, StreamError, StreamResult};
 
 use super::guest::Guest;
-use super::log::Log;
+use super::log::GuestLog;
 use super::opening::FILES;
 use super::reserve::Reserve;
 use crate::config::network::Refusal;
@@ -152,7 +152,7 @@ async fn symlink_at(
 struct ReservedStream {
     stream: DynOutputStream,
     reserve: Reserve,
-    log: Log,
+    log: GuestLog,
 }
 
 impl ReservedStream {

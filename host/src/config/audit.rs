@@ -63,7 +63,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::Manifest;
-    use super::super::network::Host;
+    use super::super::network::NetworkHost;
 
     const MANIFEST: &str = r#"[grants]
 dirs = [{ host = "/srv/with \"quotes\"", guest = "/data", mode = "ro" }]
@@ -81,8 +81,8 @@ network = ["http://*.used.example", "redis://unused.example", { to = "https://tl
         let goes = |manifest: &Manifest| {
             let policy = manifest.policy();
             let [used, new, tls] =
-                ["a.used.example", "new.example", "tls.example"].map(|name| Host::parse(name).unwrap());
-            let dials = |tls, host: &Host, port, address: &str| {
+                ["a.used.example", "new.example", "tls.example"].map(|name| NetworkHost::parse(name).unwrap());
+            let dials = |tls, host: &NetworkHost, port, address: &str| {
                 policy.request(tls, host, port).is_ok()
                     && policy.dial(tls, host, port, address.parse().unwrap()).is_ok()
             };
@@ -125,7 +125,7 @@ network = [
         let mut manifest = parse("");
         let audit = manifest.audit();
         let policy = manifest.policy();
-        let name = Host::parse("a.example").unwrap();
+        let name = NetworkHost::parse("a.example").unwrap();
         for address in [
             "169.254.169.254",
             "fd00:ec2::254",
@@ -136,7 +136,7 @@ network = [
             let address = address.parse().unwrap();
             assert!(policy.connect((address, 80).into(), []).is_err());
             assert!(policy.connect((address, 80).into(), [&name]).is_err());
-            assert!(policy.request(false, &Host::from(address), 80).is_err());
+            assert!(policy.request(false, &NetworkHost::from(address), 80).is_err());
             assert!(policy.dial(false, &name, 80, address).is_err());
             assert!(policy.answer(&name, address).is_err());
         }

@@ -63,7 +63,7 @@ pub struct Manifest {
     pub mirror: MirrorSettings,
     /// Where this manifest was read, and where each setting stands in it.
     #[serde(skip)]
-    origin: Option<Origin>,
+    origin: Option<ManifestOrigin>,
     /// Lets it go where it wants, and notes where that was.
     #[serde(skip)]
     audit: Option<Audit>,
@@ -79,7 +79,7 @@ pub struct Manifest {
 }
 
 #[derive(Clone, Debug)]
-struct Origin {
+struct ManifestOrigin {
     path: PathBuf,
     lines: BTreeMap<String, SourceLocation>,
     /// Of the granted directories.
@@ -190,7 +190,7 @@ impl Manifest {
         }
         let line = |setting: &Spanned<Setting>| SourceLocation::span(path, content, Some(setting.span()));
         let Spans { grants } = text::parse_toml(path, content)?;
-        manifest.origin = Some(Origin {
+        manifest.origin = Some(ManifestOrigin {
             path: path.to_owned(),
             lines: manifest
                 .settings

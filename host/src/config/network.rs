@@ -19,5 +19,5 @@ mod policy;
 pub use address::Special;
 pub use audit::NetworkAudit;
 pub use grant::{GrantError, NetworkGrant, Transport};
-pub use host::{Host, HostError, HostPattern};
+pub use host::{HostPattern, NetworkHost, NetworkHostError};
 pub use policy::{NetworkPolicy, Refusal};

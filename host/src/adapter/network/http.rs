@@ -27,8 +27,8 @@ use super::Network;
 use super::resolver::Resolver;
 use crate::adapter::AdapterError;
 use crate::adapter::budget::AdapterShare;
-use crate::adapter::log::Log;
-use crate::config::network::{Host, NetworkPolicy, Refusal, Transport};
+use crate::adapter::log::GuestLog;
+use crate::config::network::{NetworkHost, NetworkPolicy, Refusal, Transport};
 use attempt::{Attempt, Tried};
 pub(super) use handler::add_to_linker;
 
@@ -86,13 +86,13 @@ impl WasiHttpHooks for Requests {
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Target {
+struct RequestTarget {
     tls: bool,
-    host: Host,
+    host: NetworkHost,
     port: u16,
 }
 
-impl Target {
+impl RequestTarget {
     fn of(uri: &Uri) -> Option<Self> {
         let tls = *uri.scheme()? == uri::Scheme::HTTPS;
         let authority = uri.authority()?;
@@ -103,13 +103,13 @@ impl Target {
         let is_plain = rest.is_empty() || authority.port_u16().is_some();
         Some(Self {
             tls,
-            host: Host::parse(authority.host()).ok().filter(|_| is_plain)?,
+            host: NetworkHost::parse(authority.host()).ok().filter(|_| is_plain)?,
             port,
         })
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for RequestTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
@@ -118,9 +118,9 @@ impl fmt::Display for Target {
 
 /// Makes the requests of one adapter; its instances share the connections.
 #[derive(Clone, Debug)]
-pub(super) struct Client(Arc<Shared>);
+pub(super) struct Client(Arc<ClientState>);
 
-struct Shared {
+struct ClientState {
     policy: Arc<NetworkPolicy>,
     /// How TLS is spoken, by the file of certificates that a grant names.
     tls: HashMap<Option<PathBuf>, Arc<rustls::ClientConfig>>,
@@ -129,10 +129,10 @@ struct Shared {
     share: Arc<AdapterShare>,
     resolver: Resolver,
     reactor: Handle,
-    log: Log,
+    log: GuestLog,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for ClientState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("idle", &self.idle)
@@ -147,7 +147,7 @@ impl Client {
         idle: usize,
         share: Arc<AdapterShare>,
         reactor: Handle,
-        log: Log,
+        log: GuestLog,
     ) -> Result<Self, AdapterError> {
         let mut configs = HashMap::new();
         if policy.is_audited() {
@@ -158,7 +158,7 @@ impl Client {
                 configs.insert(grant.ca.clone(), tls::config(grant.ca.as_deref())?);
             }
         }
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(ClientState {
             policy,
             tls: configs,
             // Half of the descriptors at most, so that there is always one for a server that none leads to.
@@ -175,8 +175,8 @@ impl Client {
     }
 
     /// Where a request goes, if it may go there.
-    fn target(&self, request: &Request<WasiBody>) -> Result<Target, Error> {
-        let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+    fn target(&self, request: &Request<WasiBody>) -> Result<RequestTarget, Error> {
+        let target = RequestTarget::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         // A tunnel would lead on to where the policy does not see.
         let decision = match *request.method() == Method::CONNECT {
             true => Err(Refusal {
@@ -194,7 +194,7 @@ impl Client {
     /// Sends a request over a kept connection or a new one. Redirects are the guest's to follow.
     async fn send(
         self,
-        target: Target,
+        target: RequestTarget,
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
@@ -216,7 +216,7 @@ impl Client {
     /// The response as the guest reads it. Its end gives the connection back.
     async fn received(
         self,
-        target: Target,
+        target: RequestTarget,
         sender: Sender,
         (response, request): (Response<Incoming>, Done),
         options: &RequestOptions,
@@ -225,7 +225,7 @@ impl Client {
         Received::wrap(response, connection, options.between_bytes_timeout.unwrap_or(PATIENCE)).await
     }
 
-    async fn connect(&self, target: &Target, options: &RequestOptions) -> Result<Sender, Error> {
+    async fn connect(&self, target: &RequestTarget, options: &RequestOptions) -> Result<Sender, Error> {
         let patience = options.connect_timeout.unwrap_or(CONNECT_PATIENCE);
         let connecting = connect::connect(&self.0, target, patience);
         timeout(patience, connecting)
@@ -263,7 +263,7 @@ mod tests {
             ("http://2130706433/", None),
             ("/path", None),
         ] {
-            let target = uri.parse().ok().and_then(|uri| Target::of(&uri));
+            let target = uri.parse().ok().and_then(|uri| RequestTarget::of(&uri));
             assert_eq!(target.map(|target| target.to_string()).as_deref(), expected, "{uri}");
         }
     }

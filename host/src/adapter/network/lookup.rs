@@ -15,7 +15,7 @@ use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use super::Network;
 use super::names::ResolvedNames;
 use crate::adapter::guest::Guest;
-use crate::config::network::Host;
+use crate::config::network::NetworkHost;
 
 /// Links lookups under the policy.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -32,7 +32,7 @@ pub(in crate::adapter) struct Lookups {
     network: Arc<Network>,
     names: ResolvedNames,
     /// The name behind each stream of answers, by the stream's handle.
-    under_way: HashMap<u32, Host>,
+    under_way: HashMap<u32, NetworkHost>,
 }
 
 impl Lookups {
@@ -92,7 +92,7 @@ impl Lookup for LookupView<'_> {
         network: Resource<NetworkHandle>,
         name: String,
     ) -> Result<Resource<ResolveAddressStream>, SocketError> {
-        let Ok(host) = Host::parse(&name) else {
+        let Ok(host) = NetworkHost::parse(&name) else {
             return Err(ErrorCode::InvalidArgument.into());
         };
         if !self.lookups.network.allowed(self.lookups.network.policy.lookup(&host)) {

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::config::network::Host;
+use crate::config::network::NetworkHost;
 
 /// The most answers that one instance remembers; the oldest are forgotten, and what they led to must be looked up
 /// again.
@@ -10,11 +10,11 @@ const MAX_ANSWERS: usize = 1_024;
 
 /// Which names led an instance to which addresses. Every answer in it was allowed by the policy.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ResolvedNames(Arc<Mutex<VecDeque<(Host, IpAddr)>>>);
+pub(super) struct ResolvedNames(Arc<Mutex<VecDeque<(NetworkHost, IpAddr)>>>);
 
 impl ResolvedNames {
     /// Remembers that an instance was told this.
-    pub(super) fn record(&self, name: &Host, address: IpAddr) {
+    pub(super) fn record(&self, name: &NetworkHost, address: IpAddr) {
         let mut answers = self.lock();
         let address = address.to_canonical();
         answers.retain(|(other, its)| (other, its) != (name, &address));
@@ -25,14 +25,14 @@ impl ResolvedNames {
     }
 
     /// The names that led to an address.
-    pub(super) fn of(&self, address: IpAddr) -> Vec<Host> {
+    pub(super) fn of(&self, address: IpAddr) -> Vec<NetworkHost> {
         let address = address.to_canonical();
         let answers = self.lock();
         let led = answers.iter().filter(|(_, its)| *its == address);
         led.map(|(name, _)| name.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Host, IpAddr)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(NetworkHost, IpAddr)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -41,8 +41,8 @@ impl ResolvedNames {
 mod tests {
     use super::*;
 
-    fn name(text: &str) -> Host {
-        Host::parse(text).unwrap()
+    fn name(text: &str) -> NetworkHost {
+        NetworkHost::parse(text).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use proptest::sample::select;
 
 use super::permissions::Further;
 use super::*;
-use crate::config::network::{Host, HostPattern, NetworkGrant, NetworkPolicy};
+use crate::config::network::{HostPattern, NetworkGrant, NetworkHost, NetworkPolicy};
 use crate::config::{DirGrant, DirMode, Grants, Manifest};
 
 fn entry(digest: u8, imports: &[&str], grants: Grants) -> LockEntry {
@@ -94,7 +94,11 @@ const DIRS: &[&str] = &["/srv", "/srv/a", "/srv/a/b", "/srv/ab", "/"];
 fn grants() -> impl Strategy<Value = Grants> {
     let network = (select(HOSTS), 1..3_u16, any::<bool>()).prop_map(|(host, port, private)| {
         let mut grant = NetworkGrant::parse(&format!("tcp://{host}:{port}")).unwrap();
-        grant.private = private && matches!(grant.host, HostPattern::Host(Host::Name(_)) | HostPattern::Below(_));
+        grant.private = private
+            && matches!(
+                grant.host,
+                HostPattern::NetworkHost(NetworkHost::Name(_)) | HostPattern::Below(_)
+            );
         grant
     });
     let dirs =
@@ -125,7 +129,7 @@ fn answers(imports: &[&str], grants: &Grants) -> Vec<bool> {
     }
     let policy = NetworkPolicy::new(grants.network.clone());
     for name in ["x.example", "a.x.example", "z.x.example", "z.a.x.example"] {
-        let name = Host::parse(name).unwrap();
+        let name = NetworkHost::parse(name).unwrap();
         for to in [
             "1.1.1.1:1",
             "1.1.1.1:2",

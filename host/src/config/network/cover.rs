@@ -2,7 +2,7 @@
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{Host, HostPattern, NetworkGrant, Special};
+use super::{HostPattern, NetworkGrant, NetworkHost, Special};
 
 impl NetworkGrant {
     /// Whether everything that this grant allows is allowed by `others`, too.
@@ -47,17 +47,17 @@ impl NetworkGrant {
 /// The addresses that a pattern names as such.
 fn addresses(pattern: &HostPattern) -> Option<IpNet> {
     match pattern {
-        HostPattern::Host(Host::Address(address)) => Some(IpNet::from(*address)),
+        HostPattern::NetworkHost(NetworkHost::Address(address)) => Some(IpNet::from(*address)),
         HostPattern::Range(range) => Some(*range),
-        HostPattern::Host(Host::Name(_)) | HostPattern::Below(_) => None,
+        HostPattern::NetworkHost(NetworkHost::Name(_)) | HostPattern::Below(_) => None,
     }
 }
 
 fn names_are_within(names: &HostPattern, others: &HostPattern) -> bool {
     match (names, others) {
-        (HostPattern::Host(name), others) => others.matches(name),
+        (HostPattern::NetworkHost(name), others) => others.matches(name),
         (HostPattern::Below(name), HostPattern::Below(other)) => {
-            name == other || others.matches(&Host::Name(name.clone()))
+            name == other || others.matches(&NetworkHost::Name(name.clone()))
         }
         _ => false,
     }

@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
-use super::{Host, HostError, HostPattern, Special};
+use super::{HostPattern, NetworkHost, NetworkHostError, Special};
 use crate::config::SourceLocation;
 use crate::config::manifest::toml_text;
 
@@ -97,7 +97,7 @@ pub enum GrantError {
     Trailing(String),
     /// The host is not valid.
     #[error(transparent)]
-    Host(#[from] HostError),
+    NetworkHost(#[from] NetworkHostError),
     /// The port is no number from 1 to 65535.
     #[error("{0:?} is no port from 1 to 65535")]
     Port(String),
@@ -146,10 +146,10 @@ impl NetworkGrant {
     }
 
     /// The grant for just this.
-    pub(super) fn of(transport: Transport, host: &Host, port: u16) -> Self {
+    pub(super) fn of(transport: Transport, host: &NetworkHost, port: u16) -> Self {
         Self {
             transport,
-            host: HostPattern::Host(host.clone()),
+            host: HostPattern::NetworkHost(host.clone()),
             port,
             private: false,
             ca: None,
@@ -179,7 +179,7 @@ impl NetworkGrant {
     }
 
     /// Whether the grant is for this host at this port, reached like this.
-    pub(super) fn covers(&self, transport: Transport, host: &Host, port: u16) -> bool {
+    pub(super) fn covers(&self, transport: Transport, host: &NetworkHost, port: u16) -> bool {
         self.transport == transport && self.port == port && self.host.matches(host)
     }
 
@@ -224,7 +224,7 @@ fn port_number(text: &str) -> Result<u16, GrantError> {
 }
 
 fn is_address(text: &str) -> bool {
-    matches!(Host::parse(text), Ok(Host::Address(_)))
+    matches!(NetworkHost::parse(text), Ok(NetworkHost::Address(_)))
 }
 
 /// A grant without what may be a password.
@@ -264,7 +264,7 @@ impl TryFrom<Table> for NetworkGrant {
 
     fn try_from(table: Table) -> Result<Self, GrantError> {
         let grant = Self::parse(&table.to)?;
-        if table.private && matches!(grant.host, HostPattern::Host(Host::Address(_))) {
+        if table.private && matches!(grant.host, HostPattern::NetworkHost(NetworkHost::Address(_))) {
             return Err(GrantError::PrivateAddress);
         }
         if table.ca.is_some() && grant.transport != Transport::Https {

@@ -17,7 +17,7 @@ const MAX_LABEL: usize = 63;
 /// some systems read as IPv4 too (`127.1`, `0x7f000001`, `0177.0.0.1`) is refused, for it could mean different
 /// machines to who checks it and to who dials it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Host {
+pub enum NetworkHost {
     /// A name, in lower case and without a dot at its end.
     Name(String),
     /// An address; an IPv4 address that came as a mapped IPv6 one is an IPv4 address.
@@ -27,7 +27,7 @@ pub enum Host {
 /// Why a text names no host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum HostError {
+pub enum NetworkHostError {
     /// There is nothing.
     #[error("there is no host")]
     Empty,
@@ -48,15 +48,15 @@ pub enum HostError {
     Unreachable(IpAddr, Special),
 }
 
-impl Host {
+impl NetworkHost {
     /// Reads a host as it stands in the authority of a URL: IPv6 addresses in brackets or without.
-    pub fn parse(text: &str) -> Result<Self, HostError> {
+    pub fn parse(text: &str) -> Result<Self, NetworkHostError> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         if let Some(address) = bare {
             let address: Result<Ipv6Addr, _> = address.parse();
             return match address {
                 Ok(address) => Ok(address.into()),
-                Err(_) => Err(HostError::NoName(text.to_owned())),
+                Err(_) => Err(NetworkHostError::NoName(text.to_owned())),
             };
         }
         match text.parse::<IpAddr>() {
@@ -66,14 +66,14 @@ impl Host {
     }
 }
 
-impl<A: Into<IpAddr>> From<A> for Host {
+impl<A: Into<IpAddr>> From<A> for NetworkHost {
     fn from(address: A) -> Self {
         Self::Address(address.into().to_canonical())
     }
 }
 
 /// As it stands in the authority of a URL.
-impl fmt::Display for Host {
+impl fmt::Display for NetworkHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
@@ -87,7 +87,7 @@ impl fmt::Display for Host {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostPattern {
     /// One host.
-    Host(Host),
+    NetworkHost(NetworkHost),
     /// `*.example.com`: every name that ends like this; the name behind the wildcard is not among them.
     Below(String),
     /// `10.0.0.0/8`: every address in a range, written as such.
@@ -96,15 +96,15 @@ pub enum HostPattern {
 
 impl HostPattern {
     /// Reads what stands between `://` and the port of a grant.
-    pub(super) fn parse(text: &str) -> Result<Self, HostError> {
+    pub(super) fn parse(text: &str) -> Result<Self, NetworkHostError> {
         if text.contains('/') {
             return range(text).map(Self::Range);
         }
         if !text.contains('*') {
-            let host = Host::parse(text)?;
-            return reachable(&host).map(|()| Self::Host(host));
+            let host = NetworkHost::parse(text)?;
+            return reachable(&host).map(|()| Self::NetworkHost(host));
         }
-        let wildcard = || HostError::Wildcard(text.to_owned());
+        let wildcard = || NetworkHostError::Wildcard(text.to_owned());
         let below = name(text.strip_prefix("*.").ok_or_else(wildcard)?).map_err(|_| wildcard())?;
         match below.contains('.') {
             true => Ok(Self::Below(below)),
@@ -113,13 +113,13 @@ impl HostPattern {
     }
 
     /// Whether a host is among these. Names match names, addresses match addresses.
-    pub fn matches(&self, host: &Host) -> bool {
+    pub fn matches(&self, host: &NetworkHost) -> bool {
         match (self, host) {
-            (Self::Host(granted), host) => granted == host,
-            (Self::Below(below), Host::Name(name)) => name
+            (Self::NetworkHost(granted), host) => granted == host,
+            (Self::Below(below), NetworkHost::Name(name)) => name
                 .strip_suffix(below.as_str())
                 .is_some_and(|before| before.len() > 1 && before.ends_with('.')),
-            (Self::Range(range), Host::Address(address)) => range.contains(address),
+            (Self::Range(range), NetworkHost::Address(address)) => range.contains(address),
             _ => false,
         }
     }
@@ -127,7 +127,7 @@ impl HostPattern {
     /// The higher, the fewer hosts are meant; to be compared between patterns that both match a host.
     pub(super) fn specificity(&self) -> usize {
         match self {
-            Self::Host(_) => usize::MAX,
+            Self::NetworkHost(_) => usize::MAX,
             Self::Below(name) => name.len(),
             Self::Range(range) => range.prefix_len().into(),
         }
@@ -136,8 +136,10 @@ impl HostPattern {
     /// Whether the pattern says by its form that it means an address that is special in this way.
     pub(super) fn means(&self, special: Special) -> bool {
         match self {
-            Self::Host(Host::Address(_)) => true,
-            Self::Host(Host::Name(name)) | Self::Below(name) => special == Special::Loopback && is_localhost(name),
+            Self::NetworkHost(NetworkHost::Address(_)) => true,
+            Self::NetworkHost(NetworkHost::Name(name)) | Self::Below(name) => {
+                special == Special::Loopback && is_localhost(name)
+            }
             // A range that reaches beyond a special block does not name it.
             Self::Range(range) => {
                 special.is_private()
@@ -152,7 +154,7 @@ impl HostPattern {
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(host) => host.fmt(f),
+            Self::NetworkHost(host) => host.fmt(f),
             Self::Below(name) => write!(f, "*.{name}"),
             Self::Range(IpNet::V4(range)) => range.fmt(f),
             Self::Range(IpNet::V6(range)) => write!(f, "[{}]/{}", range.addr(), range.prefix_len()),
@@ -164,20 +166,20 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-fn reachable(host: &Host) -> Result<(), HostError> {
-    let Host::Address(address) = host else {
+fn reachable(host: &NetworkHost) -> Result<(), NetworkHostError> {
+    let NetworkHost::Address(address) = host else {
         return Ok(());
     };
     match Special::of(*address) {
-        Some(special) if !special.is_host() => Err(HostError::Unreachable(*address, special)),
+        Some(special) if !special.is_host() => Err(NetworkHostError::Unreachable(*address, special)),
         _ => Ok(()),
     }
 }
 
 /// A host name in lower case, without a dot at its end.
-fn name(text: &str) -> Result<String, HostError> {
+fn name(text: &str) -> Result<String, NetworkHostError> {
     if text.is_empty() {
-        return Err(HostError::Empty);
+        return Err(NetworkHostError::Empty);
     }
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let is_label = |label: &str| {
@@ -188,11 +190,11 @@ fn name(text: &str) -> Result<String, HostError> {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     if name.len() > MAX_NAME || !name.split('.').all(is_label) {
-        return Err(HostError::NoName(text.to_owned()));
+        return Err(NetworkHostError::NoName(text.to_owned()));
     }
     // What the resolver of some system takes for an IPv4 address: its last part is a number.
     match name.rsplit('.').next().is_some_and(is_number) {
-        true => Err(HostError::OddAddress(text.to_owned())),
+        true => Err(NetworkHostError::OddAddress(text.to_owned())),
         false => Ok(name),
     }
 }
@@ -203,8 +205,8 @@ fn is_number(label: &str) -> bool {
 }
 
 /// `10.0.0.0/8`, `[fd00::]/8`.
-fn range(text: &str) -> Result<IpNet, HostError> {
-    let wrong = || HostError::Range(text.to_owned());
+fn range(text: &str) -> Result<IpNet, NetworkHostError> {
+    let wrong = || NetworkHostError::Range(text.to_owned());
     let (address, length) = text.split_once('/').ok_or_else(wrong)?;
     let is_decimal = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
     let length: u8 = length.parse().ok().filter(|_| is_decimal).ok_or_else(wrong)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Host, NetworkAudit, NetworkGrant, Special, Transport};
+use super::{NetworkAudit, NetworkGrant, NetworkHost, Special, Transport};
 
 /// Decides what an adapter may reach. Whatever no grant names is refused.
 ///
@@ -16,10 +16,10 @@ use super::{Host, NetworkAudit, NetworkGrant, Special, Transport};
 /// that came from nowhere takes [`NetworkPolicy::connect`].
 ///
 /// ```
-/// use mirrorbox::config::network::{Host, NetworkGrant, NetworkPolicy};
+/// use mirrorbox::config::network::{NetworkHost, NetworkGrant, NetworkPolicy};
 ///
 /// let policy = NetworkPolicy::new(vec![NetworkGrant::parse("https://storage.example.com")?]);
-/// let host = Host::parse("Storage.Example.com.")?;
+/// let host = NetworkHost::parse("Storage.Example.com.")?;
 /// assert!(policy.request(true, &host, 443).is_ok());
 /// assert!(policy.dial(true, &host, 443, "93.184.215.14".parse()?).is_ok());
 /// let refusal = policy.dial(true, &host, 443, "127.0.0.1".parse()?).unwrap_err();
@@ -74,15 +74,15 @@ impl NetworkPolicy {
     }
 
     /// May an HTTP request be made to this host? For a name, each address that it leads to takes [`Self::dial`].
-    pub fn request(&self, tls: bool, host: &Host, port: u16) -> Result<(), Refusal> {
+    pub fn request(&self, tls: bool, host: &NetworkHost, port: u16) -> Result<(), Refusal> {
         let transport = http(tls);
         let is_allowed = match host {
-            Host::Address(address) => {
+            NetworkHost::Address(address) => {
                 let lacking = || NetworkGrant::of(transport, host, port);
                 self.allows(self.literal(transport, *address, port), lacking, *address)
             }
             // It is noted once it is known where the name leads.
-            Host::Name(_) => self.is_audited() || self.covering(transport, host, port).is_some(),
+            NetworkHost::Name(_) => self.is_audited() || self.covering(transport, host, port).is_some(),
         };
         allowed(is_allowed, || Refusal {
             what: format!("a request to {}://{host}:{port}", transport.scheme()),
@@ -93,7 +93,7 @@ impl NetworkPolicy {
     /// The file with certificates for HTTPS requests to this host: what the most specific grant of it names, whatever
     /// stands in a wider one. Of two that are alike, one that names a file counts, and of two files the one whose path
     /// sorts first; the order of the grants is nothing.
-    pub fn certificates(&self, host: &Host, port: u16) -> Option<PathBuf> {
+    pub fn certificates(&self, host: &NetworkHost, port: u16) -> Option<PathBuf> {
         let covering = self
             .grants
             .iter()
@@ -103,7 +103,7 @@ impl NetworkPolicy {
     }
 
     /// May a request to this host, which leads to `address`, be sent there?
-    pub fn dial(&self, tls: bool, host: &Host, port: u16, address: IpAddr) -> Result<(), Refusal> {
+    pub fn dial(&self, tls: bool, host: &NetworkHost, port: u16, address: IpAddr) -> Result<(), Refusal> {
         let (transport, address) = (http(tls), address.to_canonical());
         let granted = self.led(transport, host, Some(port), address);
         let lacking = || {
@@ -117,7 +117,7 @@ impl NetworkPolicy {
     }
 
     /// May this name be looked up? Only a grant of TCP connections says so: a request needs no lookup by the guest.
-    pub fn lookup(&self, host: &Host) -> Result<(), Refusal> {
+    pub fn lookup(&self, host: &NetworkHost) -> Result<(), Refusal> {
         let is_allowed = self.is_audited() || self.named(host).next().is_some();
         allowed(is_allowed, || Refusal {
             what: format!("a lookup of {host}"),
@@ -126,7 +126,7 @@ impl NetworkPolicy {
     }
 
     /// May the guest be told that a name that it may look up leads to `address`?
-    pub fn answer(&self, host: &Host, address: IpAddr) -> Result<(), Refusal> {
+    pub fn answer(&self, host: &NetworkHost, address: IpAddr) -> Result<(), Refusal> {
         let address = address.to_canonical();
         // In an audit, the connection that follows is what is noted.
         let is_told =
@@ -136,7 +136,7 @@ impl NetworkPolicy {
 
     /// May a TCP connection be made? `names` are those that were looked up and led to this very address, the latest
     /// last.
-    pub fn connect<'a>(&self, to: SocketAddr, names: impl IntoIterator<Item = &'a Host>) -> Result<(), Refusal> {
+    pub fn connect<'a>(&self, to: SocketAddr, names: impl IntoIterator<Item = &'a NetworkHost>) -> Result<(), Refusal> {
         let (address, port) = (to.ip().to_canonical(), to.port());
         let names: Vec<_> = names.into_iter().collect();
         let by_name = || {
@@ -173,31 +173,37 @@ impl NetworkPolicy {
 
     /// The grant that names an address as such.
     fn literal(&self, transport: Transport, address: IpAddr, port: u16) -> Option<&NetworkGrant> {
-        let host = Host::from(address);
+        let host = NetworkHost::from(address);
         let mut covering = self.grants.iter().filter(|grant| grant.covers(transport, &host, port));
         covering.find(|grant| admits(grant, address))
     }
 
-    fn covering(&self, transport: Transport, host: &Host, port: u16) -> Option<&NetworkGrant> {
+    fn covering(&self, transport: Transport, host: &NetworkHost, port: u16) -> Option<&NetworkGrant> {
         self.grants.iter().find(|grant| grant.covers(transport, host, port))
     }
 
     /// The grants of TCP connections that name a host, at any port.
-    fn named(&self, host: &Host) -> impl Iterator<Item = &NetworkGrant> {
+    fn named(&self, host: &NetworkHost) -> impl Iterator<Item = &NetworkGrant> {
         self.grants
             .iter()
             .filter(move |grant| grant.covers(Transport::Tcp, host, grant.port))
     }
 
     /// The grant of this host, at this port or at any, that covers the address that it leads to.
-    fn led(&self, transport: Transport, host: &Host, port: Option<u16>, address: IpAddr) -> Option<&NetworkGrant> {
+    fn led(
+        &self,
+        transport: Transport,
+        host: &NetworkHost,
+        port: Option<u16>,
+        address: IpAddr,
+    ) -> Option<&NetworkGrant> {
         let covers = |grant: &&NetworkGrant| grant.covers(transport, host, port.unwrap_or(grant.port));
         let mut covering = self.grants.iter().filter(covers);
         covering.find(|grant| admits(grant, address))
     }
 
     /// Why a host must not lead to this address.
-    fn leads_astray(&self, transport: Transport, host: &Host, port: Option<u16>, address: IpAddr) -> Refusal {
+    fn leads_astray(&self, transport: Transport, host: &NetworkHost, port: Option<u16>, address: IpAddr) -> Refusal {
         let covers = |grant: &&NetworkGrant| grant.covers(transport, host, port.unwrap_or(grant.port));
         let covering = self.grants.iter().find(covers);
         let special = Special::of(address);
@@ -243,7 +249,7 @@ fn may_be_granted(address: IpAddr) -> bool {
     Special::of(address).is_none_or(Special::is_private)
 }
 
-fn add(transport: Transport, host: &Host, port: u16) -> String {
+fn add(transport: Transport, host: &NetworkHost, port: u16) -> String {
     let scheme = transport.scheme();
     format!("the manifest would allow it with network = [\"{scheme}://{host}:{port}\"]")
 }

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::{Client, Sender, Target, error};
+use super::{Client, RequestTarget, Sender, error};
 
 /// A request's body, and whether anybody still wants some of it.
 pub(super) struct Outgoing {
@@ -71,14 +71,14 @@ impl Body for Outgoing {
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
-    target: Target,
+    target: RequestTarget,
     /// None once it was given back.
     sender: Option<Sender>,
     request: Done,
 }
 
 impl Connection {
-    pub(super) fn new(client: Client, target: Target, sender: Sender, request: Done) -> Self {
+    pub(super) fn new(client: Client, target: RequestTarget, sender: Sender, request: Done) -> Self {
         Self {
             client,
             target,

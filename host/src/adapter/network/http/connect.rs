@@ -15,17 +15,17 @@ use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::io::TokioIo;
 
 use super::prompt::Prompt;
-use super::{Sender, Shared, Target, error};
+use super::{ClientState, RequestTarget, Sender, error};
 use crate::adapter::budget::HeldDescriptors;
 use crate::adapter::limits::MAX_HEADERS;
 use crate::adapter::log::Level;
-use crate::config::network::Host;
+use crate::config::network::NetworkHost;
 
 /// For how long an address is waited for before the next one is tried beside it, as RFC 8305 has it.
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// A new connection, over TCP or TLS, to an address that the policy allows.
-pub(super) async fn connect(client: &Shared, target: &Target, patience: Duration) -> Result<Sender, Error> {
+pub(super) async fn connect(client: &ClientState, target: &RequestTarget, patience: Duration) -> Result<Sender, Error> {
     let Some(held) = client.share.hold() else {
         // One that nobody uses makes place for the next try.
         client.idle.let_one_go();
@@ -48,8 +48,8 @@ pub(super) async fn connect(client: &Shared, target: &Target, patience: Duration
 
 /// The first address that answers, with its descriptor.
 async fn dial(
-    client: &Shared,
-    target: &Target,
+    client: &ClientState,
+    target: &RequestTarget,
     held: HeldDescriptors,
     patience: Duration,
 ) -> Result<(Prompt, HeldDescriptors), Error> {
@@ -109,11 +109,11 @@ where
 
 /// The addresses of a host that the policy allows. They are looked up for this one connection, checked, and dialled as
 /// they are: nobody looks the name up again in between.
-async fn addresses(client: &Shared, target: &Target) -> Result<Vec<IpAddr>, Error> {
+async fn addresses(client: &ClientState, target: &RequestTarget) -> Result<Vec<IpAddr>, Error> {
     let name = match &target.host {
         // The policy was asked about it already.
-        Host::Address(address) => return Ok(vec![*address]),
-        Host::Name(name) => name,
+        NetworkHost::Address(address) => return Ok(vec![*address]),
+        NetworkHost::Name(name) => name,
     };
     let found = client.resolver.addresses(name).await.ok_or(Error::DnsError {
         rcode: None,
@@ -126,22 +126,22 @@ async fn addresses(client: &Shared, target: &Target) -> Result<Vec<IpAddr>, Erro
     Ok(found.into_iter().filter(allowed).collect())
 }
 
-fn tls(client: &Shared, target: &Target) -> Result<TlsConnector, Error> {
+fn tls(client: &ClientState, target: &RequestTarget) -> Result<TlsConnector, Error> {
     let certificates = client.policy.certificates(&target.host, target.port);
     let config = client.tls.get(&certificates).ok_or(Error::ConfigurationError)?;
     Ok(TlsConnector::from(Arc::clone(config)))
 }
 
-fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
+fn server_name(host: &NetworkHost) -> Result<ServerName<'static>, Error> {
     match host {
-        Host::Address(address) => Ok((*address).into()),
-        Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid),
+        NetworkHost::Address(address) => Ok((*address).into()),
+        NetworkHost::Name(name) => ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid),
     }
 }
 
 /// Speaks HTTP/1.1 on a stream; a task of the network thread drives it until either side ends it. Its descriptor is
 /// held until then.
-async fn speak<S>(client: &Shared, stream: S, held: HeldDescriptors) -> Result<Sender, Error>
+async fn speak<S>(client: &ClientState, stream: S, held: HeldDescriptors) -> Result<Sender, Error>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     TokioIo<S>: rt::Read + rt::Write,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::{Sender, Target};
+use super::{RequestTarget, Sender};
 
 /// How long a connection is kept unused. Servers give up on theirs after a minute, mostly.
 const KEPT: Duration = Duration::from_secs(50);
@@ -24,7 +24,7 @@ pub(super) struct IdleConnections {
 #[derive(Debug, Default)]
 struct KeptConnections {
     /// The one that was used last stands last.
-    by_target: HashMap<Target, Vec<IdleConnection>>,
+    by_target: HashMap<RequestTarget, Vec<IdleConnection>>,
     /// Whether a task looks after those that wait for too long.
     is_swept: bool,
 }
@@ -52,7 +52,7 @@ impl IdleConnections {
     }
 
     /// The connection to a server that was used last: the others may be let go the sooner.
-    pub(super) fn take(&self, target: &Target) -> Option<Sender> {
+    pub(super) fn take(&self, target: &RequestTarget) -> Option<Sender> {
         let mut waiting = lock(&self.waiting);
         let connections = waiting.by_target.get_mut(target)?;
         let found = std::iter::from_fn(|| connections.pop()).find(IdleConnection::is_usable);
@@ -65,7 +65,7 @@ impl IdleConnections {
     }
 
     /// Keeps a connection. The one that has waited for the longest goes where there are too many.
-    pub(super) fn put(&self, target: Target, sender: Sender) {
+    pub(super) fn put(&self, target: RequestTarget, sender: Sender) {
         let mut waiting = lock(&self.waiting);
         let connections = waiting.by_target.entry(target).or_default();
         connections.push(IdleConnection {

@@ -90,7 +90,7 @@ const ADDRESSES: &[&str] = &[
 const MIXED: &[&str] = &["0.0.0.0/0", "8.0.0.0/5", "10.0.0.0/7", "169.254.0.0/16", "[::]/0"];
 
 /// Everything that there is to ask for, as far as the entries above can tell anything apart.
-fn probes() -> Vec<(Host, IpAddr, u16)> {
+fn probes() -> Vec<(NetworkHost, IpAddr, u16)> {
     let names = [
         "x.example",
         "a.x.example",
@@ -121,7 +121,7 @@ fn probes() -> Vec<(Host, IpAddr, u16)> {
     for name in names {
         for address in addresses {
             for port in [1, 2] {
-                probes.push((Host::parse(name).unwrap(), address.parse().unwrap(), port));
+                probes.push((NetworkHost::parse(name).unwrap(), address.parse().unwrap(), port));
             }
         }
     }
@@ -129,8 +129,8 @@ fn probes() -> Vec<(Host, IpAddr, u16)> {
 }
 
 /// What a policy says to one of them, in every way that can be asked.
-fn answers(policy: &NetworkPolicy, (name, address, port): &(Host, IpAddr, u16)) -> Vec<bool> {
-    let literal = Host::from(*address);
+fn answers(policy: &NetworkPolicy, (name, address, port): &(NetworkHost, IpAddr, u16)) -> Vec<bool> {
+    let literal = NetworkHost::from(*address);
     let mut answers = vec![
         policy.lookup(name).is_ok(),
         policy.lookup(name).is_ok() && policy.answer(name, *address).is_ok(),
@@ -163,7 +163,7 @@ fn entry(hosts: &'static [&'static str], private: bool) -> impl Strategy<Value =
     };
     (select(PREFIXES), select(hosts), 1..3_u16, private).prop_map(|(scheme, host, port, private)| {
         let mut grant = grant(&format!("{scheme}{host}:{port}"));
-        grant.private = private && !matches!(grant.host, HostPattern::Host(Host::Address(_)));
+        grant.private = private && !matches!(grant.host, HostPattern::NetworkHost(NetworkHost::Address(_)));
         grant
     })
 }

@@ -19,7 +19,7 @@ fn a_host_has_one_spelling() {
         ("0x7f.example", "0x7f.example"),
         ("1.example", "1.example"),
     ] {
-        assert_eq!(Host::parse(text).unwrap().to_string(), expected, "{text}");
+        assert_eq!(NetworkHost::parse(text).unwrap().to_string(), expected, "{text}");
     }
 }
 
@@ -43,9 +43,9 @@ fn what_some_read_as_an_address_is_refused() {
         "00000177.0.0.1",
     ] {
         assert!(
-            matches!(Host::parse(text), Err(HostError::OddAddress(_))),
+            matches!(NetworkHost::parse(text), Err(NetworkHostError::OddAddress(_))),
             "{text}: {:?}",
-            Host::parse(text)
+            NetworkHost::parse(text)
         );
     }
 }
@@ -78,9 +78,13 @@ fn what_is_no_host_is_refused() {
         &long,
         &longer,
     ] {
-        assert!(Host::parse(text).is_err(), "{text}: {:?}", Host::parse(text));
+        assert!(
+            NetworkHost::parse(text).is_err(),
+            "{text}: {:?}",
+            NetworkHost::parse(text)
+        );
     }
-    assert!(Host::parse(&"a.".repeat(127)).is_ok());
+    assert!(NetworkHost::parse(&"a.".repeat(127)).is_ok());
 }
 
 #[test]
@@ -117,7 +121,7 @@ fn patterns_match_what_they_say() {
     ] {
         let matched = HostPattern::parse(pattern)
             .unwrap()
-            .matches(&Host::parse(host).unwrap());
+            .matches(&NetworkHost::parse(host).unwrap());
         assert_eq!(matched, expected, "{pattern} {host}");
     }
 }

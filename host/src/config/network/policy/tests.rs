@@ -23,7 +23,11 @@ fn private(mut grant: NetworkGrant, private: bool) -> NetworkGrant {
 fn requested(entries: &str, url: &str, address: &str) -> bool {
     let (policy, (scheme, rest)) = (policy(entries), url.split_once("://").unwrap());
     let (host, port) = rest.rsplit_once(':').unwrap();
-    let (tls, host, port) = (scheme == "https", Host::parse(host).unwrap(), port.parse().unwrap());
+    let (tls, host, port) = (
+        scheme == "https",
+        NetworkHost::parse(host).unwrap(),
+        port.parse().unwrap(),
+    );
     let led = address.is_empty() || policy.dial(tls, &host, port, address.parse().unwrap()).is_ok();
     policy.request(tls, &host, port).is_ok() && led
 }
@@ -34,7 +38,7 @@ fn connected(entries: &str, name: &str, to: &str) -> bool {
     if name.is_empty() {
         return policy.connect(to, []).is_ok();
     }
-    let name = Host::parse(name).unwrap();
+    let name = NetworkHost::parse(name).unwrap();
     let told = policy.lookup(&name).is_ok() && policy.answer(&name, to.ip()).is_ok();
     told && policy.connect(to, [&name]).is_ok()
 }
@@ -206,7 +210,7 @@ fn connections() {
 #[test]
 fn a_name_that_changes_its_mind_leads_nowhere() {
     let policy = policy("redis://r.example http://r.example");
-    let name = Host::parse("r.example").unwrap();
+    let name = NetworkHost::parse("r.example").unwrap();
     let (public, private) = ("1.1.1.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
     assert!(policy.answer(&name, public).is_ok() && policy.connect((public, 6379).into(), [&name]).is_ok());
     assert!(policy.answer(&name, private).is_err());
@@ -218,7 +222,7 @@ fn a_name_that_changes_its_mind_leads_nowhere() {
 #[test]
 fn a_refusal_says_what_would_allow_it() {
     let policy = policy("redis://r.example");
-    let name = Host::parse("r.example").unwrap();
+    let name = NetworkHost::parse("r.example").unwrap();
     let private = policy.answer(&name, "10.0.0.1".parse().unwrap()).unwrap_err();
     assert_eq!(private.what, "r.example leads to 10.0.0.1, a private address");
     assert!(
@@ -274,8 +278,8 @@ fn entries() -> impl Strategy<Value = NetworkGrant> {
     let host = prop_oneof![
         names(),
         names().prop_map(|name| format!("*.{name}")),
-        addresses().prop_map(|address| Host::from(address).to_string()),
-        (addresses(), 0..=32_u8).prop_map(|(address, bits)| format!("{}/{bits}", Host::from(address))),
+        addresses().prop_map(|address| NetworkHost::from(address).to_string()),
+        (addresses(), 0..=32_u8).prop_map(|(address, bits)| format!("{}/{bits}", NetworkHost::from(address))),
     ];
     let scheme = prop::sample::select(vec!["http", "https", "redis", "tcp"]);
     (scheme, host, 1..4_u16, any::<bool>()).prop_filter_map(
@@ -288,14 +292,14 @@ fn entries() -> impl Strategy<Value = NetworkGrant> {
 }
 
 /// Whether a grant names a host and says that it may be at an address, told in another way than the policy tells it.
-fn names_it(grant: &NetworkGrant, host: &Host, address: IpAddr) -> bool {
+fn names_it(grant: &NetworkGrant, host: &NetworkHost, address: IpAddr) -> bool {
     let is_named = match (&grant.host, host) {
-        (HostPattern::Host(granted), host) => granted == host,
-        (HostPattern::Below(below), Host::Name(name)) => name.ends_with(&format!(".{below}")),
-        (HostPattern::Range(range), Host::Address(address)) => range.contains(address),
+        (HostPattern::NetworkHost(granted), host) => granted == host,
+        (HostPattern::Below(below), NetworkHost::Name(name)) => name.ends_with(&format!(".{below}")),
+        (HostPattern::Range(range), NetworkHost::Address(address)) => range.contains(address),
         _ => false,
     };
-    let literal = matches!(grant.host, HostPattern::Host(Host::Address(_)));
+    let literal = matches!(grant.host, HostPattern::NetworkHost(NetworkHost::Address(_)));
     let never = matches!(
         Special::of(address),
         Some(Special::Metadata | Special::Multicast | Special::Unspecified | Special::Reserved)
@@ -313,9 +317,9 @@ proptest! {
         tls: bool,
     ) {
         let policy = NetworkPolicy::new(grants.clone());
-        let (name, literal) = (Host::parse(&name).unwrap(), Host::from(address));
+        let (name, literal) = (NetworkHost::parse(&name).unwrap(), NetworkHost::from(address));
         let address = address.to_canonical();
-        let granted = |transport, host: &Host| grants.iter().any(|grant| {
+        let granted = |transport, host: &NetworkHost| grants.iter().any(|grant| {
             (grant.transport, grant.port) == (transport, port) && names_it(grant, host, address)
         });
         if policy.connect((address, port).into(), []).is_ok() {
@@ -341,7 +345,7 @@ proptest! {
     fn no_name_leads_inside_unasked(grants in prop::collection::vec(entries(), 0..4), name in names(), address in addresses()) {
         let grants: Vec<_> = grants.into_iter().map(|grant| private(grant, false)).collect();
         let policy = NetworkPolicy::new(grants);
-        let host = Host::parse(&name).unwrap();
+        let host = NetworkHost::parse(&name).unwrap();
         let is_own = name.ends_with("localhost") && Special::of(address) == Some(Special::Loopback);
         if Special::of(address).is_some() && !is_own {
             prop_assert!(policy.answer(&host, address).is_err());
@@ -361,8 +365,8 @@ proptest! {
 
     #[test]
     fn no_text_is_read_as_more_than_one_host(text in "[0-9a-fx:.\\[\\]*/@%]{0,24}") {
-        if let Ok(host) = Host::parse(&text) {
-            prop_assert_eq!(Host::parse(&host.to_string()).unwrap(), host);
+        if let Ok(host) = NetworkHost::parse(&text) {
+            prop_assert_eq!(NetworkHost::parse(&host.to_string()).unwrap(), host);
         }
     }
 }
@@ -382,7 +386,7 @@ fn the_most_specific_grant_says_which_certificates_count() {
         grant("https://*.deep.x.example", Some("deep")),
         grant("https://*.deep.x.example", Some("a")),
     );
-    let name = |name: &str| Host::parse(name).unwrap();
+    let name = |name: &str| NetworkHost::parse(name).unwrap();
     let mut grants = vec![wide, exact, deep];
     for _ in 0..2 {
         let policy = NetworkPolicy::new(grants.clone());
