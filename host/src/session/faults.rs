@@ -12,7 +12,7 @@ use crate::store::{
 
 /// What becomes of a call.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub(super) enum CallFault {
     /// It works.
     None,
     /// It does nothing but fail.
@@ -25,9 +25,9 @@ pub(super) enum Fault {
 #[derive(Debug, Default)]
 pub(super) struct FaultyStore {
     pub(super) inner: Arc<MemoryStore>,
-    pub(super) appends: Mutex<VecDeque<Fault>>,
-    pub(super) loads: Mutex<VecDeque<Fault>>,
-    pub(super) deletes: Mutex<VecDeque<Fault>>,
+    pub(super) appends: Mutex<VecDeque<CallFault>>,
+    pub(super) loads: Mutex<VecDeque<CallFault>>,
+    pub(super) deletes: Mutex<VecDeque<CallFault>>,
     pub(super) capabilities: Option<Capabilities>,
 }
 
@@ -35,15 +35,15 @@ pub(super) fn away() -> StoreError {
     StoreError::Unavailable("away".into())
 }
 
-fn next(faults: &Mutex<VecDeque<Fault>>) -> Fault {
-    faults.lock().unwrap().pop_front().unwrap_or(Fault::None)
+fn next(faults: &Mutex<VecDeque<CallFault>>) -> CallFault {
+    faults.lock().unwrap().pop_front().unwrap_or(CallFault::None)
 }
 
-async fn meet<T>(fault: Fault, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn meet<T>(fault: CallFault, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match fault {
-        Fault::None => call.await,
-        Fault::Fail(error) => Err(error),
-        Fault::LandAndFail(error) => {
+        CallFault::None => call.await,
+        CallFault::Fail(error) => Err(error),
+        CallFault::LandAndFail(error) => {
             call.await?;
             Err(error)
         }

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream as streams};
 use uuid::Uuid;
 
 use self::stream::Importer;
-use super::local::{Found, LocalStream, ProjectsDir};
+use super::local::{LocalSessions, LocalStream, ProjectsDir};
 use super::progress::Meter;
 use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, blocking};
 use crate::store::Store;
@@ -55,7 +55,7 @@ pub async fn import(
     progress: OnProgress,
 ) -> Result<ImportReport, SessionError> {
     let (projects, found) = look(projects_dir, what).await?;
-    let Found {
+    let LocalSessions {
         sessions,
         passed_over,
         odd,
@@ -92,7 +92,7 @@ pub async fn import(
     ))
 }
 
-async fn look(projects_dir: &Path, what: &Import) -> Result<(ProjectsDir, Found), SessionError> {
+async fn look(projects_dir: &Path, what: &Import) -> Result<(ProjectsDir, LocalSessions), SessionError> {
     let (path, what) = (projects_dir.to_owned(), what.clone());
     let looked = blocking(move || {
         let projects = ProjectsDir::open(&path)?;

@@ -47,7 +47,7 @@ impl LocalStream {
 
 /// What a projects directory holds.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct LocalSessions {
     /// The streams of each session, by its main key; sorted, the main transcript first.
     pub(super) sessions: BTreeMap<SessionKey, Vec<LocalStream>>,
     /// Files that are no transcripts, and empty ones.
@@ -70,17 +70,17 @@ impl ProjectsDir {
     }
 
     /// Finds every transcript and sidecar.
-    pub(super) fn scan(&self) -> io::Result<Found> {
-        let mut scan = Scan {
+    pub(super) fn scan(&self) -> io::Result<LocalSessions> {
+        let mut scan = Walk {
             projects: self,
             streams: BTreeMap::new(),
-            found: Found::default(),
+            found: LocalSessions::default(),
         };
         for entry in sorted(self.dir.entries()?)? {
             let name = PathBuf::from(entry.file_name());
             match scan.kind(&entry, &name) {
-                Some(Kind::Dir) => scan.directory(&name),
-                Some(Kind::File) => scan.found.passed_over += 1,
+                Some(WalkedKind::Dir) => scan.directory(&name),
+                Some(WalkedKind::File) => scan.found.passed_over += 1,
                 None => {}
             }
         }
@@ -137,19 +137,19 @@ impl ProjectsDir {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum WalkedKind {
     Dir,
     File,
 }
 
 /// One walk over the directory.
-struct Scan<'a> {
+struct Walk<'a> {
     projects: &'a ProjectsDir,
     streams: BTreeMap<SessionKey, LocalStream>,
-    found: Found,
+    found: LocalSessions,
 }
 
-impl Scan<'_> {
+impl Walk<'_> {
     fn directory(&mut self, path: &Path) {
         match self.projects.dir.read_dir(path).and_then(sorted) {
             Ok(entries) => entries.iter().for_each(|entry| self.entry(entry, path)),
@@ -160,17 +160,17 @@ impl Scan<'_> {
     fn entry(&mut self, entry: &DirEntry, within: &Path) {
         let path = within.join(entry.file_name());
         match self.kind(entry, &path) {
-            Some(Kind::Dir) => self.directory(&path),
-            Some(Kind::File) => self.file(entry, path),
+            Some(WalkedKind::Dir) => self.directory(&path),
+            Some(WalkedKind::File) => self.file(entry, path),
             None => {}
         }
     }
 
     /// What is at hand, links not followed; none where it is nothing to read.
-    fn kind(&mut self, entry: &DirEntry, path: &Path) -> Option<Kind> {
+    fn kind(&mut self, entry: &DirEntry, path: &Path) -> Option<WalkedKind> {
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => Some(Kind::Dir),
-            Ok(kind) if kind.is_file() => Some(Kind::File),
+            Ok(kind) if kind.is_dir() => Some(WalkedKind::Dir),
+            Ok(kind) if kind.is_file() => Some(WalkedKind::File),
             Ok(kind) if kind.is_symlink() => {
                 self.odd(path, "is a symbolic link, which is not followed".into());
                 None
@@ -235,7 +235,7 @@ impl Scan<'_> {
         self.found.odd.push((self.projects.name_of(path), reason));
     }
 
-    fn finish(self) -> Found {
+    fn finish(self) -> LocalSessions {
         let mut found = self.found;
         for (key, stream) in self.streams {
             found.sessions.entry(key.to_main()).or_default().push(stream);
@@ -244,7 +244,7 @@ impl Scan<'_> {
     }
 }
 
-impl Found {
+impl LocalSessions {
     /// Keeps only the sessions with these ids, if there are any; gives the ids that none has.
     pub(super) fn keep_sessions(&mut self, ids: &[String]) -> BTreeSet<String> {
         let mut missing: BTreeSet<_> = ids.iter().cloned().collect();

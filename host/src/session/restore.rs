@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use self::cutoff::Cutoff;
 use self::report::Restored;
 use self::stage::Staged;
-use self::target::Target;
+use self::target::RestoreTarget;
 use super::catalog;
 use super::progress::Meter;
 use super::stored::{StoredLines, StoredReader};
@@ -46,7 +46,7 @@ pub async fn restore(
         None => all(&*store).await?,
     };
     let path = into.to_owned();
-    let target = blocking(move || Target::open(&path)).await?;
+    let target = blocking(move || RestoreTarget::open(&path)).await?;
     let meter = Meter::new(progress);
     let shared = Restore {
         store,
@@ -89,7 +89,7 @@ pub(super) async fn one(
     let path = into.to_owned();
     let shared = Restore {
         store,
-        target: blocking(move || Target::open(&path)).await?,
+        target: blocking(move || RestoreTarget::open(&path)).await?,
         meter: Meter::new(progress::silent()),
         options: RestoreOptions {
             folder: Some(folder.to_owned()),
@@ -120,7 +120,7 @@ pub struct StreamEnd {
 #[derive(Debug)]
 struct Restore {
     store: Arc<dyn Store>,
-    target: Target,
+    target: RestoreTarget,
     meter: Meter,
     options: RestoreOptions,
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::session::faults::{Fault, FaultyStore, away};
+use crate::session::faults::{CallFault, FaultyStore, away};
 use crate::session::fixture::{append, batches, lines, main_key, stored};
 use crate::session::{delete, silent};
 use crate::store::{Batch, BatchDraft, Chain, MemoryStore, Origin};
@@ -65,7 +65,7 @@ async fn what_was_interrupted_goes_on() {
     }
     let to = Arc::new(FaultyStore::default());
     let denied = crate::store::StoreError::Denied("no".into());
-    *to.appends.lock().unwrap() = [Fault::None, Fault::None, Fault::Fail(denied)].into();
+    *to.appends.lock().unwrap() = [CallFault::None, CallFault::None, CallFault::Fail(denied)].into();
     let report = copied(&from, &to).await;
     assert_eq!((report.batches, report.failures), (2, 1));
     assert!(!report.streams[0].failure.as_ref().unwrap().can_retry);
@@ -79,7 +79,7 @@ async fn a_target_that_is_away_for_a_moment_is_tried_again() {
     let from = Arc::new(MemoryStore::new());
     append(&*from, &main_key(), lines(0, 3)).await;
     let to = Arc::new(FaultyStore::default());
-    *to.appends.lock().unwrap() = [Fault::Fail(away()), Fault::LandAndFail(away())].into();
+    *to.appends.lock().unwrap() = [CallFault::Fail(away()), CallFault::LandAndFail(away())].into();
     let report = copied(&from, &to).await;
     assert_eq!(states(&report), [CopyState::Present]);
     assert_eq!(stored(&*to, &main_key()).await, lines(0, 3));
@@ -122,7 +122,7 @@ async fn what_was_interrupted_loses_no_line_that_stands_there_twice() {
     let to = Arc::new(FaultyStore::default());
     append_of(&to.inner, "watch", 1, "{\"n\":1}\n").await;
     let denied = crate::store::StoreError::Denied("no".into());
-    *to.appends.lock().unwrap() = [Fault::None, Fault::Fail(denied)].into();
+    *to.appends.lock().unwrap() = [CallFault::None, CallFault::Fail(denied)].into();
     assert_eq!(copied(&from, &to).await.failures, 1);
     assert_eq!(stored(&*to, &main_key()).await, "{\"n\":1}\n{\"n\":2}\n");
     assert_eq!(copied(&from, &to).await.failures, 0);
@@ -185,7 +185,7 @@ async fn what_the_target_gives_back_is_looked_at() {
         last: 1,
         reason: "a bad sector".into(),
     };
-    *to.loads.lock().unwrap() = [Fault::None, Fault::None, Fault::Fail(corrupt)].into();
+    *to.loads.lock().unwrap() = [CallFault::None, CallFault::None, CallFault::Fail(corrupt)].into();
     let report = copied(&from, &to).await;
     assert_eq!(report.failures, 1);
     assert_eq!(report.streams[0].failure.as_ref().unwrap().damaged, Some((1, 1)));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::session::catalog;
-use crate::session::faults::{Fault, FaultyStore, away};
+use crate::session::faults::{CallFault, FaultyStore, away};
 use crate::session::fixture::{append, batches, lines, main_key};
 use crate::store::{Capabilities, MemoryStore};
 
@@ -60,10 +60,10 @@ async fn a_conflict_looks_again_and_a_lost_answer_is_no_second_tombstone() {
         ..FaultyStore::default()
     };
     faulty.deletes.lock().unwrap().extend([
-        Fault::Fail(StoreError::Conflict),
-        Fault::LandAndFail(away()),
-        Fault::None,
-        Fault::LandAndFail(away()),
+        CallFault::Fail(StoreError::Conflict),
+        CallFault::LandAndFail(away()),
+        CallFault::None,
+        CallFault::LandAndFail(away()),
     ]);
     let report = delete(Arc::new(faulty), &main_key()).await.unwrap();
     assert_eq!((report.deleted, report.failures.len()), (2, 0));
@@ -81,7 +81,7 @@ async fn the_main_transcript_stays_while_a_subpath_could_not_be_deleted() {
         .deletes
         .lock()
         .unwrap()
-        .push_back(Fault::Fail(StoreError::Denied("no".into())));
+        .push_back(CallFault::Fail(StoreError::Denied("no".into())));
     let store = Arc::new(faulty);
     let report = delete(store.clone(), &main_key()).await.unwrap();
     assert_eq!((report.deleted, report.failures.len()), (0, 1));
@@ -99,7 +99,7 @@ async fn a_removal_in_pieces_goes_on_until_nothing_is_left() {
         inner: inner.clone(),
         ..FaultyStore::default()
     };
-    let piece = Fault::LandAndFail(StoreError::Throttled(std::time::Duration::ZERO));
+    let piece = CallFault::LandAndFail(StoreError::Throttled(std::time::Duration::ZERO));
     faulty.deletes.lock().unwrap().extend(vec![piece; 40]);
     let report = delete(Arc::new(faulty), &main_key()).await.unwrap();
     assert_eq!((report.deleted, report.failures.len()), (2, 0), "{report:?}");
@@ -112,7 +112,7 @@ async fn a_store_that_always_has_more_to_remove_is_given_up() {
         inner,
         ..FaultyStore::default()
     };
-    let piece = Fault::LandAndFail(StoreError::Throttled(std::time::Duration::ZERO));
+    let piece = CallFault::LandAndFail(StoreError::Throttled(std::time::Duration::ZERO));
     faulty.deletes.lock().unwrap().extend(vec![piece; 20_000]);
     let report = delete(Arc::new(faulty), &main_key()).await.unwrap();
     assert_eq!((report.deleted, report.failures.len()), (0, 1), "{report:?}");

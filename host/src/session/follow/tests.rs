@@ -1,6 +1,6 @@
 use super::*;
 use crate::session::delete;
-use crate::session::faults::{Fault, FaultyStore, away};
+use crate::session::faults::{CallFault, FaultyStore, away};
 use crate::session::fixture::{append, lines, main_key};
 use crate::store::MemoryStore;
 
@@ -66,7 +66,7 @@ async fn an_outage_is_told_once_and_waited_for() {
     let store = Arc::new(FaultyStore::default());
     append(&*store.inner, &main_key(), lines(0, 1)).await;
     let mut follow = follow(store.clone(), &main_key()).await.unwrap();
-    store.loads.lock().unwrap().extend(vec![Fault::Fail(away()); 3]);
+    store.loads.lock().unwrap().extend(vec![CallFault::Fail(away()); 3]);
     assert_eq!(next(&mut follow).await, News::Away { cause: away() });
     assert_eq!(next(&mut follow).await, News::Back);
     assert_eq!(entries(&mut follow, 1).await, lines(0, 1));

@@ -5,7 +5,7 @@ use futures_util::FutureExt as _;
 
 use super::*;
 use crate::key::SessionKey;
-use crate::session::faults::{Fault, FaultyStore, away};
+use crate::session::faults::{CallFault, FaultyStore, away};
 use crate::session::fixture::{Projects, append, batches, lines, main_key, stored};
 use crate::session::{StreamError, delete, silent};
 use crate::store::{Batch, Kind, MemoryStore, Reader, StoreError};
@@ -346,13 +346,13 @@ async fn lost_answers_and_outages_neither_lose_nor_double() {
     projects.write(MAIN, lines(0, 1600));
     let faulty = FaultyStore::default();
     faulty.appends.lock().unwrap().extend([
-        Fault::LandAndFail(away()),
-        Fault::None,
-        Fault::Fail(away()),
-        Fault::LandAndFail(StoreError::Timeout(std::time::Duration::ZERO)),
-        Fault::Fail(away()),
+        CallFault::LandAndFail(away()),
+        CallFault::None,
+        CallFault::Fail(away()),
+        CallFault::LandAndFail(StoreError::Timeout(std::time::Duration::ZERO)),
+        CallFault::Fail(away()),
     ]);
-    faulty.loads.lock().unwrap().push_back(Fault::Fail(away()));
+    faulty.loads.lock().unwrap().push_back(CallFault::Fail(away()));
     let store = Arc::new(faulty);
     let report = projects.import(&store).await;
 
@@ -370,7 +370,7 @@ async fn a_store_that_stays_away_fails_the_stream_and_the_next_import_goes_on() 
     let projects = Projects::new();
     projects.write(MAIN, lines(0, 1600));
     let faulty = FaultyStore::default();
-    let faults = std::iter::once(Fault::None).chain(std::iter::repeat_n(Fault::Fail(away()), 5));
+    let faults = std::iter::once(CallFault::None).chain(std::iter::repeat_n(CallFault::Fail(away()), 5));
     faulty.appends.lock().unwrap().extend(faults);
     let store = Arc::new(faulty);
     let report = projects.import(&store).await;

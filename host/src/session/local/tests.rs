@@ -1,7 +1,7 @@
 use super::*;
 use crate::session::fixture::Projects;
 
-fn scan(projects: &Projects) -> Found {
+fn scan(projects: &Projects) -> LocalSessions {
     ProjectsDir::open(projects.path()).unwrap().scan().unwrap()
 }
 

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::OpenOptions;
 use uuid::Uuid;
 
-use super::target::Target;
+use super::target::RestoreTarget;
 use crate::session::StreamError;
 
 /// A file on its way to its name. Dropped before [`Staged::place_all`] is through, it takes itself away.
 #[derive(Debug)]
 pub(super) struct Staged {
-    target: Target,
+    target: RestoreTarget,
     temporary: PathBuf,
     file: PathBuf,
-    state: State,
+    state: StageState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum StageState {
     Temporary,
     Placed,
     Kept,
@@ -27,7 +27,7 @@ enum State {
 
 impl Staged {
     /// Creates a file under a temporary name, beside the place that it is for.
-    pub(super) fn create(target: &Target, file: PathBuf) -> Result<(Self, File), StreamError> {
+    pub(super) fn create(target: &RestoreTarget, file: PathBuf) -> Result<(Self, File), StreamError> {
         target.make_parent(&file)?;
         let temporary = file.with_file_name(format!(".{}.partial", Uuid::new_v4().simple()));
         let opened = target.dir().open_with(&temporary, &private_file());
@@ -36,7 +36,7 @@ impl Staged {
             target: target.clone(),
             temporary,
             file,
-            state: State::Temporary,
+            state: StageState::Temporary,
         };
         Ok((staged, opened.into_std()))
     }
@@ -49,7 +49,7 @@ impl Staged {
     pub(super) fn place_all(mut staged: Vec<Self>) -> Result<(), StreamError> {
         staged.iter_mut().try_for_each(Self::place)?;
         sync_parents(&staged)?;
-        staged.iter_mut().for_each(|staged| staged.state = State::Kept);
+        staged.iter_mut().for_each(|staged| staged.state = StageState::Kept);
         Ok(())
     }
 
@@ -60,7 +60,7 @@ impl Staged {
         // written, and their directories are synced once for all.
         let placed = match dir.hard_link(&self.temporary, dir, &self.file) {
             Ok(()) => {
-                self.state = State::Placed;
+                self.state = StageState::Placed;
                 dir.remove_file(&self.temporary)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(self.target.is_taken(&self.file)),
@@ -79,7 +79,7 @@ impl Staged {
             Err(error) => return Err(error),
             Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
         }
-        self.state = State::Placed;
+        self.state = StageState::Placed;
         Ok(())
     }
 
@@ -102,9 +102,9 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         match self.state {
-            State::Temporary => self.take_away(&self.temporary),
-            State::Placed => self.take_away(&self.file),
-            State::Kept => {}
+            StageState::Temporary => self.take_away(&self.temporary),
+            StageState::Placed => self.take_away(&self.file),
+            StageState::Kept => {}
         }
     }
 }
@@ -131,14 +131,14 @@ fn sync_parents(staged: &[Staged]) -> Result<(), StreamError> {
 }
 
 #[cfg(unix)]
-fn sync_dir(target: &Target, dir: &Path) -> io::Result<()> {
+fn sync_dir(target: &RestoreTarget, dir: &Path) -> io::Result<()> {
     // As a file: a directory handle may be one that cannot be synced.
     target.dir().open(dir)?.sync_all()
 }
 
 /// Elsewhere directories cannot be synced, and need not be.
 #[cfg(not(unix))]
-fn sync_dir(_: &Target, _: &Path) -> io::Result<()> {
+fn sync_dir(_: &RestoreTarget, _: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -11,12 +11,12 @@ use crate::session::{SessionError, StreamError};
 
 /// The directory under which everything is written, whatever the names say.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(super) struct RestoreTarget {
     projects: Arc<Dir>,
     path: Arc<Path>,
 }
 
-impl Target {
+impl RestoreTarget {
     /// Takes a directory or makes one, and makes `projects` in it.
     pub(super) fn open(into: &Path) -> Result<Self, SessionError> {
         let failed = |source| SessionError::Target {

@@ -6,7 +6,7 @@ use mirrorbox_transcripts::hostile;
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::faults::{Fault, FaultyStore, away};
+use crate::session::faults::{CallFault, FaultyStore, away};
 use crate::session::fixture::{Projects, append, files, lines, main_key, paths};
 use crate::session::silent;
 use crate::store::{MemoryStore, StoreError};
@@ -289,7 +289,7 @@ async fn an_outage_is_waited_for_and_a_refusal_fails_the_session() {
         .loads
         .lock()
         .unwrap()
-        .extend([Fault::Fail(away()), Fault::Fail(away())]);
+        .extend([CallFault::Fail(away()), CallFault::Fail(away())]);
     let store = Arc::new(faulty);
     let target = Projects::new();
     let report = restored(&store, &target.path().join("one")).await;
@@ -299,7 +299,7 @@ async fn an_outage_is_waited_for_and_a_refusal_fails_the_session() {
         .loads
         .lock()
         .unwrap()
-        .push_back(Fault::Fail(StoreError::Denied("no".into())));
+        .push_back(CallFault::Fail(StoreError::Denied("no".into())));
     let report = restored(&store, &target.path().join("two")).await;
     assert_eq!(report.totals.failures, 1);
     assert_eq!(names(&target.path().join("two")), [""; 0]);
@@ -343,7 +343,7 @@ async fn a_write_that_fails_names_the_file_and_leaves_nothing() {
     let target = Projects::new();
     let shared = Restore {
         store,
-        target: Target::open(&target.path().join("into")).unwrap(),
+        target: RestoreTarget::open(&target.path().join("into")).unwrap(),
         meter: Meter::new(silent()),
         options: RestoreOptions::default(),
     };

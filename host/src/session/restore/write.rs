@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::cutoff::{Cutoff, Decision};
 use super::report::Restored;
 use super::stage::Staged;
-use super::target::Target;
+use super::target::RestoreTarget;
 use crate::key::{SessionKey, UnsafeKey};
 use crate::session::StreamError;
 use crate::session::compare::without_lf;
@@ -20,7 +20,7 @@ use crate::transcript::metadata;
 /// A subagent's metadata entries become its sidecar, of which the last one counts. Nothing is written for a stream
 /// without lines. If the stored side is given up, so is this: the files are gone when the result is dropped.
 pub(super) fn stream(
-    target: &Target,
+    target: &RestoreTarget,
     key: &SessionKey,
     mut cutoff: Cutoff,
     mut lines: StoredLines,
@@ -68,7 +68,7 @@ pub(super) fn stream(
 
 /// A transcript's file, there from the first line on.
 struct TranscriptWriter<'a> {
-    target: &'a Target,
+    target: &'a RestoreTarget,
     file: PathBuf,
     open: Option<(Staged, BufWriter<File>)>,
 }
@@ -77,7 +77,7 @@ struct TranscriptWriter<'a> {
 const BUFFER: usize = 256 << 10;
 
 impl<'a> TranscriptWriter<'a> {
-    fn new(target: &'a Target, file: PathBuf) -> Self {
+    fn new(target: &'a RestoreTarget, file: PathBuf) -> Self {
         Self {
             target,
             file,
@@ -107,7 +107,7 @@ impl<'a> TranscriptWriter<'a> {
     }
 }
 
-fn sidecar(target: &Target, file: PathBuf, entry: &[u8]) -> Result<Staged, StreamError> {
+fn sidecar(target: &RestoreTarget, file: PathBuf, entry: &[u8]) -> Result<Staged, StreamError> {
     let name = file.display().to_string();
     let bytes = metadata::to_sidecar(entry).map_err(|source| StreamError::Sidecar { file: name, source })?;
     let (staged, mut open) = Staged::create(target, file)?;

@@ -1,7 +1,7 @@
 //! Damage that `verify` finds, and stores that fail meanwhile.
 
 use super::*;
-use crate::session::faults::{Fault, FaultyStore};
+use crate::session::faults::{CallFault, FaultyStore};
 use crate::session::fixture::{Projects, append, lines, main_key};
 use crate::session::{delete, silent};
 use crate::store::{MemoryStore, StoreError};
@@ -104,7 +104,7 @@ async fn a_store_that_refuses_is_a_failed_row() {
         .loads
         .lock()
         .unwrap()
-        .push_back(Fault::Fail(StoreError::Denied("no".into())));
+        .push_back(CallFault::Fail(StoreError::Denied("no".into())));
     let report = verify(Arc::new(faulty), &Verify::default(), silent()).await.unwrap();
     assert_eq!((report.totals.failed, report.totals.damaged), (1, 0));
 }
