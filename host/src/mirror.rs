@@ -71,7 +71,9 @@ pub use destination::DestinationOptions;
 pub use event::{DeliveryCounts, Event, What};
 pub use flush::{Left, Undelivered};
 pub(crate) use history::{FillError, Moved, copy_log};
-pub use look::{DestinationLook, Look, Records, Standing, StreamWaiting, WriterLook, look, look_at_others};
+pub use look::{
+    DeliveryRecords, DestinationLook, Standing, StateLook, StreamWaiting, WriterLook, look, look_at_others,
+};
 pub use notes::Notes;
 pub use status::{DestinationStatus, StreamStatus};
 pub(crate) use survey::Log;
@@ -85,7 +87,7 @@ use crate::store::Store;
 use adopter::Adopter;
 use chance::Chance;
 use cursor::Cursors;
-use destination::Destination;
+use destination::MirrorDestination;
 use event::Announcer;
 use gate::Gate;
 use keep::{Keeper, Keeping};
@@ -139,7 +141,7 @@ impl Mirror {
     pub fn add_destination(&self, name: &str, options: DestinationOptions) -> Result<(), Trouble> {
         let announcer = Announcer::new(name, self.shared.listeners.clone());
         let gate = Gate::new(options.calls, self.shared.chance.clone());
-        let destination = Destination::new(name, options, announcer, gate);
+        let destination = MirrorDestination::new(name, options, announcer, gate);
         self.shared.add_destination(destination.clone());
         self.wake_resting();
         for key in self.shared.ledger.wanted(name).map_err(trouble::records)? {
@@ -226,7 +228,7 @@ impl Mirror {
     /// is not, or is not known to be.
     pub(crate) fn end_note(&self, spool: &Spool) -> Option<DeliveredNote> {
         let destinations = self.shared.all_destinations();
-        let has_all = |destination: &Arc<Destination>| destination.unsettled_lanes(None).is_empty();
+        let has_all = |destination: &Arc<MirrorDestination>| destination.unsettled_lanes(None).is_empty();
         let is_taken = |stream: &Arc<Stream>| destinations.iter().any(|destination| destination.takes(stream.key()));
         let is_delivered = destinations.iter().all(has_all) && spool.streams().iter().all(is_taken);
         is_delivered.then(|| self.keeper.note()).flatten()
@@ -356,7 +358,7 @@ impl Mirror {
 
     /// What was counted so far, by destination.
     pub fn counts(&self) -> BTreeMap<String, DeliveryCounts> {
-        let count = |destination: Arc<Destination>| (destination.name.clone(), destination.announcer.counts());
+        let count = |destination: Arc<MirrorDestination>| (destination.name.clone(), destination.announcer.counts());
         self.shared.all_destinations().into_iter().map(count).collect()
     }
 

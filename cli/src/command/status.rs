@@ -7,7 +7,7 @@ use clap::Args;
 use mirrorbox::agent::{self, DeadRun};
 use mirrorbox::config::{Config, DestinationConfig, Manifest};
 use mirrorbox::host::Named;
-use mirrorbox::mirror::{self, DestinationLook, Look, StreamWaiting, WriterLook};
+use mirrorbox::mirror::{self, DestinationLook, StateLook, StreamWaiting, WriterLook};
 
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub(crate) struct Status {}
 
 /// How things stand, for programs.
 #[derive(Serialize)]
-struct Document<'a, T> {
+struct StatusDocument<'a, T> {
     #[serde(flatten)]
     inner: T,
     /// Runs whose processes are gone, and whose rows may not all be on this disk.
@@ -37,7 +37,7 @@ struct Document<'a, T> {
 struct OnDisk<'a> {
     source: &'a str,
     #[serde(flatten)]
-    look: &'a Look,
+    look: &'a StateLook,
     /// Adapters that no host would open.
     adapters: &'a [Unusable],
 }
@@ -58,7 +58,7 @@ impl Status {
 
     /// As the process that follows says.
     fn live(&self, context: &mut Context, live: LiveStatus, runs: &[DeadRun]) -> Result<Exit, CliError> {
-        let document = Document { inner: &live, runs };
+        let document = StatusDocument { inner: &live, runs };
         match context.output.is_json() {
             true => context.output.json(&document)?,
             false => live::print(&mut context.output, &live, runs)?,
@@ -75,7 +75,7 @@ impl Status {
                 look: &look,
                 adapters: &adapters,
             };
-            context.output.json(&Document { inner, runs })?;
+            context.output.json(&StatusDocument { inner, runs })?;
         } else {
             let adapters = adapters
                 .iter()
@@ -122,7 +122,7 @@ pub(super) fn run(run: &DeadRun) -> String {
     )
 }
 
-fn print(output: &mut Output, look: &Look, remarks: &[String]) -> Result<(), CliError> {
+fn print(output: &mut Output, look: &StateLook, remarks: &[String]) -> Result<(), CliError> {
     let now = SystemTime::now();
     output.line(destinations(&look.destinations, now))?;
     if let Some(streams) = streams(&look.destinations, now) {
@@ -217,7 +217,7 @@ fn events(destination: &DestinationLook) -> String {
 }
 
 /// What does not fit the tables.
-fn remarks(look: &Look) -> Vec<String> {
+fn remarks(look: &StateLook) -> Vec<String> {
     let mut remarks = Vec::new();
     for destination in &look.destinations {
         let name = &destination.destination;

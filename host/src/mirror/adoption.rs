@@ -22,13 +22,13 @@ pub(super) enum CopiesKnown {
 /// The adoption of dead processes' spools as far as it has come. Nothing is pending before [`AdoptionState::begin`].
 #[derive(Debug)]
 pub(super) struct AdoptionState {
-    state: Mutex<State>,
+    state: Mutex<AdoptionProgress>,
     /// Whether nothing is pending.
     is_done: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AdoptionProgress {
     /// It is not known yet which streams there are.
     is_listing: bool,
     /// Streams with copies that are still to be opened, by the fingerprints of their keys.
@@ -108,13 +108,13 @@ impl AdoptionState {
         self.is_done.subscribe()
     }
 
-    fn note_done(&self, state: &State) {
+    fn note_done(&self, state: &AdoptionProgress) {
         let is_done = !state.is_listing && state.pending.is_empty();
         self.is_done
             .send_if_modified(|done| std::mem::replace(done, is_done) != is_done);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AdoptionProgress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

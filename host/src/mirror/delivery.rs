@@ -20,12 +20,12 @@ use tokio::time::Instant;
 use super::adoption::CopiesKnown;
 use super::backoff::Backoff;
 use super::content::LogLines;
-use super::destination::Destination;
+use super::destination::MirrorDestination;
 use super::event::What;
 use super::lane::{Lane, State};
 use super::ledger;
 use super::on_disk;
-use super::roster::Next;
+use super::roster::NextTurn;
 use super::shared::Shared;
 use super::summaries::Summaries;
 use super::trouble::{Remedy, Trouble, records};
@@ -47,12 +47,12 @@ const TOLD_AFTER: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Delivery {
     shared: Arc<Shared>,
-    destination: Arc<Destination>,
+    destination: Arc<MirrorDestination>,
     lane: Arc<Lane>,
     /// Dead processes' first, our own last.
     copies: Vec<LocalCopy>,
     /// What the ledger says of the stream; none until it was read.
-    entry: Option<ledger::Entry>,
+    entry: Option<ledger::LedgerEntry>,
     /// The destination's log; none while nothing is known of it.
     log: Option<Chain>,
     /// What the log begins with, if it was deleted and we looked.
@@ -77,14 +77,14 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(shared: Arc<Shared>, destination: Arc<Destination>, lane: Arc<Lane>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, destination: Arc<MirrorDestination>, lane: Arc<Lane>) -> Self {
         let copies = lane.progress().copies.all();
         let mut delivery = Self::empty(shared, destination, lane);
         copies.into_iter().for_each(|copied| delivery.add(copied));
         delivery
     }
 
-    fn empty(shared: Arc<Shared>, destination: Arc<Destination>, lane: Arc<Lane>) -> Self {
+    fn empty(shared: Arc<Shared>, destination: Arc<MirrorDestination>, lane: Arc<Lane>) -> Self {
         Self {
             shared,
             destination,
@@ -112,29 +112,29 @@ impl Delivery {
     }
 
     /// Does what is due now, a batch at most, and says when there is more to do.
-    pub(super) async fn turn(&mut self) -> Next {
+    pub(super) async fn turn(&mut self) -> NextTurn {
         self.take_news();
         if self.shared.adoption.of(&self.lane.key) == CopiesKnown::Pending {
             // What dead processes left comes first.
-            return Next::WithNews;
+            return NextTurn::WithNews;
         }
         let generation = self.destination.opened().borrow().generation;
         match self.resting {
-            Some((until, since)) if since == generation && until > Instant::now() => return Next::At(until),
+            Some((until, since)) if since == generation && until > Instant::now() => return NextTurn::At(until),
             _ => self.resting = None,
         }
         let reopened = self.confirmed != generation && self.is_worth_a_look();
         if !reopened && !self.is_deleting() {
             match self.due() {
-                None => return Next::WithNews,
-                Some(due) if due > Instant::now() => return Next::At(due),
+                None => return NextTurn::WithNews,
+                Some(due) if due > Instant::now() => return NextTurn::At(due),
                 Some(_) => {}
             }
         }
         match self.work().await {
             Ok(()) => {
                 self.went_well();
-                Next::Soon
+                NextTurn::Soon
             }
             Err(trouble) => self.endure(trouble),
         }
@@ -241,7 +241,7 @@ impl Delivery {
     }
 
     /// Says when trying again makes sense: then, or once the caller asks for it or the destination is opened anew.
-    fn endure(&mut self, trouble: Trouble) -> Next {
+    fn endure(&mut self, trouble: Trouble) -> NextTurn {
         self.confirmed = 0;
         let pause = self.backoff.fail(&self.shared.chance);
         let pause = match trouble.remedy() {
@@ -258,7 +258,7 @@ impl Delivery {
         };
         let until = Instant::now() + pause;
         self.resting = Some((until, self.destination.opened().borrow().generation));
-        Next::At(until)
+        NextTurn::At(until)
     }
 
     fn tell_failed(&mut self, trouble: &Trouble) {
@@ -300,7 +300,7 @@ impl Delivery {
         self.destination.announcer.announce(Some(&self.lane.key), what);
     }
 
-    fn read_ledger(&mut self) -> Result<&mut ledger::Entry, Trouble> {
+    fn read_ledger(&mut self) -> Result<&mut ledger::LedgerEntry, Trouble> {
         let entry = match self.entry.take() {
             Some(entry) => entry,
             None => {
@@ -316,7 +316,7 @@ impl Delivery {
     }
 
     /// Changes what the ledger says; on disk when this returns.
-    fn update_ledger(&mut self, change: impl FnOnce(&mut ledger::Entry)) -> Result<(), Trouble> {
+    fn update_ledger(&mut self, change: impl FnOnce(&mut ledger::LedgerEntry)) -> Result<(), Trouble> {
         let update = || {
             self.shared
                 .ledger

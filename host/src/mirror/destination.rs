@@ -42,7 +42,7 @@ impl Default for DestinationOptions {
 
 /// A destination as the mirror knows it.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(super) struct MirrorDestination {
     pub(super) name: String,
     options: RwLock<Arc<DestinationOptions>>,
     pub(super) announcer: Announcer,
@@ -77,7 +77,7 @@ pub(super) struct Entered {
     timeout: Duration,
 }
 
-impl Destination {
+impl MirrorDestination {
     pub(super) fn new(name: &str, options: DestinationOptions, announcer: Announcer, gate: Arc<Gate>) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),

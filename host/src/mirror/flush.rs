@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::destination::Destination;
+use super::destination::MirrorDestination;
 use super::lane::{Lane, State};
 use super::shared::Shared;
 use crate::key::SessionKey;
@@ -74,7 +74,7 @@ impl fmt::Display for Undelivered {
 /// What a flush waits for: one lane, and how far.
 #[derive(Debug)]
 pub(super) struct Aim {
-    destination: Arc<Destination>,
+    destination: Arc<MirrorDestination>,
     lane: Arc<Lane>,
     targets: BTreeMap<String, u64>,
 }
@@ -136,7 +136,7 @@ async fn adopted(shared: &Shared, deadline: Option<Instant>) -> bool {
 
 /// The lanes that may lack something, each with the lines that are there now.
 pub(super) fn aims(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<Aim> {
-    let aim = |(destination, lane): (Arc<Destination>, Arc<Lane>)| {
+    let aim = |(destination, lane): (Arc<MirrorDestination>, Arc<Lane>)| {
         let targets = lane.progress().ends();
         lane.tell(|news| news.hurry = true);
         Aim {
@@ -149,7 +149,7 @@ pub(super) fn aims(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<Ai
 }
 
 /// Costs as much as there is to do, whatever the number of streams.
-fn unsettled(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<(Arc<Destination>, Arc<Lane>)> {
+fn unsettled(shared: &Arc<Shared>, session: Option<&SessionKey>) -> Vec<(Arc<MirrorDestination>, Arc<Lane>)> {
     shared.catch_up();
     let destinations = shared.all_destinations().into_iter();
     let lanes = destinations.flat_map(|destination| {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::destination::Destination;
+use super::destination::MirrorDestination;
 use super::lane::{Copied, Delivered};
 use super::on_disk;
 use super::shared::Shared;
@@ -300,7 +300,7 @@ impl Keeper {
     }
 
     /// Whether a delete is under way: lines that came after it may have to be delivered again.
-    fn is_deleting(&self, destination: &Destination, stream: &Stream) -> bool {
+    fn is_deleting(&self, destination: &MirrorDestination, stream: &Stream) -> bool {
         let lanes = destination.lanes();
         let mut of_session = [stream.key().clone(), stream.key().to_main()].into_iter();
         of_session.any(|key| lanes.get(&key).is_some_and(|lane| lane.progress().is_deleting()))
@@ -392,7 +392,7 @@ fn is_over(until: Option<Instant>) -> bool {
 }
 
 /// A destination, and which projects it takes.
-fn taken(destination: &Arc<Destination>) -> (String, Vec<String>) {
+fn taken(destination: &Arc<MirrorDestination>) -> (String, Vec<String>) {
     (destination.name.clone(), destination.options().mirror.projects.clone())
 }
 

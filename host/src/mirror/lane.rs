@@ -19,9 +19,9 @@ use crate::store::Position;
 pub(super) struct Lane {
     pub(super) key: SessionKey,
     roster: Weak<Roster>,
-    progress: Mutex<Progress>,
+    progress: Mutex<LaneProgress>,
     moved: Notify,
-    inbox: Mutex<News>,
+    inbox: Mutex<LaneNews>,
     turn: Mutex<Turn>,
     /// Since when lines wait that do not fill a batch.
     waiting_since: Mutex<Option<Instant>>,
@@ -30,7 +30,7 @@ pub(super) struct Lane {
 
 /// How far the stream is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct LaneProgress {
     pub(super) copies: Copies,
     pub(super) state: State,
     /// How many deletes were asked for,
@@ -73,7 +73,7 @@ pub(super) enum State {
 
 /// What was not looked at yet. Whatever is said twice is said once.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct LaneNews {
     /// Copies to deliver.
     pub(super) copies: Vec<Copied>,
     /// Writers whose spool is gone.
@@ -137,7 +137,7 @@ impl Lane {
         self.tell(|news| news.delete = true);
     }
 
-    pub(super) fn tell(self: &Arc<Self>, news: impl FnOnce(&mut News)) {
+    pub(super) fn tell(self: &Arc<Self>, news: impl FnOnce(&mut LaneNews)) {
         news(&mut self.inbox());
         // Without a roster there is no destination any more.
         if let Some(roster) = self.roster.upgrade() {
@@ -145,21 +145,21 @@ impl Lane {
         }
     }
 
-    pub(super) fn take_news(&self) -> News {
+    pub(super) fn take_news(&self) -> LaneNews {
         std::mem::take(&mut self.inbox())
     }
 
-    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+    pub(super) fn progress(&self) -> MutexGuard<'_, LaneProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut LaneProgress)) {
         change(&mut self.progress());
         self.moved.notify_waiters();
     }
 
     /// Waits until the progress is as wished.
-    pub(super) async fn until(&self, is_so: impl Fn(&Progress) -> bool) {
+    pub(super) async fn until(&self, is_so: impl Fn(&LaneProgress) -> bool) {
         loop {
             let mut moved = std::pin::pin!(self.moved.notified());
             // Before looking: what moves from here on wakes.
@@ -190,7 +190,7 @@ impl Lane {
         self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn inbox(&self) -> MutexGuard<'_, News> {
+    fn inbox(&self) -> MutexGuard<'_, LaneNews> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -226,7 +226,7 @@ impl Copies {
     }
 }
 
-impl Progress {
+impl LaneProgress {
     /// Whether a delete is not done yet.
     pub(super) fn is_deleting(&self) -> bool {
         self.granted < self.wishes

@@ -23,7 +23,7 @@ const TO_FORGET: &str = ".forget";
 
 /// What is known of one stream at one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct LedgerEntry {
     pub(super) key: SessionKey,
     /// The tombstones that were reckoned with. A destination that was emptied numbers anew, so a number alone says
     /// nothing.
@@ -77,7 +77,7 @@ pub(super) struct Ledger {
     doubtful: Mutex<BTreeSet<PathBuf>>,
 }
 
-impl Entry {
+impl LedgerEntry {
     pub(super) fn new(key: SessionKey) -> Self {
         Self {
             key,
@@ -122,9 +122,9 @@ impl Ledger {
 
     /// An empty entry if nothing is known. One that cannot be read is an error: to go on without it
     /// could bring back what was deleted.
-    pub(super) fn load(&self, destination: &str, key: &SessionKey) -> io::Result<Entry> {
+    pub(super) fn load(&self, destination: &str, key: &SessionKey) -> io::Result<LedgerEntry> {
         let entry = match self.read(&name(destination, key)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entry::new(key.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LedgerEntry::new(key.clone())),
             read => read?,
         };
         match entry.key == *key {
@@ -138,8 +138,8 @@ impl Ledger {
         &self,
         destination: &str,
         key: &SessionKey,
-        change: impl FnOnce(&mut Entry),
-    ) -> io::Result<Entry> {
+        change: impl FnOnce(&mut LedgerEntry),
+    ) -> io::Result<LedgerEntry> {
         let _turn = self.disk.lock(&turn(key))?;
         let mut entry = self.load(destination, key)?;
         let before = entry.clone();
@@ -186,7 +186,7 @@ impl Ledger {
     }
 
     /// What a destination is to hear of a stream that is named later than a delete.
-    pub(super) fn later(&self, key: &SessionKey) -> io::Result<Entry> {
+    pub(super) fn later(&self, key: &SessionKey) -> io::Result<LedgerEntry> {
         self.load(LATER, key)
     }
 
@@ -255,7 +255,7 @@ impl Ledger {
     }
 
     /// A name of no key is no entry.
-    fn save(&self, destination: &str, entry: &Entry) -> io::Result<()> {
+    fn save(&self, destination: &str, entry: &LedgerEntry) -> io::Result<()> {
         let path = name(destination, &entry.key);
         let dir = disk::parent(&path);
         if entry.writers.is_empty() && entry.wanted.is_none() {
@@ -295,7 +295,7 @@ impl Ledger {
         Ok(wanted)
     }
 
-    fn read(&self, path: &Path) -> io::Result<Entry> {
+    fn read(&self, path: &Path) -> io::Result<LedgerEntry> {
         let file = self.disk.open(path)?;
         Ok(serde_json::from_slice(&disk::read_small(&*file)?)?)
     }

@@ -17,7 +17,7 @@ use crate::summary;
 
 /// How things stand in a state directory.
 #[derive(Clone, Debug, Serialize)]
-pub struct Look {
+pub struct StateLook {
     /// Every writer's spool.
     pub writers: Vec<WriterLook>,
     /// Every destination, in the order in which they were asked for.
@@ -78,7 +78,7 @@ pub struct StreamWaiting {
 }
 
 /// Looks at a state directory. Blocks for the disk.
-pub fn look(state: &Path, destinations: &[DestinationConfig]) -> Result<Look, SpoolError> {
+pub fn look(state: &Path, destinations: &[DestinationConfig]) -> Result<StateLook, SpoolError> {
     of_spools(state, destinations, &Spool::look(state)?)
 }
 
@@ -89,13 +89,13 @@ pub fn look_at_others(
     state: &Path,
     destinations: &[DestinationConfig],
     but: &BTreeSet<String>,
-) -> Result<Look, SpoolError> {
+) -> Result<StateLook, SpoolError> {
     of_spools(state, destinations, &Spool::look_at_others(state, but)?)
 }
 
-fn of_spools(state: &Path, destinations: &[DestinationConfig], spools: &[SpoolLook]) -> Result<Look, SpoolError> {
-    let records = Records::open(state)?;
-    Ok(Look {
+fn of_spools(state: &Path, destinations: &[DestinationConfig], spools: &[SpoolLook]) -> Result<StateLook, SpoolError> {
+    let records = DeliveryRecords::open(state)?;
+    Ok(StateLook {
         destinations: destinations
             .iter()
             .map(|config| records.destination(config, spools))
@@ -104,7 +104,7 @@ fn of_spools(state: &Path, destinations: &[DestinationConfig], spools: &[SpoolLo
     })
 }
 
-impl Look {
+impl StateLook {
     /// Whether everything is in every destination.
     pub fn is_delivered(&self) -> bool {
         let is_waiting = |destination: &DestinationLook| {
@@ -131,7 +131,7 @@ impl WriterLook {
 
 /// What the mirror has on disk about destinations.
 #[derive(Debug)]
-pub struct Records {
+pub struct DeliveryRecords {
     cursors: Option<Cursors>,
     ledger: Option<Ledger>,
 }
@@ -147,7 +147,7 @@ pub struct Standing {
     pub trouble: Option<String>,
 }
 
-impl Records {
+impl DeliveryRecords {
     /// Opens what is there; makes nothing.
     pub fn open(state: &Path) -> Result<Self, SpoolError> {
         let folder = |name: &str| {

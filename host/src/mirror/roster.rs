@@ -14,12 +14,12 @@ use super::lane::Lane;
 /// The lanes of one destination that have something to do.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    state: Mutex<State>,
+    state: Mutex<RosterState>,
     rung: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RosterState {
     ready: VecDeque<Arc<Lane>>,
     /// The number keeps those of one time apart.
     later: BTreeMap<(Instant, u64), Arc<Lane>>,
@@ -44,7 +44,7 @@ pub(super) enum Turn {
 
 /// When a lane wants its next turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextTurn {
     /// As soon as those that wait have had theirs.
     Soon,
     At(Instant),
@@ -97,20 +97,20 @@ impl Roster {
     }
 
     /// A worker is done with a lane for now.
-    pub(super) fn give_back(&self, lane: &Arc<Lane>, next: Next) {
+    pub(super) fn give_back(&self, lane: &Arc<Lane>, next: NextTurn) {
         let mut state = self.state();
         let mut turn = lane.turn();
         let next = match *turn {
-            Turn::WorkingAndRung => Next::Soon,
+            Turn::WorkingAndRung => NextTurn::Soon,
             _ => next,
         };
         *turn = match next {
-            Next::WithNews => Turn::Asleep,
-            Next::Soon => {
+            NextTurn::WithNews => Turn::Asleep,
+            NextTurn::Soon => {
                 state.ready.push_back(lane.clone());
                 Turn::Ready
             }
-            Next::At(at) => {
+            NextTurn::At(at) => {
                 state.numbers += 1;
                 let number = state.numbers;
                 state.later.insert((at, number), lane.clone());
@@ -143,12 +143,12 @@ impl Roster {
         self.state().move_due(at);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RosterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl RosterState {
     fn move_due(&mut self, now: Instant) {
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
             let lane = first.remove();

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use super::adoption::AdoptionState;
 use super::chance::Chance;
 use super::cursor::Cursors;
-use super::destination::{Destination, DestinationOptions};
+use super::destination::{DestinationOptions, MirrorDestination};
 use super::event::Event;
 use super::lane::{Copied, Lane};
 use super::ledger::{Ledger, Streams, Wanted};
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     pub(super) listeners: broadcast::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
     runner: Runner,
-    destinations: Mutex<BTreeMap<String, Arc<Destination>>>,
+    destinations: Mutex<BTreeMap<String, Arc<MirrorDestination>>>,
     /// By key: each writer's.
     copies: Mutex<BTreeMap<SessionKey, Vec<Copied>>>,
     /// Dead writers of whose spools every stream could be read, and is among the copies.
@@ -72,7 +72,7 @@ impl Shared {
     }
 
     /// Adds a destination, and brings it every copy that there is.
-    pub(super) fn add_destination(self: &Arc<Self>, destination: Arc<Destination>) {
+    pub(super) fn add_destination(self: &Arc<Self>, destination: Arc<MirrorDestination>) {
         let copies = self.copies();
         self.destinations()
             .insert(destination.name.clone(), destination.clone());
@@ -85,7 +85,7 @@ impl Shared {
 
     /// A destination is served otherwise from now on: streams that it takes newly are on their way, those that it takes
     /// no more are left as they are there. A delete that a caller wants is done all the same.
-    pub(super) fn set_options(self: &Arc<Self>, destination: &Arc<Destination>, options: DestinationOptions) {
+    pub(super) fn set_options(self: &Arc<Self>, destination: &Arc<MirrorDestination>, options: DestinationOptions) {
         let copies = self.copies();
         destination.set_options(options);
         destination.retire_what_is_not_taken();
@@ -97,7 +97,7 @@ impl Shared {
     }
 
     /// As many as its calls need. Fewer calls leave workers that wait: the gate lets no more through than there may be.
-    fn add_workers(self: &Arc<Self>, destination: &Arc<Destination>) {
+    fn add_workers(self: &Arc<Self>, destination: &Arc<MirrorDestination>) {
         let wanted = worker::workers(destination.options().calls);
         for _ in 0..destination.more_workers(wanted) {
             self.spawn(worker::work(self.clone(), destination.clone()));
@@ -209,7 +209,7 @@ impl Shared {
         }
     }
 
-    fn bring(self: &Arc<Self>, copied: &Copied, destination: &Arc<Destination>) {
+    fn bring(self: &Arc<Self>, copied: &Copied, destination: &Arc<MirrorDestination>) {
         if destination.takes(copied.stream.key()) {
             let lane = self.lane(destination, copied.stream.key());
             lane.add(copied.clone());
@@ -218,7 +218,7 @@ impl Shared {
     }
 
     /// A stream's way to a destination.
-    pub(super) fn lane(&self, destination: &Arc<Destination>, key: &SessionKey) -> Arc<Lane> {
+    pub(super) fn lane(&self, destination: &Arc<MirrorDestination>, key: &SessionKey) -> Arc<Lane> {
         let mut lanes = destination.lanes();
         let lane = lanes
             .entry(key.clone())
@@ -227,7 +227,7 @@ impl Shared {
     }
 
     /// A delete stands in the ledger: it is done as soon as may be.
-    pub(super) fn have_deleted(&self, destination: &Arc<Destination>, key: &SessionKey) {
+    pub(super) fn have_deleted(&self, destination: &Arc<MirrorDestination>, key: &SessionKey) {
         let lane = self.lane(destination, key);
         lane.want_deleted();
         destination.unsettle(&lane);
@@ -236,7 +236,7 @@ impl Shared {
     /// Writes down that a stream is to be deleted at a destination, and has it done.
     pub(super) fn want_deleted(
         self: &Arc<Self>,
-        destination: &Arc<Destination>,
+        destination: &Arc<MirrorDestination>,
         key: &SessionKey,
         writer: &str,
         reach: Reach,
@@ -274,7 +274,7 @@ impl Shared {
 
     /// The other destinations that are open, this one first.
     pub(super) fn sources(&self, first: &str, but: &str) -> Vec<(String, Arc<dyn Store>)> {
-        let open = |destination: &Arc<Destination>| {
+        let open = |destination: &Arc<MirrorDestination>| {
             let store = destination.opened().borrow().store.clone()?;
             Some((destination.name.clone(), store))
         };
@@ -284,11 +284,11 @@ impl Shared {
         sources
     }
 
-    pub(super) fn destination(&self, name: &str) -> Option<Arc<Destination>> {
+    pub(super) fn destination(&self, name: &str) -> Option<Arc<MirrorDestination>> {
         self.destinations().get(name).cloned()
     }
 
-    pub(super) fn all_destinations(&self) -> Vec<Arc<Destination>> {
+    pub(super) fn all_destinations(&self) -> Vec<Arc<MirrorDestination>> {
         self.destinations().values().cloned().collect()
     }
 
@@ -322,7 +322,7 @@ impl Shared {
         }
     }
 
-    fn destinations(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Destination>>> {
+    fn destinations(&self) -> MutexGuard<'_, BTreeMap<String, Arc<MirrorDestination>>> {
         self.destinations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

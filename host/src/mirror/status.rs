@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::event::DeliveryCounts;
-use super::lane::{Progress, State};
+use super::lane::{LaneProgress, State};
 use super::shared::Shared;
 use crate::key::SessionKey;
 
@@ -57,7 +57,7 @@ pub(super) fn status(shared: &Shared) -> Vec<DestinationStatus> {
     status.collect()
 }
 
-fn streams(key: &SessionKey, progress: &Progress) -> Vec<StreamStatus> {
+fn streams(key: &SessionKey, progress: &LaneProgress) -> Vec<StreamStatus> {
     let streams = progress.copies.iter().map(|(writer, copy)| {
         let (entries, bytes) = copy.behind();
         StreamStatus {

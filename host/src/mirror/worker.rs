@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::delivery::Delivery;
-use super::destination::Destination;
+use super::destination::MirrorDestination;
 use super::lane::Lane;
-use super::roster::Next;
+use super::roster::NextTurn;
 use super::shared::Shared;
 use crate::key::SessionKey;
 
@@ -35,7 +35,7 @@ struct Remembered {
 }
 
 /// Works at one lane after the other. Never ends: the task's owner drops it.
-pub(super) async fn work(shared: Arc<Shared>, destination: Arc<Destination>) {
+pub(super) async fn work(shared: Arc<Shared>, destination: Arc<MirrorDestination>) {
     let memory = destination.memory();
     loop {
         let lane = destination.roster.next().await;
@@ -46,7 +46,7 @@ pub(super) async fn work(shared: Arc<Shared>, destination: Arc<Destination>) {
             biased;
             () = lane.retired() => {
                 // Nobody rings it any more.
-                destination.roster.give_back(&lane, Next::WithNews);
+                destination.roster.give_back(&lane, NextTurn::WithNews);
                 continue;
             }
             next = delivery.turn() => next,

@@ -12,7 +12,7 @@ use super::progress::Meter;
 use super::stored::count_lines;
 use super::{OnProgress, SIDE_BY_SIDE, StreamError, blocking};
 use crate::key::SessionKey;
-use crate::mirror::Records;
+use crate::mirror::DeliveryRecords;
 use crate::spool::{Place, ReadError, SpoolLook, StreamLook};
 use crate::store::Store;
 use crate::transcript::{Bag, lines_of, metadata};
@@ -63,7 +63,7 @@ pub async fn check_spools(
     store: Arc<dyn Store>,
     destination: &str,
     spools: &[SpoolLook],
-    records: &Records,
+    records: &DeliveryRecords,
     progress: OnProgress,
 ) -> SpoolsReport {
     let meter = Meter::new(progress);
@@ -197,7 +197,12 @@ struct DeliveredFile {
 
 impl DeliveredFile {
     /// None where nothing is.
-    fn of(stream: &StreamLook, writer: &str, destination: &str, records: &Records) -> Result<Option<Self>, String> {
+    fn of(
+        stream: &StreamLook,
+        writer: &str,
+        destination: &str,
+        records: &DeliveryRecords,
+    ) -> Result<Option<Self>, String> {
         let standing = records
             .standing(destination, writer, stream)
             .map_err(|error| format!("cannot read what the mirror knows of it: {error}"))?;

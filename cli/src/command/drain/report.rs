@@ -1,7 +1,7 @@
 //! What `mirrorbox drain` delivered and what still waits, as a table or as JSON.
 
 use mirrorbox::agent::DeadRun;
-use mirrorbox::mirror::{DeliveryCounts, DestinationLook, DestinationStatus, Look, StreamWaiting, Undelivered};
+use mirrorbox::mirror::{DeliveryCounts, DestinationLook, DestinationStatus, StateLook, StreamWaiting, Undelivered};
 use serde::Serialize;
 
 use crate::command::status::run;
@@ -50,7 +50,7 @@ struct Waiting {
 
 impl Report {
     /// From what the host said, and from what lies on disk after it.
-    pub(super) fn new(status: &[DestinationStatus], left: &Undelivered, look: &Look, runs: Vec<DeadRun>) -> Self {
+    pub(super) fn new(status: &[DestinationStatus], left: &Undelivered, look: &StateLook, runs: Vec<DeadRun>) -> Self {
         let row = |destination: &DestinationLook| {
             let counts = status
                 .iter()
@@ -170,8 +170,8 @@ mod tests {
         }
     }
 
-    fn look(streams: Vec<StreamWaiting>) -> Look {
-        Look {
+    fn look(streams: Vec<StreamWaiting>) -> StateLook {
+        StateLook {
             writers: Vec::new(),
             destinations: vec![DestinationLook {
                 destination: "fs".into(),

@@ -2,7 +2,7 @@
 
 use mirrorbox::config::Config;
 use mirrorbox::host::Destination;
-use mirrorbox::mirror::Records;
+use mirrorbox::mirror::DeliveryRecords;
 use mirrorbox::session::{self, Between, BetweenReport, BetweenState, SpoolCheck, SpoolsReport};
 use mirrorbox::spool::Spool;
 
@@ -132,7 +132,7 @@ fn between_summary(report: &BetweenReport) -> String {
 
 /// Looks at each destination for what the spools say that it has.
 pub(super) async fn spools(verify: &Verify, config: &Config, context: &mut Context) -> Result<Exit, CliError> {
-    let (spools, records) = (Spool::look(&config.state)?, Records::open(&config.state)?);
+    let (spools, records) = (Spool::look(&config.state)?, DeliveryRecords::open(&config.state)?);
     let destinations = Destinations::open(config, verify.from.as_deref()).await?;
     let done = everywhere::each(
         &destinations,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::directory::is_destination_name;
 use crate::disk::{Disk, Folder};
-use crate::mirror::Records;
+use crate::mirror::DeliveryRecords;
 use crate::spool::SpoolError;
 
 use super::LastGood;
@@ -63,7 +63,7 @@ impl Named {
         LastGood::of(&self.state, name)
             .forget()
             .map_err(failed(&self.state.join("adapters")))?;
-        Records::open(&self.state)?.forget(name)?;
+        DeliveryRecords::open(&self.state)?.forget(name)?;
         // Last: what was left halfway is found again by its name.
         let dir = self.dir();
         let folder = match Folder::open_existing(&dir) {

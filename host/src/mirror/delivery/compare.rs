@@ -339,7 +339,7 @@ impl Delivery {
 
     /// Lines of this disk's copies that were deleted at the destination: a process that finds their file may not know
     /// of them.
-    fn lines_gone(&self, entry: &ledger::Entry) -> Result<Bag, ReadError> {
+    fn lines_gone(&self, entry: &ledger::LedgerEntry) -> Result<Bag, ReadError> {
         let mut gone = Bag::default();
         for copy in &self.copies {
             let (stream, end) = (&copy.stream, entry.share(copy.stream.writer()).from_line);
@@ -362,7 +362,7 @@ impl Delivery {
         &self,
         index: usize,
         read: &mut LogLines,
-        entry: &ledger::Entry,
+        entry: &ledger::LedgerEntry,
     ) -> Result<Vec<(String, u64)>, ReadError> {
         let mut foreseen = Vec::new();
         let beside = self.copies.iter().enumerate().filter(|(at, _)| *at != index);
@@ -401,7 +401,7 @@ impl Delivery {
 /// Counts what another writer's spool will bring, so that it need not be waited for; and gives how far that reaches.
 ///
 /// Of two copies of a file, the younger one gives way: else each could leave a line to the other.
-fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::Entry) -> Result<u64, ReadError> {
+fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::LedgerEntry) -> Result<u64, ReadError> {
     let doubts = other.look.doubts();
     let from_line = entry.share(&other.writer).from_line;
     let first_doubt = first_doubt(doubts);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::destination::Entered;
 use super::super::event::What;
-use super::super::ledger::Entry;
+use super::super::ledger::LedgerEntry;
 use super::super::on_disk;
 use super::super::summaries::Summaries;
 use super::super::survey::Survey;
@@ -51,7 +51,7 @@ impl Delivery {
     /// yet. Only what arrives behind a log that we know is judged: a backend that was put back was put back for a
     /// reason.
     pub(super) fn meet_late_copies(&mut self, survey: &Survey) -> Result<(), Trouble> {
-        let holds = |entry: &Entry| {
+        let holds = |entry: &LedgerEntry| {
             let mut shares = entry.writers.iter();
             shares.any(|(writer, share)| survey.begins_before(writer, share.from_line))
         };

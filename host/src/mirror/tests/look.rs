@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fixture::{Moody, key};
 use crate::config::{DestinationConfig, Keep, Manifest};
-use crate::mirror::{DestinationOptions, Look, Mirror, What, look};
+use crate::mirror::{DestinationOptions, Mirror, StateLook, What, look};
 use crate::spool::Spool;
 use crate::store::StoreError;
 
@@ -19,7 +19,7 @@ fn destination(name: &str, projects: &str) -> DestinationConfig {
     }
 }
 
-fn seen(state: &Path) -> Look {
+fn seen(state: &Path) -> StateLook {
     look(
         state,
         &[destination("a", "*"), destination("b", "*"), destination("c", "else*")],

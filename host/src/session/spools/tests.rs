@@ -29,7 +29,7 @@ async fn delivered(state: &Path) -> Arc<MemoryStore> {
 }
 
 async fn checked(state: &Path, store: Arc<MemoryStore>) -> SpoolsReport {
-    let (spools, records) = (Spool::look(state).unwrap(), Records::open(state).unwrap());
+    let (spools, records) = (Spool::look(state).unwrap(), DeliveryRecords::open(state).unwrap());
     check_spools(store, "memory", &spools, &records, silent()).await
 }
 
