@@ -15,7 +15,7 @@ use crate::output::{count, say};
 
 /// How two destinations stand to each other.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Standing {
+struct Comparison {
     /// Lines that only the first holds,
     only_first: u64,
     /// and only the second.
@@ -132,17 +132,17 @@ async fn compared(
     second: &Destination,
     second_store: Arc<dyn Store>,
     sessions: Option<Vec<SessionKey>>,
-) -> Result<Standing, CliError> {
+) -> Result<Comparison, CliError> {
     let what = Between {
         sessions,
         taken_by: [first, second].map(|one| one.config().manifest.mirror.clone()).into(),
     };
     Ok(
         match session::compare(first.store()?, second_store, &what, session::silent()).await {
-            Ok(report) => Standing::of(&report),
-            Err(error) => Standing {
+            Ok(report) => Comparison::of(&report),
+            Err(error) => Comparison {
                 failed: Some(error.to_string()),
-                ..Standing::default()
+                ..Comparison::default()
             },
         },
     )
@@ -156,7 +156,7 @@ fn say_who_answers(name: &str, more: u64, other: &str) {
     ));
 }
 
-impl Standing {
+impl Comparison {
     fn of(report: &BetweenReport) -> Self {
         let mut standing = Self::default();
         for row in &report.streams {
@@ -214,12 +214,12 @@ mod tests {
 
     use super::*;
 
-    fn standing(states: impl IntoIterator<Item = BetweenState>) -> Standing {
+    fn standing(states: impl IntoIterator<Item = BetweenState>) -> Comparison {
         let row = |state| StreamBetween {
             stream: SessionKey::main("p", "s").unwrap(),
             state,
         };
-        Standing::of(&BetweenReport {
+        Comparison::of(&BetweenReport {
             streams: states.into_iter().map(row).collect(),
             ..BetweenReport::default()
         })

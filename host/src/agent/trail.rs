@@ -42,7 +42,7 @@ pub(super) struct Trail {
     agents: Folder,
     id: String,
     dir: PathBuf,
-    record: Record,
+    record: RunRecord,
     /// What [`Trail::note`] noted is not on disk.
     is_unsaved: bool,
     _lock: Lock,
@@ -53,7 +53,7 @@ const UNSEEN: u32 = 0;
 
 /// What was written down.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Record {
+struct RunRecord {
     /// Whose spools may hold what the agent wrote: the run's, and those of processes that picked some of it up since.
     writers: BTreeSet<String>,
     place: Place,
@@ -84,14 +84,14 @@ impl Trail {
         agents.make_dir(Path::new(&id))?;
         agents.sync_dir(Path::new(""))?;
         let lock = agents.lock(&Path::new(&id).join(LOCK))?;
-        let record = Record {
+        let record = RunRecord {
             writers: BTreeSet::from([writer.to_owned()]),
-            ..Record::default()
+            ..RunRecord::default()
         };
         Ok(Self::new(agents, id, record, lock))
     }
 
-    fn new(agents: Folder, id: String, record: Record, lock: Lock) -> Self {
+    fn new(agents: Folder, id: String, record: RunRecord, lock: Lock) -> Self {
         Self {
             dir: agents.name_of(Path::new(&id)),
             agents,
@@ -312,7 +312,7 @@ fn forget_credentials(dir: &Path) -> io::Result<()> {
 }
 
 /// What a run wrote down; none where it had not begun to.
-fn record(dir: &Path) -> io::Result<Option<Record>> {
+fn record(dir: &Path) -> io::Result<Option<RunRecord>> {
     let path = dir.join(RECORD);
     match may_fail(&path).and_then(|()| fs::read(&path)) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),

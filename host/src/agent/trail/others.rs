@@ -5,13 +5,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{LOCK, RECORD, Record, Trail, agents, door};
+use super::{LOCK, RECORD, RunRecord, Trail, agents, door};
 use crate::agent::place::Place;
 use crate::disk::{Disk, may_fail};
 
 /// What a run wrote down, as others read it.
 #[derive(Debug)]
-pub(crate) struct WrittenTrail(Record);
+pub(crate) struct WrittenTrail(RunRecord);
 
 impl WrittenTrail {
     /// Its name in a run's directory.
