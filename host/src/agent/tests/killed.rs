@@ -83,7 +83,12 @@ impl Machine {
         Run { orders, done, life }
     }
 
-    async fn pick_up(&self) -> Tally {
+    /// Takes up what so many runs left.
+    async fn pick_up(&self, runs: usize) -> Tally {
+        // A process that another test starts holds every lock until it has begun its program.
+        while dead_runs(&self.state()).unwrap().len() < runs {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let left = Leftovers::look(&self.state()).unwrap();
         let host = self.host().await;
         let silent: OnEvent = Arc::new(|_| ());
@@ -113,7 +118,7 @@ impl Run {
         self.life.await.unwrap();
     }
 
-    async fn is_killed(self, state: &Path) {
+    async fn dies(self, state: &Path) {
         self.life.abort();
         assert!(self.life.await.unwrap_err().is_cancelled());
         // What holds its spool goes with a process, and in a test a moment later.
@@ -142,7 +147,7 @@ async fn a_line_that_was_torn_when_a_run_began_is_taken_whole() {
     machine.write(":2}\n{\"n\":3}\n");
     run.hears(Heard::Look).await;
     run.ends().await;
-    machine.pick_up().await;
+    assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
     assert_eq!(machine.stored().await, rows(2..=3));
 }
 
@@ -154,11 +159,11 @@ async fn runs_of_one_session_that_were_killed_leave_each_row_once() {
         machine.write(&text(numbers));
         // The other row is in the file only.
         run.hears(machine.frame(&rows([numbers[0]])[0])).await;
-        run.is_killed(&machine.state()).await;
+        run.dies(&machine.state()).await;
     }
     // And one that nobody ran.
     machine.write(&text([5]));
-    assert_eq!(machine.pick_up().await.left, 0);
+    assert_eq!(machine.pick_up(2).await.left, 0);
     let mut stored = machine.stored().await;
     stored.sort();
     assert_eq!(stored, rows(1..=5));
@@ -172,9 +177,9 @@ async fn a_file_that_was_written_anew_is_taken_as_it_is() {
     let mut run = machine.run(Some(SESSION)).await;
     machine.write(&text([1, 2]));
     run.hears(machine.frame(&rows([1])[0])).await;
-    run.is_killed(&machine.state()).await;
+    run.dies(&machine.state()).await;
     fs::write(machine.file(), text([1, 2, 3])).unwrap();
-    let tally = machine.pick_up().await;
+    let tally = machine.pick_up(1).await;
     assert_eq!((tally.left, tally.caught_up), (0, 3));
     assert_eq!(machine.stored().await, rows(1..=3));
 }
@@ -185,13 +190,30 @@ async fn rows_are_told_apart_where_the_runs_spool_is_gone() {
     let mut run = machine.run(Some(SESSION)).await;
     machine.write(&text([1, 2]));
     run.hears(machine.frame(&rows([1])[0])).await;
-    run.is_killed(&machine.state()).await;
+    run.dies(&machine.state()).await;
     // The row is delivered, and what tells so is removed.
     assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
     fs::remove_dir_all(machine.state().join("spool")).unwrap();
-    assert_eq!(machine.pick_up().await.left, 0);
+    assert_eq!(machine.pick_up(1).await.left, 0);
     assert_eq!(machine.stored().await, rows(1..=2));
     assert_eq!(dead_runs(&machine.state()).unwrap(), []);
+}
+
+/// A file holds what was deleted, and nothing tells which of it that was.
+#[tokio::test]
+async fn what_was_deleted_does_not_come_back_where_the_runs_spool_is_gone() {
+    let machine = Machine::new();
+    let mut run = machine.run(Some(SESSION)).await;
+    machine.write(&text([1, 2]));
+    run.hears(machine.frame(&rows([1])[0])).await;
+    run.dies(&machine.state()).await;
+    let host = machine.host().await;
+    assert!(host.flush(MINUTE).await.unwrap().is_empty());
+    host.delete(&SessionKey::main(FOLDER, SESSION).unwrap()).await.unwrap();
+    assert!(host.close(MINUTE).await.unwrap().is_empty());
+    fs::remove_dir_all(machine.state().join("spool")).unwrap();
+    assert_eq!(machine.pick_up(1).await.left, 0);
+    assert_eq!(machine.stored().await, [] as [String; 0]);
 }
 
 /// Nothing has named the session: there are no frames, and nobody has looked at the files.
@@ -200,11 +222,40 @@ async fn a_run_that_is_killed_before_its_first_look_loses_nothing() {
     let machine = Machine::new();
     machine.write(&text([1]));
     let run = machine.run(None).await;
-    run.is_killed(&machine.state()).await;
+    run.dies(&machine.state()).await;
     // The agent lives longer.
     machine.write(&text([2, 3]));
-    assert_eq!(machine.pick_up().await.left, 0);
+    assert_eq!(machine.pick_up(1).await.left, 0);
     assert_eq!(machine.stored().await, rows(1..=3));
+}
+
+/// Of an agent without frames, whatever grew in its folder is the run's: also where one session was met already.
+#[tokio::test]
+async fn a_session_that_began_after_the_last_look_is_taken() {
+    let machine = Machine::new();
+    let mut run = machine.run(None).await;
+    let other = machine.projects().join(FOLDER).join("other.jsonl");
+    fs::write(other, text([7])).unwrap();
+    run.hears(Heard::Look).await;
+    machine.write(&text([1]));
+    run.dies(&machine.state()).await;
+    assert_eq!(machine.pick_up(1).await.left, 0);
+    assert_eq!(machine.stored().await, rows([1]));
+}
+
+/// All that stands behind what the file held when the run began is spooled, and still it is not what was spooled: a row
+/// that was not went to another place.
+#[tokio::test]
+async fn rows_that_went_from_their_place_are_looked_for() {
+    let machine = Machine::new();
+    machine.write(&text([1]));
+    let mut run = machine.run(Some(SESSION)).await;
+    machine.write(&text([2, 3, 4]));
+    run.hears(machine.frame(&rows([2, 3]).join(","))).await;
+    run.dies(&machine.state()).await;
+    fs::write(machine.file(), text([4, 2])).unwrap();
+    assert_eq!(machine.pick_up(1).await.left, 0);
+    assert_eq!(machine.stored().await, rows(2..=4));
 }
 
 /// Rows that another run is about to spool are not spooled for it.
@@ -215,13 +266,13 @@ async fn what_a_living_run_writes_is_left_to_it() {
     machine.write(&text([1]));
     killed.hears(machine.frame(&rows([1])[0])).await;
     machine.write(&text([2]));
-    killed.is_killed(&machine.state()).await;
+    killed.dies(&machine.state()).await;
     let mut run = machine.run(Some(SESSION)).await;
     machine.write(&text([3]));
-    assert_eq!(machine.pick_up().await.left, 1);
+    assert_eq!(machine.pick_up(1).await.left, 1);
     run.hears(machine.frame(&rows([3])[0])).await;
     run.ends().await;
-    assert_eq!(machine.pick_up().await.left, 0);
+    assert_eq!(machine.pick_up(1).await.left, 0);
     let mut stored = machine.stored().await;
     stored.sort();
     assert_eq!(stored, rows(1..=3));
@@ -234,8 +285,8 @@ async fn what_is_spooled_already_is_not_spooled_again() {
     let mut run = machine.run(Some(SESSION)).await;
     machine.write(&text([1, 2]));
     run.hears(machine.frame(&rows([1, 2]).join(","))).await;
-    run.is_killed(&machine.state()).await;
-    let tally = machine.pick_up().await;
+    run.dies(&machine.state()).await;
+    let tally = machine.pick_up(1).await;
     assert_eq!((tally.left, tally.entries), (0, 0));
     assert_eq!(machine.stored().await, rows(1..=2));
 }
