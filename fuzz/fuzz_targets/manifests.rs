@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use mirrorbox::config::Manifest;
-use mirrorbox::config::network::{NetworkHost, NetworkGrant, NetworkPolicy};
+use mirrorbox::config::network::{NetworkGrant, NetworkHost, NetworkPolicy};
 
 fuzz_target!(|text: &str| {
     let path = Path::new("/etc/mirrorbox/adapters/made-up.toml");
