@@ -11,6 +11,7 @@ pub(crate) mod members;
 pub mod metadata;
 
 pub(crate) use bag::{Bag, lines_of};
+pub(crate) use entry::is_row;
 pub use entry::{EntryError, check_entry};
 pub use lines::{LineError, Lines, Next};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::survey::lines;
-use crate::store::{Batch, Chain, Kind};
+use crate::store::{Batch, Chain, Kind, Position};
 use crate::transcript::Bag;
 
 /// All lines of a log.
@@ -14,6 +14,11 @@ pub(super) struct LogLines {
     /// By writer: which of its lines are there.
     present: BTreeMap<String, Vec<Range<u64>>>,
     pub(super) has_tombstone: bool,
+    /// Of `lines`, those up to a place,
+    before: Bag,
+    place: Option<Position>,
+    /// which the log holds, or which was deleted with all before it.
+    is_place_there: bool,
     /// Where the log ended; `None` while it is read.
     pub(super) chain: Option<Chain>,
 }
@@ -25,9 +30,33 @@ impl LogLines {
             Kind::Claim => {}
             Kind::Entries => {
                 self.lines.add_payload(&batch.payload);
+                if self.is_before(batch.number) {
+                    self.before.add_payload(&batch.payload);
+                }
                 self.note_origin(batch);
             }
         }
+        let is_later = batch.kind == Kind::Tombstone && !self.is_before(batch.number);
+        self.is_place_there |= is_later || self.place == Some(batch.position());
+    }
+
+    /// None read yet, and those up to a place to be told from those behind it.
+    pub(super) fn from_place(place: Option<Position>) -> Self {
+        Self {
+            place,
+            is_place_there: place.is_none(),
+            ..Self::default()
+        }
+    }
+
+    /// The lines behind the place; `None` where the log is another one than it was then.
+    pub(super) fn behind_place(mut self) -> Option<Bag> {
+        self.lines.remove_all(&self.before);
+        self.is_place_there.then_some(self.lines)
+    }
+
+    fn is_before(&self, number: u64) -> bool {
+        self.place.is_some_and(|place| number <= place.number)
     }
 
     /// Takes in whose a batch is, and not what it says.

@@ -8,7 +8,7 @@ use super::content::LogLines;
 use super::summaries::Summaries;
 use super::survey::{Log, Survey, lines};
 use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, Removal, StoreError};
-use crate::transcript::{Bag, lines_of};
+use crate::transcript::{Bag, is_row, lines_of};
 
 /// Why a log could not be filled.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,6 +55,16 @@ pub(super) struct Target {
     others: Bag,
     /// What it held, by writer and number, when that was counted.
     met: LogLines,
+    stand_in: StandIn,
+}
+
+/// Which lines of the target may stand for lines of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StandIn {
+    /// Any that say the same.
+    All,
+    /// Rows with an identity of their own, and lines beside them: of others, two hosts may each have written one.
+    Rows,
 }
 
 /// What was done.
@@ -70,6 +80,8 @@ pub(super) struct Filled {
 pub(super) async fn fill(from: &Log, mut target: Target, missing: &Missing) -> Result<Filled, FillError> {
     let Missing { through, only, deleted } = missing;
     target.deleted.clone_from(deleted);
+    target.stand_in = StandIn::Rows;
+    target.meet(from).await?;
     let mut reader = Reader::new(Arc::clone(&from.store), from.key.clone());
     let mut batches = 0;
     while let Some(batch) = from.next(&mut reader).await.map_err(FillError::Source)? {
@@ -136,6 +148,7 @@ impl Target {
             deleted,
             others: Bag::default(),
             met: LogLines::default(),
+            stand_in: StandIn::All,
         }
     }
 
@@ -225,8 +238,9 @@ impl Target {
                 payload: payload.slice(from..at),
             }));
         };
-        for (number, line) in (origin.line..).zip(lines_of(&payload)) {
-            if self.others.take(line) {
+        let came = self.came_with_rows(&payload);
+        for ((number, line), may_stand) in (origin.line..).zip(lines_of(&payload)).zip(came) {
+            if may_stand && self.others.take(line) {
                 end_run(&mut begun, at);
             } else {
                 begun.get_or_insert((number, at));
@@ -235,6 +249,23 @@ impl Target {
         }
         end_run(&mut begun, at);
         runs
+    }
+
+    /// For each line of a payload, whether one that says the same may stand for it: where rows are asked for, a line
+    /// that is no row goes the way of the row before it, else of the first behind it. They came from the same file.
+    fn came_with_rows(&self, payload: &[u8]) -> Vec<bool> {
+        if self.stand_in == StandIn::All {
+            return lines_of(payload).map(|_| true).collect();
+        }
+        let rows: Vec<_> = lines_of(payload)
+            .map(|line| is_row(line).then(|| self.others.has(line)))
+            .collect();
+        let first = rows.iter().find_map(|row| *row).unwrap_or_default();
+        let last_row = |last: &mut bool, row: Option<bool>| {
+            *last = row.unwrap_or(*last);
+            Some(*last)
+        };
+        rows.into_iter().scan(first, last_row).collect()
     }
 
     /// Deletes what the source deleted, unless the target goes on beyond it.

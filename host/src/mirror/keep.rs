@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 
 use super::destination::MirrorDestination;
 use super::lane::{Copied, Delivered};
+use super::ledger::Even;
 use super::on_disk;
 use super::shared::Shared;
 use super::trails;
@@ -311,11 +313,8 @@ impl Keeper {
             return;
         };
         // Lines of a file that was found as it is are compared together.
-        if stream
-            .doubts()
-            .last()
-            .is_some_and(|doubt| delivered.place.line < doubt.to)
-        {
+        let doubts = stream.doubts();
+        if doubts.last().is_some_and(|doubt| delivered.place.line < doubt.to) {
             return;
         }
         let (start, end) = (stream.start(), stream.end());
@@ -330,9 +329,39 @@ impl Keeper {
             lines: delivered.place.line - 1,
             stored: Some(Stored { destination, position }),
         };
-        if let Err(error) = stream.prune(base) {
+        let noted = if doubts.is_empty() {
+            Ok(true)
+        } else {
+            self.note_even(stream)
+        };
+        let pruned = noted
+            .map_err(|error| error.to_string())
+            .and_then(|is_even| match is_even {
+                true => stream.prune(base).map_err(|error| error.to_string()),
+                false => Ok(()),
+            });
+        if let Err(error) = pruned {
             tracing::warn!(stream = %stream.key(), "cannot be pruned: {error}");
         }
+    }
+
+    /// Writes down how each log was when no line of it was left over: without the lines that are about to go, nobody
+    /// could tell which of others' lines stood for them. False where lines are left over somewhere.
+    fn note_even(&self, stream: &Arc<Stream>) -> io::Result<bool> {
+        for destination in self.shared.all_destinations() {
+            let Some(lane) = destination.lanes().get(stream.key()).cloned() else {
+                continue;
+            };
+            let there = lane.progress().copies.get(stream.writer()).cloned();
+            let Some(there) = there.filter(|there| there.is_even) else {
+                return Ok(false);
+            };
+            let (line, position) = (there.place.line, there.position);
+            self.shared.ledger.update(&destination.name, stream.key(), |entry| {
+                entry.share_mut(stream.writer()).even = Some(Even { line, position });
+            })?;
+        }
+        Ok(true)
     }
 
     /// A destination whose log ends just there.

@@ -55,6 +55,8 @@ pub(super) struct Delivered {
     pub(super) is_grounded: bool,
     /// The end of the log when it had got there; none before the first batch.
     pub(super) position: Option<Position>,
+    /// No line of others is there that could stand for a later one of this copy's.
+    pub(super) is_even: bool,
 }
 
 /// How it goes.
@@ -127,6 +129,7 @@ impl Lane {
             stream: copied.stream.clone(),
             is_live: copied.is_live,
             position: None,
+            is_even: false,
         };
         self.update(|progress| progress.copies.add(delivered));
         self.tell(|news| news.copies.push(copied));

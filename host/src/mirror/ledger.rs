@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::survey::Survey;
 use crate::disk::{self, Disk};
 use crate::key::SessionKey;
 use crate::store::Position;
@@ -44,6 +45,18 @@ pub(super) struct Share {
     pub(super) begun: bool,
     /// Lines before this one are not to be delivered: they were deleted.
     pub(super) from_line: u64,
+    /// Where lines of a file were pruned: the last place at which no line of others was left over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) even: Option<Even>,
+}
+
+/// All lines of a copy before one were set off against the log as it was, and no line of the log was left that could
+/// stand for a later one: what others store behind it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Even {
+    pub(super) line: u64,
+    /// The end of the log then; none where it was empty.
+    pub(super) position: Option<Position>,
 }
 
 /// A delete that is to be done.
@@ -75,6 +88,14 @@ pub(super) struct Ledger {
     /// Entries of which it is not known whether they are on disk: they can be read as they are to be, and writing them
     /// failed at the last step.
     doubtful: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Even {
+    /// Whether a log still is the one that it is about.
+    pub(super) fn is_part_of(&self, survey: &Survey) -> bool {
+        self.position
+            .is_some_and(|position| survey.contains.contains(&position.number))
+    }
 }
 
 impl LedgerEntry {

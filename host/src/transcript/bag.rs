@@ -56,6 +56,16 @@ impl Bag {
         }
     }
 
+    /// Takes the lines of another bag away, as far as they are there.
+    pub(crate) fn remove_all(&mut self, other: &Self) {
+        for (line, count) in &other.lines {
+            if let Some(known) = self.lines.get_mut(line) {
+                *known = known.saturating_sub(*count);
+            }
+        }
+        self.lines.retain(|_, count| *count > 0);
+    }
+
     /// Whether no line is there.
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
@@ -116,5 +126,9 @@ mod tests {
         let mut all = Bag::default();
         all.add_payload(b"1\n1\n2\n3\n");
         assert_eq!(one, all);
+        one.remove_all(&other);
+        let mut rest = Bag::default();
+        rest.add_payload(b"1\n2\n");
+        assert_eq!(one, rest);
     }
 }

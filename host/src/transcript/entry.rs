@@ -73,6 +73,17 @@ pub(super) fn object(bytes: &[u8]) -> Result<&str, EntryError> {
     }
 }
 
+/// Whether a line is a row that its agent gave an identity of its own (`uuid`): no other row has the same.
+pub(crate) fn is_row(line: &[u8]) -> bool {
+    // What is no JSON is no row.
+    let Ok(text) = str::from_utf8(line) else { return false };
+    let mut has_identity = false;
+    let read = members::each_member(text, |key, value| {
+        has_identity |= key == r#""uuid""# && members::string(value).is_some_and(|uuid| !uuid.is_empty());
+    });
+    read.is_ok() && has_identity
+}
+
 fn syntax(text: &str, error: &serde_json::Error) -> EntryError {
     let before: usize = text
         .split_inclusive('\n')

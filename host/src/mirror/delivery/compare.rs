@@ -18,7 +18,7 @@ use super::Delivery;
 use super::confirm::failed;
 use super::copy::LocalCopy;
 use crate::spool::{Chunk, Doubt, Other, ReadError, StreamLook};
-use crate::store::{Batch, Kind, Reader};
+use crate::store::{Batch, Kind, Position, Reader};
 use crate::transcript::{Bag, lines_of, metadata};
 
 /// The lines of one file in a copy.
@@ -88,9 +88,21 @@ impl LocalCopy {
 
     /// Whether nothing is known of the log that a process could not find out that knows the cursor alone.
     pub(super) fn may_forget_met(&self) -> bool {
-        self.met
-            .as_ref()
-            .is_none_or(|met| met.others.is_empty() && met.foreseen.is_empty())
+        self.met.as_ref().is_none_or(LogCount::is_even)
+    }
+
+    /// Whether no line is there that could stand for one of its next ones.
+    pub(super) fn is_even(&self) -> bool {
+        match &self.met {
+            Some(met) => met.is_even(),
+            None => self.is_revived || self.section().is_none(),
+        }
+    }
+
+    /// Whether lines are gone that the next line is to be compared with.
+    pub(super) fn is_pruned(&self) -> bool {
+        let start = self.stream.start().line;
+        self.section().is_some_and(|section| section.doubt.from < start)
     }
 
     /// Takes in a batch that was stored behind what is known of the log.
@@ -157,6 +169,10 @@ impl LogCount {
             gone: Bag::default(),
             kept: None,
         }
+    }
+
+    fn is_even(&self) -> bool {
+        self.others.is_empty() && self.foreseen.is_empty()
     }
 
     fn holds(&self, line: &[u8]) -> bool {
@@ -284,53 +300,60 @@ impl Delivery {
         let Some(section) = copy.section() else {
             return Ok(false);
         };
-        let stream = copy.stream.clone();
+        let (stream, is_pruned) = (copy.stream.clone(), copy.is_pruned());
         let others = on_disk(|| stream.others(|writer| self.is_reckoned_with(writer)));
         let others = others.map_err(|error| Trouble::Others(Arc::new(error)))?;
-        let mut read = match self.read.take().filter(|read| read.chain == self.log) {
+        if is_pruned {
+            // What pruned it wrote down how the log was then.
+            self.entry = None;
+        }
+        let entry = self.read_ledger()?.clone();
+        let share = entry.share(stream.writer());
+        let even = share.even.filter(|_| is_pruned);
+        let mut read = match self.read.take().filter(|read| read.chain == self.log && !is_pruned) {
             Some(read) => read,
-            None => self.read_lines(at).await?,
+            None => self.read_lines(at, even.and_then(|even| even.position)).await?,
         };
         if read.chain != self.log {
             return Ok(false);
         }
-        let entry = self.read_ledger()?.clone();
-        let from_line = entry.share(stream.writer()).from_line;
         let is_deleted = read.has_tombstone || self.keeps_back();
         let mut met = LogCount::new(section, is_deleted);
-        // Of a pruned file it is not known any more what stands for its first lines. Nothing that is there stands for
-        // the rest, but what comes from now on.
-        if section.doubt.from >= stream.start().line {
-            on_disk(|| -> Result<(), ReadError> {
-                for other in &others {
-                    let end = foresee(&mut read, other, &entry)?;
-                    if end > other.look.start().line {
-                        met.foreseen.insert(other.writer.clone(), end);
-                    }
+        on_disk(|| -> Result<(), ReadError> {
+            for other in &others {
+                let end = foresee(&mut read, other, &entry)?;
+                if end > other.look.start().line {
+                    met.foreseen.insert(other.writer.clone(), end);
                 }
-                met.foreseen.extend(self.foresee_here(index, &mut read, &entry)?);
-                met.others = read.lines;
-                if is_deleted {
-                    met.gone = self.lines_gone(&entry)?;
-                }
-                self.copies
-                    .get(index)
-                    .map_or(Ok(()), |copy| met.set_off(copy, from_line))
-            })?;
-        }
+            }
+            met.foreseen.extend(self.foresee_here(index, &mut read, &entry)?);
+            // Of a pruned file it is not known any more what stands for its first lines: where the log is another one
+            // than it was then, nothing that is there stands for the rest, but what comes from now on.
+            let Some(lines) = read.behind_place().filter(|_| !is_pruned || even.is_some()) else {
+                met.foreseen.clear();
+                return Ok(());
+            };
+            met.others = lines;
+            if is_deleted {
+                met.gone = self.lines_gone(&entry)?;
+            }
+            let from = share.from_line.max(even.map_or(0, |even| even.line));
+            self.copies.get(index).map_or(Ok(()), |copy| met.set_off(copy, from))
+        })?;
         if let Some(copy) = self.copies.get_mut(index) {
             copy.met = Some(met);
         }
         Ok(true)
     }
 
-    async fn read_lines(&self, at: &Entered) -> Result<LogLines, Trouble> {
+    /// All lines of the log, those up to a place told from those behind it.
+    async fn read_lines(&self, at: &Entered, place: Option<Position>) -> Result<LogLines, Trouble> {
         if let Some(empty) = self.log.as_ref().filter(|log| log.position().is_none()) {
-            return Ok(LogLines::default().up_to(empty.clone()));
+            return Ok(LogLines::from_place(place).up_to(empty.clone()));
         }
         let log = self.log_at(at);
         let mut reader = Reader::new(log.store.clone(), log.key.clone());
-        let mut read = LogLines::default();
+        let mut read = LogLines::from_place(place);
         while let Some(batch) = log.next(&mut reader).await.map_err(|error| failed(at, error))? {
             read.note(&batch);
         }

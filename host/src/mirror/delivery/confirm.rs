@@ -129,10 +129,18 @@ impl Delivery {
 
     /// All of the log.
     async fn survey_all(&mut self, at: &Entered) -> Result<Survey, Trouble> {
-        let sought: Vec<_> = self.copies.iter().filter_map(LocalCopy::base_position).collect();
+        if self.copies.iter().any(LocalCopy::is_pruned) {
+            // What pruned them wrote down how far they were.
+            self.entry = None;
+            self.read_ledger()?;
+        }
+        let bases = self.copies.iter().filter_map(LocalCopy::base_position);
+        let shares = self.entry.iter().flat_map(|entry| entry.writers.values());
+        let sought: Vec<_> = bases.chain(shares.filter_map(|share| share.even?.position)).collect();
         let log = self.log_at(at);
         let is_compared = |copy: &LocalCopy| copy.has_lines() && copy.section().is_some();
-        let mut read = self.copies.iter().any(is_compared).then(LogLines::default);
+        let read = self.copies.iter().any(is_compared);
+        let mut read = read.then(|| LogLines::from_place(None));
         let seen = |batch: &Batch| read.iter_mut().for_each(|read| read.note(batch));
         let survey = log.survey_with(None, &sought, &mut self.summaries, seen).await;
         let survey = survey.map_err(|error| failed(at, error))?;
@@ -187,7 +195,10 @@ impl Delivery {
         for copy in &mut self.copies {
             let writer = copy.stream.writer();
             let held = survey.held.get(writer).copied().unwrap_or_default();
-            let from_line = entry.as_ref().map_or(0, |entry| entry.share(writer).from_line);
+            let share = entry.as_ref().map(|entry| entry.share(writer)).unwrap_or_default();
+            // Lines that others stood for by then: the log says of none of them whose they were.
+            let even = share.even.filter(|even| even.is_part_of(&survey));
+            let from_line = share.from_line.max(even.map_or(0, |even| even.line));
             copy.claim = survey.claims.get(writer).copied();
             copy.is_stopped = false;
             copy.forget_met();

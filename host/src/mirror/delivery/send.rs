@@ -186,6 +186,7 @@ impl Delivery {
             if let Some(delivered) = progress.copies.get_mut(copy.stream.writer()) {
                 delivered.place = copy.next;
                 delivered.is_grounded = copy.is_grounded;
+                delivered.is_even = copy.is_even();
                 delivered.position = self.log.as_ref().and_then(Chain::position);
             }
         });

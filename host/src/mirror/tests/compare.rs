@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::{Machine, Moody, Process, key, prune_all, stored};
-use crate::config::{Flush, MirrorSettings};
+use crate::config::{Flush, Keep, MirrorSettings};
 use crate::disk::Disk;
 use crate::key::SessionKey;
-use crate::spool::Doubtful;
+use crate::mirror::keep::Keeping;
+use crate::spool::{Base, Doubtful, Stored};
 use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, Store, StoreError};
 
 fn eager() -> MirrorSettings {
@@ -345,4 +346,88 @@ async fn a_pruned_file_goes_on_by_its_numbers() {
     let process = machine.start(&one(&store), &eager());
     process.flush().await;
     assert_eq!(stored(&store.inside, &key()).await, [A, B, C, A]);
+}
+
+/// An import stores lines at a destination that is away for the mirror, and whose file is pruned up to there.
+#[tokio::test(start_paused = true)]
+async fn what_is_imported_while_it_waits_does_not_come_twice_to_a_pruned_file() {
+    let (machine, store) = (Machine::new(), Moody::new());
+    store_by(&store, "import", Kind::Entries, &[A]).await;
+    let keeping = Keeping {
+        keep: Keep::UntilDelivered,
+        worth_pruning: 1,
+    };
+    let process = machine.start_keeping(&one(&store), &eager(), keeping);
+    found(&process, &[A, B], 0);
+    process.flush().await;
+    process.mirror.keeper.sweep(None);
+    assert_eq!(process.spool.stream(&key()).unwrap().start().line, 3);
+    store.set_away(away());
+    append(&process, &[C, A]);
+    let mut machine = machine.killed(process).await;
+    store_by(&store, "import again", Kind::Entries, &[C]).await;
+    store.set_away(None);
+    // With its cursor, and without it.
+    for _ in 0..2 {
+        let process = machine.start(&one(&store), &eager());
+        process.flush().await;
+        assert_eq!(stored(&store.inside, &key()).await, [A, B, C, A]);
+        machine = machine.killed(process).await;
+        machine.cursors.remove_tree(std::path::Path::new("a")).unwrap();
+    }
+}
+
+/// What stands for lines that are still to come could not be told any more without those before them.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_pruned_while_lines_are_left_over() {
+    let (machine, store) = (Machine::new(), Moody::new());
+    store_by(&store, "import", Kind::Entries, &[A, B, C]).await;
+    let keeping = Keeping {
+        keep: Keep::UntilDelivered,
+        worth_pruning: 1,
+    };
+    let process = machine.start_keeping(&one(&store), &eager(), keeping);
+    found(&process, &[A, B], 0);
+    process.flush().await;
+    process.mirror.keeper.sweep(None);
+    let machine = machine.killed(process).await;
+    let process = machine.start_keeping(&one(&store), &eager(), keeping);
+    found(&process, &[A, B, C], 0);
+    process.flush().await;
+    assert_eq!(stored(&store.inside, &key()).await, [A, B, C]);
+    process.mirror.keeper.sweep(None);
+    assert_eq!(process.spool.stream(&key()).unwrap().start().line, 4);
+}
+
+/// A resumed session's history, where both destinations got it from the same file by themselves.
+#[tokio::test(start_paused = true)]
+async fn history_that_is_there_under_another_writer_does_not_come_again() {
+    const MODE: &str = r#"{"type":"mode"}"#;
+    let row = |n: u32| format!(r#"{{"uuid":"{n}"}}"#);
+    let (first, second, third) = (row(1), row(2), row(3));
+    let (machine, a, b) = (Machine::new(), Moody::new(), Moody::new());
+    let batch = store_by(&a, "import to a", Kind::Entries, &[MODE, &first, MODE, &second, MODE]).await;
+    store_by(&b, "import to b", Kind::Entries, &[MODE, &first, MODE]).await;
+    let stores: Vec<(&'static str, Arc<dyn Store>)> = vec![("a", a.clone()), ("b", b.clone())];
+    let process = machine.start(&stores, &eager());
+    let stored_at = Stored {
+        destination: "a".into(),
+        position: batch.position(),
+    };
+    let base = Base {
+        lines: 5,
+        stored: Some(stored_at),
+    };
+    process.spool.begin_blocking(&key(), base).unwrap();
+    append(&process, &[&third]);
+    process.flush().await;
+    let all = [MODE, &first, MODE, &second, MODE, &third].map(str::to_owned);
+    assert_eq!(stored(&b.inside, &key()).await, all);
+    // Nobody remembers it.
+    let machine = machine.killed(process).await;
+    machine.cursors.remove_tree(std::path::Path::new("b")).unwrap();
+    let process = machine.start(&stores, &eager());
+    process.flush().await;
+    assert_eq!(stored(&b.inside, &key()).await, all);
+    assert_eq!(stored(&a.inside, &key()).await, all);
 }
