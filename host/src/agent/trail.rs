@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ const TRANSCRIPTS: &str = "projects";
 #[derive(Debug)]
 pub(super) struct Trail {
     /// `<state>/agents`.
-    agents: Folder,
+    agents: Arc<dyn Disk>,
     id: String,
     dir: PathBuf,
     record: RunRecord,
@@ -80,6 +81,11 @@ impl Trail {
     pub(super) fn begin(state: &Path, writer: &str) -> io::Result<Self> {
         let agents = Folder::open(&agents(state))?;
         let _door = door(state)?;
+        Self::begin_on(Arc::new(agents), writer)
+    }
+
+    /// Likewise, where the runs' directories are on this disk.
+    fn begin_on(agents: Arc<dyn Disk>, writer: &str) -> io::Result<Self> {
         let id = Uuid::new_v4().simple().to_string();
         agents.make_dir(Path::new(&id))?;
         agents.sync_dir(Path::new(""))?;
@@ -91,7 +97,7 @@ impl Trail {
         Ok(Self::new(agents, id, record, lock))
     }
 
-    fn new(agents: Folder, id: String, record: RunRecord, lock: Lock) -> Self {
+    fn new(agents: Arc<dyn Disk>, id: String, record: RunRecord, lock: Lock) -> Self {
         Self {
             dir: agents.name_of(Path::new(&id)),
             agents,
@@ -125,7 +131,7 @@ impl Trail {
             // Before anything can go wrong: nobody but the agent that is gone needed them.
             forget_credentials(&dir)?;
             match record(&dir) {
-                Ok(Some(record)) => left.push(Self::new(agents, name.to_owned(), record, lock)),
+                Ok(Some(record)) => left.push(Self::new(Arc::new(agents), name.to_owned(), record, lock)),
                 Ok(None) => fs::remove_dir_all(&dir)?,
                 Err(error) => tracing::warn!("{} is left alone: {error}", dir.display()),
             }
@@ -286,7 +292,7 @@ impl Trail {
     /// On disk when this returns.
     fn save(&self) -> io::Result<()> {
         let bytes = serde_json::to_vec(&self.record).map_err(io::Error::other)?;
-        disk::replace(&self.agents, &Path::new(&self.id).join(RECORD), &bytes)
+        disk::replace(&*self.agents, &Path::new(&self.id).join(RECORD), &bytes)
     }
 }
 
@@ -381,6 +387,9 @@ fn folders(projects: &Path, unread: &mut Vec<(PathBuf, io::Error)>) -> Vec<PathB
     });
     folders
 }
+
+#[cfg(test)]
+mod durable;
 
 #[cfg(test)]
 mod tests {

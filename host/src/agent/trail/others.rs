@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{LOCK, RECORD, RunRecord, Trail, agents, door};
 use crate::agent::place::Place;
-use crate::disk::{Disk, may_fail};
+use crate::disk::may_fail;
 
 /// What a run wrote down, as others read it.
 #[derive(Debug)]
