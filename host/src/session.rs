@@ -58,7 +58,7 @@ pub use error::{Failure, SessionError, StreamError};
 pub use follow::{Follow, News, follow};
 pub(crate) use fork::ForkRows;
 pub use fork::{Fork, Forked};
-pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport, import};
+pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, LeaveOut, OddLine, SessionImport, import};
 pub use materialise::{AgentHome, Materialised, materialise};
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{

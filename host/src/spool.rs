@@ -215,6 +215,12 @@ impl Spool {
         look::look(state, but)
     }
 
+    /// Every writer's copy of one stream, by writer, as [`Spool::look`] sees it. Fails if one of them cannot be read.
+    /// Blocks.
+    pub fn look_at_stream(state: &Path, key: &SessionKey) -> Result<Vec<(String, StreamLook)>, SpoolError> {
+        look::look_at_one(state, key)
+    }
+
     /// Every writer's spool on a disk that a test has made.
     #[cfg(all(test, feature = "agent"))]
     pub(crate) fn look_on(disk: Arc<dyn Disk>) -> std::io::Result<Vec<SpoolLook>> {

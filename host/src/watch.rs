@@ -44,6 +44,7 @@ use std::time::Duration;
 
 pub use event::{Change, OnWatchEvent, Wait, WatchEvent};
 pub use figures::{Figures, NotTaken, OddLines, Unreadable, Waiting};
+pub use runs::Runs;
 use tokio::sync::watch;
 
 use crate::host::Host;

@@ -1,3 +1,5 @@
+mod others;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -39,6 +41,7 @@ impl Import {
             let what = session::Import {
                 sessions: self.session.clone(),
                 projects: Some(taken(destination, &projects)),
+                leave_out: Some(others::leave_out(&config.state, &projects_dir, destination.name())),
             };
             let bar = Bar::new(&format!("import to {}", destination.name()));
             session::import(store, &projects_dir, &what, bar.listener()).await

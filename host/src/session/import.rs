@@ -1,4 +1,5 @@
 mod cut;
+mod leave_out;
 mod report;
 mod stream;
 
@@ -15,6 +16,7 @@ use super::progress::Meter;
 use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, blocking};
 use crate::store::Store;
 
+pub use leave_out::LeaveOut;
 pub use report::{Counts, ImportNote, ImportReport, ImportTotals, OddLine, SessionImport};
 
 /// What to import; everything by default.
@@ -24,6 +26,8 @@ pub struct Import {
     pub sessions: Vec<String>,
     /// Only these projects.
     pub projects: Option<Vec<String>>,
+    /// Decides which files are left out, for others bring their lines; `None`: none is.
+    pub leave_out: Option<LeaveOut>,
 }
 
 /// Brings what lies in an agent's projects directory into a store.
@@ -99,6 +103,9 @@ async fn look(projects_dir: &Path, what: &Import) -> Result<(ProjectsDir, LocalS
         let mut found = projects.scan()?;
         let missing = found.keep_sessions(&what.sessions);
         found.keep_projects(what.projects.as_deref());
+        if let Some(leave_out) = &what.leave_out {
+            leave_out.sort(&mut found, |path| projects.name_of(path));
+        }
         Ok((projects, found, missing))
     });
     let (projects, found, missing) = looked.await.map_err(|source| SessionError::Local {

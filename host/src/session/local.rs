@@ -36,6 +36,8 @@ pub(super) struct LocalStream {
 pub(super) struct LocalFile {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    /// Only what is before this byte is read.
+    pub(super) until: u64,
 }
 
 impl LocalStream {
@@ -89,9 +91,8 @@ impl ProjectsDir {
 
     /// The lines of a stream's transcript; none where there is only a sidecar.
     pub(super) fn lines(&self, stream: &LocalStream) -> Result<Lines<impl BufRead + use<>>, StreamError> {
-        let file = stream.transcript.as_ref().map(|file| self.open_file(&file.path));
-        let file: Box<dyn Read + Send> = match file.transpose()? {
-            Some(file) => Box::new(file),
+        let file: Box<dyn Read + Send> = match &stream.transcript {
+            Some(file) => Box::new(self.open_file(&file.path)?.take(file.until)),
             None => Box::new(io::empty()),
         };
         Ok(Lines::new(BufReader::with_capacity(BUFFER, file)))
@@ -202,7 +203,8 @@ impl Walk<'_> {
         if bytes == 0 {
             self.found.passed_over += 1;
         } else if let Some(stream) = self.stream(&path, &path) {
-            stream.transcript = Some(LocalFile { path, bytes });
+            let until = u64::MAX;
+            stream.transcript = Some(LocalFile { path, bytes, until });
         }
     }
 

@@ -163,6 +163,32 @@ pub(super) fn look_on(disk: &Arc<dyn Disk>, but: &BTreeSet<String>) -> io::Resul
     Ok(spools)
 }
 
+/// Every writer's copy of one stream.
+pub(super) fn look_at_one(state: &Path, key: &SessionKey) -> Result<Vec<(String, StreamLook)>, SpoolError> {
+    let path = state.join("spool");
+    let look = || -> io::Result<Vec<(String, StreamLook)>> {
+        let disk: Arc<dyn Disk> = match Folder::open_existing(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            opened => Arc::new(opened?),
+        };
+        let mut found = Vec::new();
+        for writer in disk.list(Path::new(""))?.into_iter().filter(|name| is_writer(name)) {
+            // Before any lock is tried: most writers have none of it.
+            match disk.open(&WriterNames::new(&writer).stream(key).record()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => drop(opened?),
+            }
+            let there = other(&disk, key, &writer)?;
+            found.extend(there.map(|(_, look)| (writer, look)));
+        }
+        Ok(found)
+    };
+    look().map_err(|source| SpoolError::Io {
+        path: path.clone(),
+        source,
+    })
+}
+
 /// Who is there, and who lives. Behind the door: nobody takes a dead spool for a living one because we try its lock.
 fn writers(disk: &dyn Disk) -> io::Result<Vec<SpoolLook>> {
     let _door = match disk.open(Path::new(DOOR)) {

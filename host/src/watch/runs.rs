@@ -10,16 +10,17 @@ use super::mark::Stamp;
 use crate::agent::WrittenTrail;
 use crate::disk::may_fail;
 
-/// Where runs leave their trails, and what was read there before.
+/// The runs of a state directory, by the trails that they leave there while they last.
 #[derive(Debug)]
-pub(super) struct Runs {
+pub struct Runs {
     dir: PathBuf,
     projects: PathBuf,
     read: Mutex<HashMap<PathBuf, (Stamp, WrittenTrail)>>,
 }
 
 impl Runs {
-    pub(super) fn new(state: &Path, projects: &Path) -> Self {
+    /// Of hosts with this state directory, whose agents write to this projects directory.
+    pub fn new(state: &Path, projects: &Path) -> Self {
         Self {
             dir: state.join("agents"),
             projects: canonical(projects),
@@ -28,11 +29,12 @@ impl Runs {
     }
 
     /// Whether a run has a transcript's file, or may have it: the run names its session, or works in its folder, and
-    /// the file has grown since. A run that was killed has its files until a process has taken up what it left.
+    /// the file has grown since. The file is given by its folder, its session's id, its path in the projects directory
+    /// and its length in bytes. A run that was killed has its files until a process has taken up what it left.
     ///
     /// Of lines that were read before this is asked, the answer is certain: a run leaves its trail before its agent
-    /// starts, and takes it away once everything is spooled.
-    pub(super) fn have(&self, folder: &str, session: &str, path: &str, bytes: u64) -> io::Result<bool> {
+    /// starts, and takes it away once everything is spooled. Blocks for the disk.
+    pub fn have(&self, folder: &str, session: &str, path: &str, bytes: u64) -> io::Result<bool> {
         let names = match may_fail(&self.dir).and_then(|()| fs::read_dir(&self.dir)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             names => names?,

@@ -310,6 +310,7 @@ async fn a_filter_takes_what_it_names_and_refuses_what_is_not_there() {
         .write("third/session.jsonl", lines(0, 1));
     let store = Arc::new(MemoryStore::new());
     let mut what = Import {
+        leave_out: None,
         sessions: vec!["session".into()],
         projects: Some(vec!["project".into()]),
     };
@@ -475,5 +476,6 @@ async fn a_dropped_import_leaves_whole_batches_and_the_next_one_goes_on() {
     assert_eq!(stored(&*store, &main_key()).await, lines(0, 1600));
 }
 
+mod beside;
 mod overtaken;
 mod round_trip;

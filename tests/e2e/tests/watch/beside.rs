@@ -94,6 +94,164 @@ fn second(machine: &Machine, dir: &Path) -> PathBuf {
     folder
 }
 
+const RUN: &str = "9b0e8f4e-0000-4000-8000-000000000001";
+
+/// Runs an agent that is a script: `add ROW` adds to its transcript. Its home is in this folder.
+fn run(machine: &Machine, dir: &Path, home: &str, options: &[&str], script: &str) -> Option<i32> {
+    let (home, here) = (dir.join(home), dir.join("here"));
+    fs::create_dir_all(&here).unwrap();
+    let f = home
+        .join(".claude/projects")
+        .join(folder(dir))
+        .join(format!("{RUN}.jsonl"));
+    fs::create_dir_all(f.parent().unwrap()).unwrap();
+    let script = format!("add() {{ echo \"$1\" >>{f:?}; }}; {script}; sleep 0.5");
+    let mut run = machine.installed.command(["run"]);
+    run.args(options).args(["--", "sh", "-c", &script]);
+    run.current_dir(&here)
+        .env("HOME", &home)
+        .env_remove("CLAUDE_CONFIG_DIR");
+    run.env_remove("CLAUDE_CODE_PROJECT_DIR_NAME").status().unwrap().code()
+}
+
+/// The agent's own folder for what is started in `here`.
+fn folder(dir: &Path) -> String {
+    mirrorbox::key::project_key_named(&dir.join("here"), false, None)
+}
+
+/// What is stored of a run's session; nothing if there is no such session.
+fn of_run(machine: &Machine) -> String {
+    machine.installed.run(["show", RUN, "--json"]).stdout
+}
+
+/// What a run has spooled and not delivered yet is not stored by an import beside it.
+#[test]
+fn an_import_leaves_what_waits_to_the_mirror() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = Machine::at(dir.path());
+    machine.projects = dir.path().join("home/.claude/projects");
+    let import = ["import", "--projects-dir", machine.projects.to_str().unwrap()];
+    fs::remove_dir_all(&machine.installed.store).unwrap();
+    assert_eq!(
+        run(&machine, dir.path(), "home", &["--deliver", "1s"], "add '{\"n\":1}'"),
+        Some(3)
+    );
+    fs::create_dir(&machine.installed.store).unwrap();
+    let said = machine.installed.run(import);
+    assert_eq!(said.code, Some(3), "{said:#?}");
+    assert!(said.stderr.contains("`mirrorbox drain` delivers them"), "{said:#?}");
+    assert_eq!(of_run(&machine), "");
+    machine.installed.succeeds(["drain"]);
+    machine.installed.succeeds(import);
+    assert_eq!(of_run(&machine), "{\"n\":1}\n");
+}
+
+/// Another process's lines wait, and an event was counted: `watch` and the disk say the same.
+#[test]
+fn status_counts_what_others_left_and_shows_their_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Machine::at(dir.path());
+    // Its folder is not there.
+    fs::remove_dir(second(&machine, dir.path())).unwrap();
+    let watcher = machine.watch(&[]);
+    assert_eq!(
+        run(
+            &machine,
+            dir.path(),
+            "elsewhere",
+            &["--deliver", "1s"],
+            "add '{\"n\":1}'"
+        ),
+        Some(3)
+    );
+    let of_second = |status: &serde_json::Value| {
+        let all = status["destinations"].as_array().unwrap();
+        all.iter().find(|one| one["destination"] == "second").unwrap().clone()
+    };
+    let status = machine.installed.run(["status", "--json"]);
+    assert_eq!(status.code, Some(3), "{status:#?}");
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["source"], "watch");
+    let waits = of_second(&status);
+    assert_eq!(
+        (&waits["entries_behind"], &waits["streams_behind"]),
+        (&1.into(), &1.into()),
+        "{waits}"
+    );
+    wait_for("events", || {
+        of_second(&machine.status())["events"]["not_opened"].as_u64() > Some(0)
+    });
+    let text = machine.installed.run(["status"]).stdout;
+    assert!(text.contains("EVENTS") && text.contains("not_opened"), "{text}");
+    watcher.kill();
+    let from_disk = of_second(&machine.status());
+    assert_eq!(from_disk["entries"], 1, "{from_disk}");
+}
+
+/// A run has its agent's rows on local disk, or is about to.
+#[test]
+fn an_import_leaves_a_run_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = Machine::at(dir.path());
+    machine.projects = dir.path().join("home/.claude/projects");
+    let (state, config) = (&machine.installed.state, &machine.installed.config);
+    let (import, code) = (mirrorbox_e2e::command(), dir.path().join("code"));
+    let import = format!("{import:?} --state {state:?} --config {config:?} import --projects-dir");
+    let script = format!(
+        "add '{{\"n\":1}}'; {import} {:?}; echo $? >{code:?}; add '{{\"n\":2}}'",
+        machine.projects
+    );
+    assert_eq!(
+        run(&machine, dir.path(), "home", &["--deliver", "60s"], &script),
+        Some(0)
+    );
+    assert_eq!(fs::read_to_string(code).unwrap(), "3\n");
+    assert_eq!(of_run(&machine), "{\"n\":1}\n{\"n\":2}\n");
+}
+
+#[test]
+fn what_is_restored_is_not_stored_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Machine::at(dir.path());
+    let projects = machine.projects.to_str().unwrap();
+    machine.add(FILE, "{\"n\":1}\n{\"n\":1}\n");
+    machine.installed.succeeds(["import", "--projects-dir", projects]);
+    let lines = machine.read(FILE);
+    fs::remove_dir_all(machine.file("-srv-app")).unwrap();
+    let watcher = machine.watch(&[]);
+    let into = dir.path().join("restored");
+    machine
+        .installed
+        .succeeds(["restore", "s", "--into", into.to_str().unwrap()]);
+    fs::rename(into.join("projects/-srv-app"), machine.file("-srv-app")).unwrap();
+    assert_eq!(machine.read(FILE), lines);
+    machine.add(FILE, "{\"n\":2}\n");
+    machine.wait_stored(S, &machine.read(FILE));
+    assert_eq!(watcher.stop(), Some(0));
+    assert_eq!(machine.stored(S), machine.read(FILE));
+}
+
+#[test]
+fn a_copy_and_watch_bring_each_line_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let machine = Machine::at(dir.path());
+    let projects = machine.projects.to_str().unwrap();
+    let second = second(&machine, dir.path());
+    machine.add(FILE, "{\"n\":1}\n{\"n\":1}\n{\"n\":2}\n");
+    let import = ["import", "--to", "fs", "--projects-dir", projects];
+    machine.installed.succeeds(import);
+    let watcher = machine.watch(&[]);
+    for number in 3..6 {
+        machine.add(FILE, &format!("{{\"n\":{number}}}\n"));
+        machine.installed.run(["copy", "--from", "fs", "--to", "second"]);
+    }
+    let both_have_all = || machine.stored(S) == machine.read(FILE) && stored(&second, S) == machine.read(FILE);
+    wait_for("all at both", both_have_all);
+    assert_eq!(watcher.stop(), Some(0));
+    machine.installed.succeeds(["copy", "--from", "fs", "--to", "second"]);
+    assert!(both_have_all(), "nothing is doubled later");
+}
+
 #[test]
 fn a_destination_that_has_nothing_gets_the_whole_session() {
     let dir = tempfile::tempdir().unwrap();
