@@ -1,5 +1,6 @@
 mod live;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,6 +8,7 @@ use clap::Args;
 use mirrorbox::agent::{self, DeadRun};
 use mirrorbox::config::{Config, DestinationConfig, Manifest};
 use mirrorbox::host::Named;
+use mirrorbox::key::SessionKey;
 use mirrorbox::mirror::{self, DestinationLook, StateLook, StreamWaiting, WriterLook};
 
 use serde::Serialize;
@@ -47,7 +49,7 @@ impl Status {
         let config = context.lenient_config()?;
         let runs = agent::dead_runs(&config.state)?;
         let exit = match socket::ask(&config.state) {
-            Some(live) => self.live(context, live, &runs)?,
+            Some(live) => self.live(context, &config, live, &runs)?,
             None => self.disk(context, &config, &runs)?,
         };
         Ok(match exit {
@@ -56,8 +58,16 @@ impl Status {
         })
     }
 
-    /// As the process that follows says.
-    fn live(&self, context: &mut Context, live: LiveStatus, runs: &[DeadRun]) -> Result<Exit, CliError> {
+    /// As the process that follows says, and what others have on this disk.
+    fn live(
+        &self,
+        context: &mut Context,
+        config: &Config,
+        mut live: LiveStatus,
+        runs: &[DeadRun],
+    ) -> Result<Exit, CliError> {
+        let destinations = with_those_named_before(config)?;
+        live.add(mirror::look_at_others(&config.state, &destinations, &live.writers)?);
         let document = StatusDocument { inner: &live, runs };
         match context.output.is_json() {
             true => context.output.json(&document)?,
@@ -152,7 +162,7 @@ fn destinations(destinations: &[DestinationLook], now: SystemTime) -> Table {
             right(bytes(destination.bytes)),
             right(age(destination.oldest, destination.entries, now)),
             right(destination.deletes.len()),
-            left(events(destination)),
+            left(events(&destination.events)),
         ]);
     }
     table
@@ -208,12 +218,14 @@ fn age(oldest: Option<u64>, waiting: u64, now: SystemTime) -> String {
     }
 }
 
-fn events(destination: &DestinationLook) -> String {
-    let events = destination
-        .events
-        .iter()
-        .map(|(event, count)| format!("{event} {count}"));
+fn events(events: &BTreeMap<String, u64>) -> String {
+    let events = events.iter().map(|(event, count)| format!("{event} {count}"));
     events.collect::<Vec<_>>().join(", ")
+}
+
+/// A delete that is not done.
+fn delete(destination: &str, key: &SessionKey) -> String {
+    format!("`{destination}`: {key} is still to be deleted")
 }
 
 /// What does not fit the tables.
@@ -221,12 +233,7 @@ fn remarks(look: &StateLook) -> Vec<String> {
     let mut remarks = Vec::new();
     for destination in &look.destinations {
         let name = &destination.destination;
-        remarks.extend(
-            destination
-                .deletes
-                .iter()
-                .map(|key| format!("`{name}`: {key} is still to be deleted")),
-        );
+        remarks.extend(destination.deletes.iter().map(|key| delete(name, key)));
         remarks.extend(
             destination
                 .problems
@@ -261,8 +268,6 @@ fn spools(writers: &[WriterLook]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mirrorbox::key::SessionKey;
-
     use super::*;
 
     fn waiting(alive: bool) -> StreamWaiting {

@@ -85,7 +85,7 @@ impl Watch {
         let (host, _is_left) = start_host(&config, Duration::ZERO).await?;
         let service = Service::new(figures.clone());
         let socket = Socket::bind(&config.state);
-        let status = || LiveStatus::new(begun, figures.borrow().clone(), &host.status(), &host.adapters());
+        let status = || LiveStatus::new(begun, figures.borrow().clone(), &host);
         tokio::select! {
             () = claimed.run(&host, signals.stop(), watch::untold()) => {}
             () = service.tell(signals.stop()) => {}

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::events;
 use crate::command::watch::lacking::lacking;
 use crate::command::watch::live::{LiveDestination, LiveStatus};
 use crate::error::CliError;
@@ -15,8 +16,14 @@ pub(super) fn print(output: &mut Output, live: &LiveStatus, runs: &[DeadRun]) ->
         output.line(format_args!("\n{streams}"))?;
     }
     let runs = runs.iter().map(super::run);
+    let deletes = live.destinations.iter().flat_map(|destination| {
+        let deletes = destination.deletes.iter();
+        deletes.map(|key| super::delete(&destination.destination, key))
+    });
     for line in adapters(&live.adapters)
         .into_iter()
+        .chain(deletes)
+        .chain(live.problems.iter().cloned())
         .chain(waiting(live))
         .chain(lacking(&live.files))
         .chain(runs)
@@ -42,6 +49,7 @@ fn destinations(destinations: &[LiveDestination]) -> Table {
         "BEHIND",
         "ENTRIES",
         "BYTES",
+        "EVENTS",
         "TROUBLE",
     ]);
     for destination in destinations {
@@ -52,6 +60,7 @@ fn destinations(destinations: &[LiveDestination]) -> Table {
             right(destination.streams_behind),
             right(destination.entries_behind),
             right(bytes(destination.bytes_behind)),
+            left(events(&destination.events)),
             left(safe_line(destination.trouble.as_deref().unwrap_or_default())),
         ]);
     }
@@ -115,7 +124,7 @@ mod tests {
                 "waiting": [{"stream": {"project": "p", "session": "s"}, "wait": "failed", "cause": "full"}],
             },
             "destinations": [{
-                "destination": "fs", "open": true, "trouble": null, "counts": {}, "streams": 2, "streams_behind": 1,
+                "destination": "fs", "open": true, "trouble": null, "counts": {}, "events": {"failed": 2}, "streams": 2, "streams_behind": 1,
                 "entries_behind": 3, "bytes_behind": 30,
                 "behind": [{"stream": "p/s", "writer": "w", "entries": 3, "bytes": 30, "state": "retrying",
                             "cause": "away"}],
@@ -125,8 +134,8 @@ mod tests {
         .unwrap();
         assert_eq!(
             destinations(&live.destinations).to_string(),
-            "DESTINATION  STATE  STREAMS  BEHIND  ENTRIES  BYTES  TROUBLE\n\
-             fs           open         2       1        3   30 B"
+            "DESTINATION  STATE  STREAMS  BEHIND  ENTRIES  BYTES  EVENTS    TROUBLE\n\
+             fs           open         2       1        3   30 B  failed 2"
         );
         assert_eq!(
             streams(&live.destinations).unwrap().to_string(),
