@@ -91,8 +91,9 @@ use open_files::OpenFiles;
 use pool::Pool;
 use writer::Writer;
 
-pub use adopt::{Adopted, Adoption};
+pub use adopt::Adoption;
 pub use alarm::{Alarm, FileTrouble};
+pub use dead::Adopted;
 pub(crate) use dead::{Dead, DeadSpools, DeliveredNote, OpenedStreams, UnreadStream};
 pub use error::{AppendError, Damage, ReadError, SpoolError};
 pub(crate) use look::Other;

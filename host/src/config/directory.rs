@@ -15,8 +15,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use check::Rejected;
 pub use stamp::FileStamp;
+
+pub use super::gate::Rejected;
 
 use super::gate::FileFault;
 use super::{ConfigError, Manifest};

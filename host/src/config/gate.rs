@@ -9,6 +9,7 @@
 //! nor rename ours, and what they add belongs to them. A file system that is mounted read-only is fine whatever it
 //! says, for nobody can write to it from here; containers mount configurations like that.
 
+mod rejected;
 mod trust;
 mod way;
 
@@ -17,7 +18,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::ConfigError;
-use super::directory::{FileStamp, Rejected};
+use super::directory::FileStamp;
+pub use rejected::Rejected;
 use trust::Trust;
 use way::ResolvedPath;
 

@@ -14,6 +14,7 @@
 mod approvals;
 mod content;
 mod limits;
+mod line;
 mod permissions;
 
 pub(super) use approvals::NAME;

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::alarm::Alarm;
-use super::dead::{Dead, DeadSpools, DeliveredNote, OpenedStreams, UnreadStream, read_note};
+use super::dead::{Adopted, Dead, DeadSpools, OpenedStreams};
 use super::error::SpoolError;
 use super::layout::DOOR;
 use super::open_files::OpenFiles;
-use super::stream::Stream;
 use super::writer::{Writer, is_writer};
 use crate::disk::Disk;
 use tokio::sync::broadcast;
@@ -20,94 +19,6 @@ pub struct Adoption {
     pub spools: Vec<Adopted>,
     /// Spools that cannot be adopted, and why; they are kept as they are.
     pub refused: Vec<SpoolError>,
-}
-
-/// The spool of a dead process, to be read and delivered under its own writer's identity. Nothing is ever added to it.
-#[derive(Debug)]
-pub struct Adopted {
-    writer: Arc<Writer>,
-    streams: Vec<Arc<Stream>>,
-    alarms: Vec<Alarm>,
-    unread: Vec<UnreadStream>,
-}
-
-impl Adopted {
-    /// The dead writer's identity.
-    pub fn writer(&self) -> &str {
-        &self.writer.id
-    }
-
-    /// Its streams, by key. One that cannot be read is not among them: see [`Adopted::alarms`].
-    pub fn streams(&self) -> &[Arc<Stream>] {
-        &self.streams
-    }
-
-    /// What had to be said when it was opened.
-    pub fn alarms(&self) -> &[Alarm] {
-        &self.alarms
-    }
-
-    /// Whether every stream that it holds could be opened.
-    pub fn is_readable(&self) -> bool {
-        self.unread.is_empty()
-    }
-
-    /// Those that could not be.
-    pub(crate) fn unread(&self) -> Vec<UnreadStream> {
-        self.unread.clone()
-    }
-
-    /// One of them was opened after all; `None` if it never began.
-    pub(crate) fn take_in(&mut self, unread: &UnreadStream, stream: Option<Arc<Stream>>, alarms: Vec<Alarm>) {
-        self.unread.retain(|other| other.name() != unread.name());
-        self.streams.extend(stream);
-        self.streams.sort_by(|one, other| one.key().cmp(other.key()));
-        self.alarms.extend(alarms);
-        if self.is_readable() {
-            self.note_recovered();
-        }
-    }
-
-    /// The note of its delivery. Returns `None` if it is missing, or none that can be read.
-    pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
-        read_note(&self.writer)
-    }
-
-    /// Everything in it is delivered: the next process need not look at its streams.
-    pub(crate) fn note_delivered(&self, note: &DeliveredNote) -> Result<(), SpoolError> {
-        self.writer.note_delivered(note)
-    }
-
-    pub(super) fn note_recovered(&self) {
-        self.writer.note_recovered();
-    }
-
-    pub(super) fn new(
-        writer: Arc<Writer>,
-        mut streams: Vec<Arc<Stream>>,
-        alarms: Vec<Alarm>,
-        unread: Vec<UnreadStream>,
-    ) -> Self {
-        streams.sort_by(|one, other| one.key().cmp(other.key()));
-        Self {
-            writer,
-            streams,
-            alarms,
-            unread,
-        }
-    }
-
-    /// Removes the spool with everything in it, delivered or not. That is the caller's to know.
-    pub fn remove(self) -> Result<(), SpoolError> {
-        let disk = &*self.writer.disk;
-        let removed = disk
-            .lock(Path::new(DOOR))
-            .and_then(|_door| disk.remove_tree(self.writer.names.dir()))
-            // Else a power failure brings it back, and nobody knows any more that it was delivered.
-            .and_then(|()| disk.sync_dir(Path::new("")));
-        self.writer.files.forget(self.writer.names.dir());
-        removed.map_err(|source| self.writer.failed(source))
-    }
 }
 
 impl Dead {

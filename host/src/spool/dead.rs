@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::adopt::Adopted;
 use super::alarm::{Alarm, FileTrouble};
 use super::error::SpoolError;
+use super::layout::DOOR;
 use super::record::StreamRecord;
 use super::recover;
 use super::stream::Stream;
@@ -194,4 +194,92 @@ pub(super) fn read_note(writer: &Writer) -> Option<DeliveredNote> {
     // A note that is not there, or cannot be made out, says nothing.
     let bytes = disk::read_small(&*writer.disk.open(&path).ok()?).ok()?;
     serde_json::from_slice(&bytes).ok()
+}
+
+/// The spool of a dead process, to be read and delivered under its own writer's identity. Nothing is ever added to it.
+#[derive(Debug)]
+pub struct Adopted {
+    writer: Arc<Writer>,
+    streams: Vec<Arc<Stream>>,
+    alarms: Vec<Alarm>,
+    unread: Vec<UnreadStream>,
+}
+
+impl Adopted {
+    /// The dead writer's identity.
+    pub fn writer(&self) -> &str {
+        &self.writer.id
+    }
+
+    /// Its streams, by key. One that cannot be read is not among them: see [`Adopted::alarms`].
+    pub fn streams(&self) -> &[Arc<Stream>] {
+        &self.streams
+    }
+
+    /// What had to be said when it was opened.
+    pub fn alarms(&self) -> &[Alarm] {
+        &self.alarms
+    }
+
+    /// Whether every stream that it holds could be opened.
+    pub fn is_readable(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    /// Those that could not be.
+    pub(crate) fn unread(&self) -> Vec<UnreadStream> {
+        self.unread.clone()
+    }
+
+    /// One of them was opened after all; `None` if it never began.
+    pub(crate) fn take_in(&mut self, unread: &UnreadStream, stream: Option<Arc<Stream>>, alarms: Vec<Alarm>) {
+        self.unread.retain(|other| other.name() != unread.name());
+        self.streams.extend(stream);
+        self.streams.sort_by(|one, other| one.key().cmp(other.key()));
+        self.alarms.extend(alarms);
+        if self.is_readable() {
+            self.note_recovered();
+        }
+    }
+
+    /// The note of its delivery. Returns `None` if it is missing, or none that can be read.
+    pub(crate) fn delivered(&self) -> Option<DeliveredNote> {
+        read_note(&self.writer)
+    }
+
+    /// Everything in it is delivered: the next process need not look at its streams.
+    pub(crate) fn note_delivered(&self, note: &DeliveredNote) -> Result<(), SpoolError> {
+        self.writer.note_delivered(note)
+    }
+
+    pub(super) fn note_recovered(&self) {
+        self.writer.note_recovered();
+    }
+
+    pub(super) fn new(
+        writer: Arc<Writer>,
+        mut streams: Vec<Arc<Stream>>,
+        alarms: Vec<Alarm>,
+        unread: Vec<UnreadStream>,
+    ) -> Self {
+        streams.sort_by(|one, other| one.key().cmp(other.key()));
+        Self {
+            writer,
+            streams,
+            alarms,
+            unread,
+        }
+    }
+
+    /// Removes the spool with everything in it, delivered or not. That is the caller's to know.
+    pub fn remove(self) -> Result<(), SpoolError> {
+        let disk = &*self.writer.disk;
+        let removed = disk
+            .lock(Path::new(DOOR))
+            .and_then(|_door| disk.remove_tree(self.writer.names.dir()))
+            // Else a power failure brings it back, and nobody knows any more that it was delivered.
+            .and_then(|()| disk.sync_dir(Path::new("")));
+        self.writer.files.forget(self.writer.names.dir());
+        removed.map_err(|source| self.writer.failed(source))
+    }
 }

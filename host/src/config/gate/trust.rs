@@ -1,7 +1,7 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use crate::config::directory::Rejected;
+use super::Rejected;
 
 /// Whose files may decide what is run: root's, those of the user of this process, and, if that is root, those of the
 /// owner of the configuration directory that root named.
@@ -81,17 +81,4 @@ fn is_read_only(path: &Path) -> bool {
     use rustix::fs::StatVfsMountFlags;
     // An error is no proof, and then the mode counts.
     rustix::fs::statvfs(path).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
-}
-
-impl Rejected {
-    /// It belongs to another user.
-    #[cfg(unix)]
-    pub(super) fn foreign(metadata: &Metadata) -> Self {
-        Self::Foreign(std::os::unix::fs::MetadataExt::uid(metadata))
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn foreign(_: &Metadata) -> Self {
-        Self::Foreign(0)
-    }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::FileFault;
-use crate::config::directory::Rejected;
+use super::Rejected;
 
 /// How many links a path may lead over, as the system counts them.
 const MOST_LINKS: u32 = 40;

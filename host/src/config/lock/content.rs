@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Deserializer, de};
 
 use super::limits::Raised;
+use super::line::quoted;
 use super::permissions::Further;
 use super::{LockEntry, Permissions};
 use crate::config::network::NetworkGrant;
-use crate::config::{ConfigError, DirGrant, DirMode, text};
+use crate::config::{ConfigError, DirGrant, text};
 
 /// What stands in `adapters.lock`, by the adapters' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,41 +119,4 @@ fn array(f: &mut fmt::Formatter<'_>, name: &str, items: impl IntoIterator<Item =
         writeln!(f, "    {item},")?;
     }
     writeln!(f, "]")
-}
-
-/// An entry of `network`.
-pub(super) fn network_line(grant: &NetworkGrant, base: &Path) -> String {
-    let to = quoted(&grant.to_string());
-    let private = if grant.private { ", private = true" } else { "" };
-    match &grant.ca {
-        Some(ca) => format!("{{ to = {to}{private}, ca = {} }}", path(ca, base)),
-        None if grant.private => format!("{{ to = {to}{private} }}"),
-        None => to,
-    }
-}
-
-/// An entry of `dirs`.
-pub(super) fn dir_line(grant: &DirGrant, base: &Path) -> String {
-    let mode = match grant.mode {
-        DirMode::ReadOnly => "ro",
-        DirMode::ReadWrite => "rw",
-    };
-    let (host, guest) = (path(&grant.host, base), quoted(&grant.guest));
-    format!("{{ host = {host}, guest = {guest}, mode = \"{mode}\" }}")
-}
-
-/// Relative where it lies below the adapter directory, so that a configuration can be moved as a whole.
-fn path(path: &Path, base: &Path) -> String {
-    let relative = path.strip_prefix(base).map(Path::to_owned);
-    let shown: PathBuf = match relative {
-        Ok(relative) if relative.as_os_str().is_empty() => PathBuf::from("."),
-        Ok(relative) => relative,
-        Err(_) => path.to_owned(),
-    };
-    quoted(&shown.to_string_lossy())
-}
-
-/// A TOML string on one line. What JSON writes is one, but for DEL.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

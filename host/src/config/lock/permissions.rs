@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
-use super::content::{dir_line, network_line};
 use super::limits::Raised;
+use super::line::{dir_line, network_line};
 use crate::config::grounds::real;
 use crate::config::network::NetworkGrant;
 use crate::config::{DirGrant, DirMode, Manifest, Setting};
