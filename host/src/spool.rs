@@ -77,8 +77,9 @@ mod writer;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot, watch};
 use uuid::Uuid;
 
@@ -441,7 +442,7 @@ impl Inner {
     }
 
     fn known(&self) -> MutexGuard<'_, KnownStreams> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

@@ -1,8 +1,10 @@
 //! What all adapters of a process share: places in the pool of instances, and descriptors. What an adapter may come to
 //! need is set aside when it is opened, so that nobody can take it away from it later.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::AdapterError;
 use super::place::REPLACED;
@@ -86,7 +88,7 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, Unclaimed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

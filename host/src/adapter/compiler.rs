@@ -21,10 +21,11 @@ mod worker;
 
 use std::env;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -202,12 +203,12 @@ fn loaded(component: wasmtime::Result<Component>) -> Result<Component, CompileEr
 
 /// Names the command that compiles for this process.
 pub(super) fn compile_with(command: OsString) {
-    *NAMED.lock().unwrap_or_else(PoisonError::into_inner) = Some(command);
+    *NAMED.lock() = Some(command);
 }
 
 /// The command that compiles: the one that was named, or that the environment names, or that lies beside this program.
 fn command() -> Option<OsString> {
-    let named = NAMED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let named = NAMED.lock().clone();
     named.or_else(|| env::var_os(COMMAND)).or_else(|| {
         // Where this program is cannot be told on every system: then there is nothing beside it.
         let beside = env::current_exe().ok()?.with_file_name(BESIDE);

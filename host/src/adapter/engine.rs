@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi_config::WasiConfig;
@@ -48,7 +49,7 @@ impl Runtime {
     /// native code: the directory is made for its owner alone (0700), and must never lie where components are
     /// dropped. Only the first caller's directory is used; none switches the cache off.
     pub fn shared(cache: Option<&Path>) -> Result<Arc<Self>, AdapterError> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = SHARED.lock();
         if let Some(runtime) = shared.upgrade() {
             return Ok(runtime);
         }

@@ -7,11 +7,12 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
@@ -70,7 +71,7 @@ impl Template {
     }
 
     pub(super) fn crashes(&self) -> MutexGuard<'_, CrashLoop> {
-        self.crashes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.crashes.lock()
     }
 
     /// An instance is not to be used any more.

@@ -3,9 +3,10 @@
 //! A thread that hangs in a call of the operating system (a file on a server that is gone) cannot be taken back. Its
 //! place is given to another, up to a bound, and comes back with the thread if that ever does.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -110,7 +111,7 @@ impl Places {
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock()
     }
 }
 

@@ -4,10 +4,11 @@
 //! a place. An instance leaves the pool with a job and its own thread brings it back, whatever became of the caller.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::AdapterError;
@@ -36,7 +37,7 @@ struct IdleList {
 impl IdleInstances {
     /// Brings an instance back. After the end of the pool it ends too.
     pub(super) fn put(&self, instance: Instance) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock();
         if !waiting.closed {
             waiting.instances.push(instance);
         }
@@ -44,7 +45,7 @@ impl IdleInstances {
 
     /// An instance, if one waits. Fails after the end of the pool.
     fn take(&self) -> Result<Option<Instance>, StoreError> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock();
         if waiting.closed {
             Err(closed())
         } else {
@@ -53,7 +54,7 @@ impl IdleInstances {
     }
 
     fn close(&self) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock();
         waiting.closed = true;
         waiting.instances.clear();
     }

@@ -1,6 +1,6 @@
 //! What was refused to one adapter: each thing once, and how often.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -80,7 +80,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, Met> {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+        self.met.lock()
     }
 }
 

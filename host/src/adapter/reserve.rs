@@ -7,7 +7,9 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::config::network::Refusal;
 
@@ -109,7 +111,7 @@ impl Reserve {
 
 impl SpoolDisk {
     fn admit(&self, bytes: u64) -> Result<(), Refusal> {
-        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut admitted = self.admitted.lock();
         if let Some(rest) = admitted.checked_sub(bytes) {
             *admitted = rest;
             return Ok(());

@@ -1,10 +1,11 @@
 //! The clock that lets the host take a thread back from a guest.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use wasmtime::Engine;
 
 /// How often a guest that computes without end is looked at.
@@ -56,7 +57,7 @@ impl Ticker {
 
 impl TickerShared {
     fn lock(&self) -> MutexGuard<'_, TickerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -81,15 +82,11 @@ impl Drop for Ticker {
 fn run(shared: &TickerShared, engine: &Engine) {
     let mut state = shared.lock();
     while !state.closed {
-        state = if state.calls == 0 {
-            shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+        if state.calls == 0 {
+            shared.changed.wait(&mut state);
         } else {
-            let waited = shared
-                .changed
-                .wait_timeout(state, TICK)
-                .unwrap_or_else(PoisonError::into_inner);
+            shared.changed.wait_for(&mut state, TICK);
             engine.increment_epoch();
-            waited.0
-        };
+        }
     }
 }

@@ -1,7 +1,8 @@
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -73,7 +74,7 @@ impl Background {
 
     /// Ends the threads and waits for it.
     pub(super) async fn end(&self) {
-        drop(self.stop.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.stop.lock().take());
         let mut ended = self.ended.clone();
         drop(ended.wait_for(|ended| *ended).await);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(feature = "wasm")]
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use tokio::sync::broadcast;
 
@@ -168,7 +168,7 @@ impl HostBuilder {
         if let Some(config) = self.config_dir {
             adapters::watch(adapters::Directory {
                 dir: config.join(ADAPTERS),
-                grounds: Mutex::new(Grounds::of_host(&config, &self.state)),
+                grounds: parking_lot::Mutex::new(Grounds::of_host(&config, &self.state)),
                 approvals: self.approvals,
                 state: self.state,
                 watching: self.watching,

@@ -4,10 +4,11 @@
 //! are all open, its lanes wait: what was appended first is delivered first.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::backoff::Backoff;
@@ -113,7 +114,7 @@ impl Adopter {
             return;
         }
         for (dead, opened) in dead.into_iter().zip(opened) {
-            let opened = opened.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let opened = opened.into_inner();
             self.keeper.add(dead.opened(opened));
         }
     }
@@ -125,7 +126,7 @@ impl Adopter {
         opened: &[Mutex<OpenedStreams>],
     ) {
         while !*self.shared.closing.borrow() {
-            let next = work.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = work.lock().next();
             let Some((name, copies)) = next else { return };
             self.open(
                 &name,
@@ -142,7 +143,7 @@ impl Adopter {
         for (dead, opened) in copies {
             let mut alarms = Vec::new();
             let stream = dead.open(name, &mut alarms);
-            let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut opened = opened.lock();
             opened.alarms.append(&mut alarms);
             match stream {
                 Ok(None) => {}

@@ -2,8 +2,9 @@
 //! nothing: its lines keep the order in which they were appended.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::key::SessionKey;
@@ -115,7 +116,7 @@ impl AdoptionState {
     }
 
     fn state(&self) -> MutexGuard<'_, AdoptionProgress> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Disk};
@@ -123,8 +124,8 @@ impl Cursors {
         Ok(())
     }
 
-    fn made(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn made(&self) -> parking_lot::MutexGuard<'_, HashSet<PathBuf>> {
+        self.made.lock()
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::watch;
 
 use super::event::Announcer;
@@ -99,7 +100,7 @@ impl MirrorDestination {
 
     /// How it is served now.
     pub(super) fn options(&self) -> Arc<DestinationOptions> {
-        self.options.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.options.read().clone()
     }
 
     /// How it is served from now on. Calls under way keep the time that they were given.
@@ -107,7 +108,7 @@ impl MirrorDestination {
         if options.calls != self.options().calls {
             self.gate.resize(options.calls);
         }
-        *self.options.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
+        *self.options.write() = Arc::new(options);
     }
 
     /// Puts a store in place, for the first time or instead of another. Calls under way finish on the old one.
@@ -232,7 +233,7 @@ impl MirrorDestination {
 
     /// The workers' shared memory of lanes; it lives as long as one of them.
     pub(super) fn memory(&self) -> Arc<Memory> {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.memory.lock();
         memory.upgrade().unwrap_or_else(|| {
             let fresh = Arc::default();
             *memory = Arc::downgrade(&fresh);
@@ -247,11 +248,11 @@ impl MirrorDestination {
     }
 
     fn unsettled(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Arc<Lane>>> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unsettled.lock()
     }
 
     pub(super) fn lanes(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Arc<Lane>>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lanes.lock()
     }
 }
 

@@ -214,7 +214,7 @@ struct Counters {
     batches: AtomicU64,
     entries: AtomicU64,
     bytes: AtomicU64,
-    events: std::sync::Mutex<BTreeMap<&'static str, u64>>,
+    events: parking_lot::Mutex<BTreeMap<&'static str, u64>>,
 }
 
 pub(super) fn channel() -> broadcast::Sender<Event> {
@@ -263,10 +263,7 @@ impl Announcer {
         }
     }
 
-    fn events(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
-        self.counters
-            .events
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn events(&self) -> parking_lot::MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.counters.events.lock()
     }
 }

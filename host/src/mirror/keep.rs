@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::destination::MirrorDestination;
@@ -378,12 +379,12 @@ impl Keeper {
         holders.pop_first()
     }
 
-    fn lock_resting(&self) -> std::sync::MutexGuard<'_, Vec<Resting>> {
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_resting(&self) -> parking_lot::MutexGuard<'_, Vec<Resting>> {
+        self.resting.lock()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Adopted>> {
-        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Vec<Adopted>> {
+        self.adopted.lock()
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -153,7 +154,7 @@ impl Lane {
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, LaneProgress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress.lock()
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut LaneProgress)) {
@@ -176,7 +177,7 @@ impl Lane {
 
     /// Its place in the roster, which alone changes it.
     pub(super) fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turn.lock()
     }
 
     /// Since when lines wait that do not fill a batch: now, if none waited before.
@@ -190,11 +191,11 @@ impl Lane {
     }
 
     fn waiting_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting_since.lock()
     }
 
     fn inbox(&self) -> MutexGuard<'_, LaneNews> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inbox.lock()
     }
 }
 

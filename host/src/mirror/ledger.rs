@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use super::survey::Survey;
@@ -297,11 +298,11 @@ impl Ledger {
     }
 
     fn doubtful(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
+        self.doubtful.lock()
     }
 
     fn made(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+        self.made.lock()
     }
 
     /// The streams of a destination that a caller wants deleted.

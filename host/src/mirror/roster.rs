@@ -4,8 +4,9 @@
 //! turn ([`super::delivery`]): a batch at most. One that has to wait for a time is rung at that time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -144,7 +145,7 @@ impl Roster {
     }
 
     fn state(&self) -> MutexGuard<'_, RosterState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

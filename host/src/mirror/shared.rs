@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -147,7 +148,7 @@ impl Shared {
     /// Takes in every stream that began or grew in this process's spool since the last time, and no other. What had
     /// changed before this was called is taken in when it returns, by whomever.
     pub(super) fn catch_up(self: &Arc<Self>) {
-        let _turn = self.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.catching_up.lock();
         let changed = self.spool().as_ref().map(|spool| spool.take_changed());
         for stream in changed.into_iter().flatten() {
             if self.is_known(&stream) {
@@ -323,22 +324,22 @@ impl Shared {
     }
 
     fn destinations(&self) -> MutexGuard<'_, BTreeMap<String, Arc<MirrorDestination>>> {
-        self.destinations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.destinations.lock()
     }
 
     fn copies(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Vec<Copied>>> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.copies.lock()
     }
 
     fn adopted(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.adopted.lock()
     }
 
     fn spool(&self) -> MutexGuard<'_, Option<Arc<Spool>>> {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spool.lock()
     }
 
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tasks.lock()
     }
 }

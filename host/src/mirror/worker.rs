@@ -1,7 +1,9 @@
 //! The workers of a destination, and their memory of lanes between turns.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::delivery::Delivery;
 use super::destination::MirrorDestination;
@@ -83,7 +85,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which streams began or grew: the mirror looks at these, and at no others.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::stream::Stream;
@@ -42,7 +43,7 @@ impl ChangedStreams {
         self.count.subscribe()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Stream>>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Vec<Arc<Stream>>> {
+        self.streams.lock()
     }
 }

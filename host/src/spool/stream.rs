@@ -2,8 +2,10 @@ use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 use super::append_end::{AppendEnd, EntryBlock, MadeFile};
 use super::error::{AppendError, Damage, ReadError};
@@ -134,7 +136,7 @@ impl Stream {
 
     /// Which lines may be at destinations already, in the order in which they came.
     pub fn doubts(&self) -> Vec<Doubt> {
-        self.doubts.read().unwrap_or_else(PoisonError::into_inner).to_vec()
+        self.doubts.read().to_vec()
     }
 
     /// What other writers hold of the stream on this disk, but for those that are known. An error where one cannot be
@@ -181,7 +183,7 @@ impl Stream {
         let failed = |source| lines.failed(source);
         let pruned = tail.copy_rest(start, base).map_err(failed)?;
         // Who opens a file by its name must not take the new one's lines for the old one's.
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view.write();
         let moved = tail.put_rest_in_place(pruned);
         view.show(tail);
         drop(view);
@@ -253,7 +255,7 @@ impl Stream {
 
     /// Lets readers see what is synced.
     fn show(&self, tail: &AppendEnd) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).show(tail);
+        self.view.write().show(tail);
     }
 
     /// The lines as they are now.
@@ -278,16 +280,16 @@ impl Stream {
     }
 
     fn show_doubts(&self, tail: &AppendEnd) {
-        let mut doubts = self.doubts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut doubts = self.doubts.write();
         *doubts = tail.record.doubts.clone();
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writing.lock()
     }
 
     fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
+        self.view.read()
     }
 }
 

@@ -2,8 +2,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -174,8 +175,8 @@ impl Writer {
         self.disk.sync_dir(above)
     }
 
-    fn durable_dirs(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    fn durable_dirs(&self) -> parking_lot::MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock()
     }
 
     /// Tells everybody who listens, and the log.

@@ -1,10 +1,10 @@
 //! A store in memory, for tests and examples.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Batch, Capabilities, Kind, Page, Position, Store, StoreError, StoreInfo, StoredSession, Summary};
 use crate::key::SessionKey;
@@ -84,7 +84,7 @@ impl MemoryStore {
 
     /// A panic elsewhere leaves every stream whole: each change is one push.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionKey, MemoryLog>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        self.streams.lock()
     }
 }
 

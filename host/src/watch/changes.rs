@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use notify::event::{CreateKind, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::mark::Inode;
@@ -99,19 +100,19 @@ impl Changes {
     }
 
     pub(super) fn take(&self) -> Dirty {
-        std::mem::take(&mut self.told.dirty.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.told.dirty.lock())
     }
 
     /// Anything may have changed.
     pub(super) fn are_all(&self) {
-        self.told.dirty.lock().unwrap_or_else(PoisonError::into_inner).all = true;
+        self.told.dirty.lock().all = true;
         self.told.wake.notify_one();
     }
 }
 
 impl Told {
     fn hear(&self, event: notify::Result<Event>) {
-        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dirty = self.dirty.lock();
         match event {
             Ok(event) if !event.need_rescan() => match event.kind {
                 // A process read it: perhaps this one.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
@@ -45,11 +45,11 @@ pub(super) struct Look<'a> {
 
 impl Tally {
     pub(super) fn odd(&self) -> MutexGuard<'_, (u64, Vec<OddLines>)> {
-        self.odd.lock().unwrap_or_else(PoisonError::into_inner)
+        self.odd.lock()
     }
 
     pub(super) fn not_taken(&self) -> MutexGuard<'_, (u64, Vec<NotTaken>)> {
-        self.not_taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.not_taken.lock()
     }
 }
 

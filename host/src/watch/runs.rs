@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::mark::Stamp;
 use crate::agent::WrittenTrail;
@@ -57,7 +58,7 @@ impl Runs {
         let Some(stamp) = Stamp::look(file)? else {
             return Ok(false);
         };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock();
         if read.get(file).is_none_or(|(known, _)| *known != stamp) {
             match WrittenTrail::read(file) {
                 Ok(trail) => read.insert(file.to_owned(), (stamp, trail)),
@@ -75,7 +76,7 @@ impl Runs {
 
     /// Forgets trails that are gone.
     pub(super) fn tidy(&self) {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock();
         // What cannot be looked at is read again.
         read.retain(|file, _| file.exists());
     }
@@ -124,6 +125,6 @@ mod tests {
         fs::remove_dir_all(state.join("agents/1")).unwrap();
         assert!(!has("-other", "named", 9));
         runs.tidy();
-        assert!(runs.read.lock().unwrap().is_empty());
+        assert!(runs.read.lock().is_empty());
     }
 }

@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::worker::REFUSES;
 use super::{Allowance, CompileError};
@@ -41,7 +43,7 @@ impl StopCompiling {
     }
 
     fn lock(&self) -> MutexGuard<'_, CompilerState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Takes the process in; one that was to be ended before it began is ended now.

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::config::network::NetworkHost;
 
@@ -33,7 +35,7 @@ impl ResolvedNames {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(NetworkHost, IpAddr)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 
 /// How many names are looked up at a time for one adapter. The system's lookup holds a thread for as long as no server
@@ -86,7 +87,7 @@ impl Resolver {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(String, Instant)>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failed.lock()
     }
 }
 
@@ -111,7 +112,7 @@ mod tests {
                 let hang = move || {
                     hanging.fetch_add(1, Relaxed);
                     // It fails once the other end is gone.
-                    let _ = ended.lock().unwrap().recv();
+                    let _ = ended.lock().recv();
                     Ok(())
                 };
                 resolver.looked_up(number.to_string(), hang).await

@@ -1,4 +1,6 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::NetworkGrant;
 
@@ -31,7 +33,7 @@ impl NetworkAudit {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<NetworkGrant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Records the changes and the state of each adapter, and sends them to the listeners.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast;
 
 use super::{AdapterChange, AdapterEvent, AdapterState, AdapterStatus};
@@ -89,7 +90,7 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, AdapterRow>> {
-        self.adapters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.adapters.lock()
     }
 }
 

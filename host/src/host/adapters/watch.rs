@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -76,7 +77,7 @@ impl Directory {
     /// Takes down what a name's manifest grants; the manifest is refused if that overlaps with what others have. Blocks
     /// for the disk.
     pub(super) fn claim(&self, name: &str, manifest: &mut Manifest) {
-        let mut grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut grounds = self.grounds.lock();
         grounds.claim(name, manifest);
         if let Some(overlap) = grounds.overlap(name) {
             manifest.refuse(overlap);
@@ -85,10 +86,7 @@ impl Directory {
 
     /// Nothing is granted under a name any more.
     pub(super) fn release(&self, name: &str) {
-        self.grounds
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .release(name);
+        self.grounds.lock().release(name);
     }
 }
 

@@ -1,8 +1,9 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
+use parking_lot::Mutex;
 
 use crate::key::SessionKey;
 use crate::store::{Batch, Store, StoreError};
@@ -32,7 +33,7 @@ impl Ahead {
     }
 
     pub(super) fn into_page(self) -> Page {
-        self.page.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.page.into_inner()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Connections that are kept open for the next request to the same server, and closed when unused for too long.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
 use super::{RequestTarget, Sender};
@@ -129,5 +130,5 @@ async fn sweep(waiting: Weak<Mutex<KeptConnections>>) {
 }
 
 fn lock(waiting: &Mutex<KeptConnections>) -> MutexGuard<'_, KeptConnections> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    waiting.lock()
 }
