@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Failed,
     /// Wrong usage or configuration. Clap uses the same code.
     Usage,
-    /// Done, but something has not been delivered.
+    /// Done, but something is not kept or not delivered.
     Undelivered,
     /// By the user.
     Interrupted,

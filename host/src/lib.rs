@@ -42,10 +42,11 @@
 //!
 //! # The house
 //!
-//! Modules, lowest first; imports run downwards only:
+//! Modules; each imports only from those above it:
 //!
 //! | module | what |
 //! | --- | --- |
+//! | `disk`, `block_on` | folders and files, synced; waiting without async |
 //! | [`key`] | which transcript; project keys; file path to key and back |
 //! | [`transcript`] | entries as raw JSON slices; reading JSON Lines |
 //! | [`config`] | the configuration directory |
@@ -55,11 +56,11 @@
 //! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
+//! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 //! | `follow` | transcript files that grow |
 //! | `printed` | what an agent prints, taken apart |
 //! | `agent` | runs an agent's command and mirrors what it writes |
 //! | `watch` | follows an agent's projects directory for as long as a process lives |
-//! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
 
 #![deny(missing_docs, unsafe_code)]
 

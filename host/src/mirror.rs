@@ -22,7 +22,8 @@
 //! | `delivery` | a lane's turn: whether lines are due; confirm, deliver a batch, delete, endure |
 //! | `survey`, `content`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
-//! | `adoption` | which streams may have more copies, in spools of dead processes that are still to be opened |
+//! | `adopter`, `adoption` | opens spools of dead processes; which streams may have more copies there |
+//! | `trouble`, `backoff`, `chance` | why something is not delivered; the pause before a retry |
 //! | `flush`, `status`, `event`, `keep` | what a host reports; what becomes of a spool that was delivered |
 //! | `trails` | which spools are needed by runs that were killed |
 //! | `notes` | what other ways than the mirror's did at a destination |

@@ -164,6 +164,7 @@ impl Runtime {
     }
 }
 
+/// Natively, for tests and benchmarks, no call has a deadline.
 #[cfg(not(target_family = "wasm"))]
 fn with_timeouts(builder: Builder) -> Builder {
     builder.timeout_config(TimeoutConfig::disabled())

@@ -1,5 +1,6 @@
 //! Looking at a destination's log to learn where everybody stands in it: whose a batch is, its origin says.
-//! What a tombstone of another host means for our lines is decided in `delivery/delete.rs`.
+//! What a tombstone of another host means for our lines is decided in `delivery/delete.rs`; what makes lines keep their
+//! order, in `delivery/confirm.rs` and `adoption.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use crate::transcript;
 /// The most that one batch may hold, in bytes: 128 MiB, one line of the greatest length.
 pub const MAX_PAYLOAD: usize = transcript::MAX_LINE;
 
-/// The most entries that the host cuts into one batch.
+/// The most entries that the host cuts into one batch, and a spool into one chunk.
 pub const BATCH_ENTRIES: u64 = 500;
 
 /// The most bytes that the host cuts into one batch, but for one that holds a single larger entry: 1 MiB.

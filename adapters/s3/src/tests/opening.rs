@@ -1,3 +1,5 @@
+//! Settings: defaults, values that are refused, the page's table; and what `open` checks.
+
 use super::server::Rclone;
 use super::wire::{Turn, refusal};
 use super::*;
