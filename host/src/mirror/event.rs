@@ -1,5 +1,6 @@
 //! What happens at a destination and must not pass in silence: each event, its name in counters, its words in the log.
-//! `docs/events.md` explains every one of them. `mirrorbox status` shows each by its name: nothing is to be added there.
+//! `docs/events.md` explains every one of them. `mirrorbox status` shows each by its name, so nothing is to be added
+//! there.
 
 use std::collections::BTreeMap;
 use std::fmt;

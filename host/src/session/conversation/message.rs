@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 use super::super::row::{Row, RowKind, member};
 use crate::transcript::members::string;
 
-/// A message of a conversation, in the words of the agent's own SDK. For its parts: [`super::Conversation::next_line`], then
-/// [`crate::session::Message::read`].
+/// A message of a conversation, in the words of the agent's own SDK. For its parts, give what
+/// [`super::Conversation::next_line`] returns to [`crate::session::Message::read`].
 #[derive(Clone, Debug, Serialize)]
 pub struct SessionMessage {
     /// Who speaks.
