@@ -18,7 +18,7 @@ mod model;
 mod moto;
 mod pgbouncer;
 mod postgres;
-mod process_tree;
+pub mod process_tree;
 mod program;
 mod proxy;
 mod rclone;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 
 use mirrorbox_adapter::{Adapter, Result, Settings};
+use mirrorbox_servers::process_tree;
 use tempfile::TempDir;
 
 use crate::Postgres;
@@ -124,10 +125,13 @@ impl TestServer {
         child
     }
 
-    /// As a power cut would: the server's own processes end when they notice.
+    /// As a power cut would: the processes that serve connections, too, which else go on until they notice.
     pub(super) fn kill(&self) {
         let mut child = self.child.lock().unwrap();
-        child.kill().unwrap();
+        // The number of one that has ended may be another's.
+        if child.try_wait().unwrap().is_none() {
+            process_tree::kill(child.id());
+        }
         child.wait().unwrap();
     }
 

@@ -210,15 +210,17 @@ fn a_line_beyond_the_limit_fails_its_session_only() {
 }
 
 #[test]
-fn a_target_that_is_not_empty_is_left_alone() {
+fn what_is_in_a_target_is_left_alone() {
     let stored = Stored::new();
     let into = stored.dir.path().join("restored");
     fs::create_dir(&into).unwrap();
     fs::write(into.join("mine"), "precious").unwrap();
     let restored = stored.restore();
-    assert_eq!(restored.code, Some(2), "{restored:?}");
-    assert!(restored.stderr.contains("restored"), "{restored:?}");
-    assert_eq!(fs::read_dir(&into).unwrap().count(), 1);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    let again = stored.restore();
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.contains("replaces nothing"), "{again:?}");
+    assert_eq!(fs::read_to_string(into.join("mine")).unwrap(), "precious");
 }
 
 #[test]
