@@ -16,8 +16,8 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Kills a process and all of its descendants at once, as a power cut would. Returns once nothing of it runs any more: a
-/// restarted server must not meet what the old one still holds, and no child of a server that is gone answers a client.
+/// Kills a process and all of its descendants at once, as a power cut would. Returns once nothing of it runs any more:
+/// a restarted server must not meet what the old one still holds, and no child of one that is gone answers a client.
 ///
 /// Everything is stopped first: a process that is stopped neither starts another nor sees its parent die.
 pub fn kill(pid: u32) {
