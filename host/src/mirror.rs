@@ -290,6 +290,8 @@ impl Mirror {
     /// deleted and the error says so ([`Trouble::NotAllDeleted`]): it may be of this session.
     pub fn delete(&self, session: &SessionKey, writer: &str) -> Result<(), Trouble> {
         let main = session.to_main();
+        // Before the copies are looked at: one that is opened meanwhile is not among them.
+        let unreadable = self.shared.adoption.unreadable();
         self.shared.catch_up();
         let woken = on_disk(|| self.keeper.wake_session(&main));
         woken.map_err(|error| trouble::records(std::io::Error::other(error)))?;
@@ -311,7 +313,7 @@ impl Mirror {
             let session = Reach::Session(known.collect());
             self.shared.want_deleted(&destination, &main, writer, session)?;
         }
-        match self.shared.adoption.unreadable() {
+        match unreadable.or_else(|| self.shared.adoption.unreadable()) {
             Some(why) => Err(Trouble::NotAllDeleted(why)),
             None => Ok(()),
         }
