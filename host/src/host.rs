@@ -34,13 +34,14 @@ mod destinations;
 mod events;
 #[cfg(any(feature = "agent", feature = "wasm"))]
 mod files;
+mod session_store;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod transcript;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ pub use destinations::{Destination, Destinations};
 pub use events::{Events, HostEvent};
 #[cfg(any(feature = "agent", feature = "wasm"))]
 pub use files::raise_file_limit;
+pub use session_store::{KeyStyle, ListedSummary, Loaded, SessionStore, SessionStoreError, SessionTime, WhileAway};
 pub use sessions::{Messages, Sessions, SessionsError};
 pub use transcript::{AppendFailed, Transcript};
 
@@ -125,6 +127,7 @@ pub struct Host {
 
 /// What the host, its transcripts and its tasks share.
 struct Core {
+    state: PathBuf,
     spool: Arc<Spool>,
     mirror: Arc<Mirror>,
     acknowledge: Acknowledge,
@@ -146,6 +149,7 @@ impl Host {
     pub(crate) fn of(spool: Arc<Spool>, mirror: Arc<Mirror>) -> Result<Self, HostError> {
         let adapter_events = broadcast::Sender::new(1);
         let core = Core {
+            state: PathBuf::new(),
             spool,
             mirror,
             acknowledge: Acknowledge::Local,

@@ -29,7 +29,7 @@
 //!
 //! [`host::Host`] is for programs that append; [`host::HostBuilder::config`] gives it a configuration directory with
 //! its adapters. [`session`] is for programs that read, restore, verify or copy what is stored. The folder `examples`
-//! beside this crate's source has whole programs: `embed`, `custom_store`, `follow`, `resume`.
+//! beside this crate's source has whole programs: `embed`, `custom_store`, `follow`, `resume`, `session_store`.
 //!
 //! # Features
 //!
@@ -56,7 +56,7 @@
 //! | [`mirror`] | the remote half: batches brought to every destination, once, in order, whatever fails |
 //! | `adapter` | WebAssembly: engine, grants, limits, instances; gives stores |
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
-//! | [`host`] | the composition root: [`host::Host`], its transcripts and events |
+//! | [`host`] | the composition root: [`host::Host`], its transcripts and events, [`host::SessionStore`] for SDKs |
 //! | `follow` | transcript files that grow |
 //! | `printed` | what an agent prints, taken apart |
 //! | `agent` | runs an agent's command and mirrors what it writes |

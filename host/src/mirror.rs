@@ -97,6 +97,9 @@ use ledger::Ledger;
 use runner::Runner;
 use shared::{Reach, Shared};
 
+/// A destination's store, or why it is not open.
+pub(crate) type StoreOrWhy = Result<Arc<dyn Store>, String>;
+
 /// Brings streams to destinations. Lives on the tokio runtime that it was started on, which needs its clock.
 #[derive(Debug)]
 pub struct Mirror {
@@ -319,6 +322,24 @@ impl Mirror {
         }
     }
 
+    /// [`Mirror::delete`] of one stream alone, and nothing else of its session. Blocks for the disk.
+    pub(crate) fn delete_stream(&self, key: &SessionKey, writer: &str) -> Result<(), Trouble> {
+        let unreadable = self.shared.adoption.unreadable();
+        self.shared.catch_up();
+        let woken = on_disk(|| self.keeper.wake_session(&key.to_main()));
+        woken.map_err(|error| trouble::records(std::io::Error::other(error)))?;
+        self.shared.want_stream_deleted_later(key, writer)?;
+        for destination in self.shared.all_destinations() {
+            if destination.takes(key) {
+                self.shared.want_deleted(&destination, key, writer, Reach::Stream)?;
+            }
+        }
+        match unreadable.or_else(|| self.shared.adoption.unreadable()) {
+            Some(why) => Err(Trouble::NotAllDeleted(why)),
+            None => Ok(()),
+        }
+    }
+
     /// What happens from now on. A slow listener gets the number of events that it missed.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.listeners.subscribe()
@@ -351,6 +372,29 @@ impl Mirror {
     /// The destinations that are open, by name.
     pub fn stores(&self) -> Vec<(String, Arc<dyn Store>)> {
         self.shared.sources("", "")
+    }
+
+    /// The destinations that take a project, by name; of one that is not open, why.
+    pub(crate) fn taking(&self, project: &str) -> Vec<(String, StoreOrWhy)> {
+        let taking = self.shared.all_destinations().into_iter();
+        let taking = taking.filter(|destination| destination.options().mirror.takes(project));
+        let store = |destination: Arc<MirrorDestination>| {
+            let opened = destination.opened().borrow().clone();
+            let why = opened.trouble.unwrap_or_else(|| "it is being opened".to_owned());
+            (destination.name.clone(), opened.store.ok_or(why))
+        };
+        taking.map(store).collect()
+    }
+
+    /// The streams of a project that this process appended to or adopted.
+    pub(crate) fn streams_in(&self, project: &str) -> BTreeSet<SessionKey> {
+        self.shared.catch_up();
+        let keys = self
+            .shared
+            .all_copies()
+            .into_iter()
+            .map(|copied| copied.stream.key().clone());
+        keys.filter(|key| key.project_key() == project).collect()
     }
 
     /// Runs a task until it ends or the mirror is closed. It may be dropped at any await.

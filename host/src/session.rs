@@ -49,6 +49,7 @@ mod fixture;
 
 pub use between::{Between, BetweenReport, BetweenState, StreamBetween, compare};
 pub use catalog::{Listing, SessionRow, find, info, list, list_page};
+pub(crate) use catalog::{stored_sessions, subkeys};
 pub use compact::{CompactReport, compact};
 pub use conversation::{Conversation, MessageKind, Parents, SessionMessage, conversation};
 pub use copy::{Copy, CopyReport, CopyState, StreamCopy, copy};
@@ -66,6 +67,7 @@ pub use restore::{
 };
 pub use show::{Entries, Entry, Message, MessagePart, Speaker, show, subpaths};
 pub use spools::{SpoolCheck, SpoolsReport, check_spools};
+pub(crate) use stored::StoredReader;
 pub use subagents::{Subagent, subagent, subagents};
 pub use tasks::{Bound, TASKS, bound, task_key};
 pub use verify::{LocalState, StoredState, StreamCheck, Verify, VerifyReport, VerifyTotals, verify};

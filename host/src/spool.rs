@@ -217,8 +217,8 @@ impl Spool {
         look::look(state, but)
     }
 
-    /// Every writer's copy of one stream, by writer, as [`Spool::look`] sees it. Fails if one of them cannot be read.
-    /// Blocks.
+    /// Every writer's copy of one stream, as [`Spool::look`] sees it, the oldest process's first. Fails if one of them
+    /// cannot be read. Blocks.
     pub fn look_at_stream(state: &Path, key: &SessionKey) -> Result<Vec<(String, StreamLook)>, SpoolError> {
         look::look_at_one(state, key)
     }
@@ -281,6 +281,11 @@ impl Spool {
     /// [`Spool::begin`] for callers without async.
     pub fn begin_blocking(&self, key: &SessionKey, base: Base) -> Result<(), AppendError> {
         block_on(self.begin(key, base))
+    }
+
+    /// Has a stream begin behind a base with whatever is appended first, unless it has begun. Writes nothing.
+    pub(crate) fn prepare(&self, key: &SessionKey, base: Base) {
+        self.inner.lane(key, base);
     }
 
     /// Notes that the lines which are appended next to a stream are a file's as it was found, and may be at

@@ -80,6 +80,16 @@ pub struct SessionInfo {
     pub created_at: Option<u64>,
 }
 
+/// How the members of a summary are named, for the SDK that reads them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyStyle {
+    /// `first_prompt`: the Python SDK's, and what is stored.
+    #[default]
+    Snake,
+    /// `firstPrompt`: the TypeScript SDK's.
+    Camel,
+}
+
 /// Why text is no summary. Fold the transcript anew.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -113,6 +123,11 @@ impl Fold {
 
     /// The state as a JSON object.
     pub fn to_json(&self) -> String {
+        self.to_json_in(KeyStyle::Snake)
+    }
+
+    /// The state as a JSON object for one of the SDKs. Only [`KeyStyle::Snake`] can be read again here.
+    pub fn to_json_in(&self, style: KeyStyle) -> String {
         let mut members = Vec::new();
         members.extend(self.is_sidechain.map(|is| ("is_sidechain", is.to_string())));
         members.extend(self.created_at.map(|at| ("created_at", at.to_string())));
@@ -123,7 +138,9 @@ impl Fold {
         for (name, text) in self.texts.named() {
             members.extend(text.as_ref().map(|text| (name, quoted(text))));
         }
-        let known = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}"));
+        let known = members
+            .into_iter()
+            .map(|(name, value)| format!("\"{}\":{value}", style.member(name)));
         let other = self.other.iter().map(|(key, value)| format!("{key}:{value}"));
         format!("{{{}}}", known.chain(other).collect::<Vec<_>>().join(","))
     }
@@ -227,6 +244,24 @@ impl fmt::Debug for Fold {
             .field("is_sidechain", &self.is_sidechain)
             .field("created_at", &self.created_at)
             .finish_non_exhaustive()
+    }
+}
+
+impl KeyStyle {
+    /// A member's name, given as it is stored.
+    fn member(self, name: &str) -> String {
+        let mut words = name.split('_');
+        match self {
+            Self::Snake => name.to_owned(),
+            Self::Camel => {
+                let first = words.next().unwrap_or_default().to_owned();
+                words.fold(first, |mut member, word| {
+                    let mut letters = word.chars();
+                    member.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+                    member + letters.as_str()
+                })
+            }
+        }
     }
 }
 

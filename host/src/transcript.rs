@@ -11,8 +11,8 @@ pub(crate) mod members;
 pub mod metadata;
 
 pub(crate) use bag::{Bag, lines_of};
-pub(crate) use entry::is_row;
 pub use entry::{EntryError, check_entry};
+pub(crate) use entry::{is_row, parent_of};
 pub use lines::{LineError, Lines, Next};
 
 /// The most that one line may hold, its LF included, in bytes: 128 MiB.

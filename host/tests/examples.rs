@@ -36,6 +36,11 @@ fn follow() -> io::Result<()> {
 }
 
 #[test]
+fn session_store() -> io::Result<()> {
+    says("session_store", "3 lines, each once")
+}
+
+#[test]
 fn resume() -> io::Result<()> {
     says("resume", "byte for byte")
 }

@@ -39,8 +39,9 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// Types of one engine must never meet those of another, so there is no second one.
-static SHARED: Mutex<Weak<Runtime>> = Mutex::new(Weak::new());
+/// Types of one engine must never meet those of another, so there is no second one: but in a process that was forked,
+/// which has none of the threads of the one that was there.
+static SHARED: Mutex<(u32, Weak<Runtime>)> = Mutex::new((0, Weak::new()));
 
 impl Runtime {
     /// The process's engine; the first to ask makes it.
@@ -49,12 +50,13 @@ impl Runtime {
     /// native code: the directory is made for its owner alone (0700), and must never lie where components are
     /// dropped. Only the first caller's directory is used; none switches the cache off.
     pub fn shared(cache: Option<&Path>) -> Result<Arc<Self>, AdapterError> {
-        let mut shared = SHARED.lock();
-        if let Some(runtime) = shared.upgrade() {
+        let (mut shared, process) = (SHARED.lock(), std::process::id());
+        let known = (shared.0 == process).then(|| shared.1.upgrade());
+        if let Some(runtime) = known.flatten() {
             return Ok(runtime);
         }
         let runtime = Arc::new(Self::new(cache)?);
-        *shared = Arc::downgrade(&runtime);
+        *shared = (process, Arc::downgrade(&runtime));
         Ok(runtime)
     }
 

@@ -104,6 +104,7 @@ impl HostBuilder {
     pub async fn build(self) -> Result<Host, HostError> {
         let background = Background::start()?;
         let (handle, acknowledge) = (background.handle().clone(), self.acknowledge);
+        let state = self.state.clone();
         let adapter_events = broadcast::Sender::new(BACKLOG);
         let start = {
             let adapter_events = adapter_events.clone();
@@ -116,6 +117,7 @@ impl HostBuilder {
             adapters,
         } = start.await.map_err(|_ended| HostError::Closed)??;
         let core = Core {
+            state,
             spool,
             mirror,
             acknowledge,

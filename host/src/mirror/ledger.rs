@@ -207,6 +207,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// Likewise for one stream, whatever becomes of its session.
+    pub(super) fn want_deleted_later_of(
+        &self,
+        key: &SessionKey,
+        ends: &BTreeMap<String, u64>,
+        wanted: Wanted,
+    ) -> io::Result<()> {
+        self.want_deleted(LATER, key, ends, wanted)
+    }
+
     /// What a destination is to hear of a stream that is named later than a delete.
     pub(super) fn later(&self, key: &SessionKey) -> io::Result<LedgerEntry> {
         self.load(LATER, key)

@@ -13,6 +13,7 @@ use crate::config::DestinationConfig;
 use crate::disk::{Disk, Folder};
 use crate::key::SessionKey;
 use crate::spool::{Place, Spool, SpoolError, SpoolLook, StreamLook};
+use crate::store::Position;
 use crate::summary;
 
 /// How things stand in a state directory.
@@ -188,6 +189,41 @@ impl DeliveryRecords {
             kept_from,
             trouble,
         })
+    }
+
+    /// Whether a delete of a stream is wanted at a destination and not done yet: what is there of it is on its way out.
+    pub(crate) fn is_wanted_deleted(&self, destination: &str, key: &SessionKey) -> io::Result<bool> {
+        let Some(ledger) = &self.ledger else { return Ok(false) };
+        if ledger.load(destination, key)?.wanted.is_some() {
+            return Ok(true);
+        }
+        let Some(subpath) = key.subpath() else { return Ok(false) };
+        let of_session = ledger.load(destination, &key.to_main())?.wanted;
+        let but = of_session.and_then(|wanted| wanted.session);
+        Ok(but.is_some_and(|known| !known.contains(subpath)))
+    }
+
+    /// Whether a tombstone was reckoned with: which lines of this host's copies it means stands in the ledger then.
+    pub(crate) fn has_met(&self, destination: &str, key: &SessionKey, tombstone: Position) -> io::Result<bool> {
+        let Some(ledger) = &self.ledger else { return Ok(false) };
+        Ok(ledger.load(destination, key)?.tombstones.contains(&tombstone))
+    }
+
+    /// Lines of a writer's copy before this one were deleted: at a destination, or wherever this machine's deletes go.
+    pub(crate) fn kept_from(&self, destination: Option<&str>, writer: &str, key: &SessionKey) -> io::Result<u64> {
+        let Some(ledger) = &self.ledger else { return Ok(0) };
+        let later = ledger.later(key)?.share(writer).from_line;
+        let here = match destination {
+            Some(destination) => ledger.load(destination, key)?.share(writer).from_line,
+            None => 0,
+        };
+        Ok(later.max(here))
+    }
+
+    /// The line behind the last that a destination is known to have had; none where no record says.
+    pub(crate) fn delivered_to(&self, destination: &str, writer: &str, key: &SessionKey) -> Option<u64> {
+        let cursor = self.cursors.as_ref()?.load(destination, writer, key)?;
+        Some(cursor.place.line)
     }
 
     /// Forgets a destination: how far it had got, and what was still to be deleted there. Blocks for the disk.

@@ -273,6 +273,22 @@ impl Shared {
         on_disk(|| self.ledger.want_deleted_later(&streams, writer)).map_err(records)
     }
 
+    /// Likewise for one stream of a session.
+    pub(super) fn want_stream_deleted_later(&self, key: &SessionKey, writer: &str) -> Result<(), Trouble> {
+        let ends = |copied: &Copied| (copied.stream.writer().to_owned(), copied.stream.end().line);
+        let ends: BTreeMap<_, _> = self.copies().get(key).into_iter().flatten().map(ends).collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let wanted = Wanted {
+            writer: writer.to_owned(),
+            line: ends.get(writer).copied().unwrap_or(1),
+            session: None,
+            tried: None,
+        };
+        on_disk(|| self.ledger.want_deleted_later_of(key, &ends, wanted)).map_err(records)
+    }
+
     /// The other destinations that are open, this one first.
     pub(super) fn sources(&self, first: &str, but: &str) -> Vec<(String, Arc<dyn Store>)> {
         let open = |destination: &Arc<MirrorDestination>| {

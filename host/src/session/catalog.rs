@@ -265,8 +265,13 @@ async fn sessions(
         .map_err(SessionError::store(format!("list the sessions of {project}")))
 }
 
+/// The sessions of a project, as the store lists them.
+pub(crate) async fn stored_sessions(store: &dyn Store, project: &str) -> Result<Vec<StoredSession>, SessionError> {
+    sessions(store, project, &mut ListedSoFar::default()).await
+}
+
 /// The keys of a session's streams beside its main transcript, sorted.
-pub(super) async fn subkeys(store: &dyn Store, main: &SessionKey) -> Result<Vec<SessionKey>, SessionError> {
+pub(crate) async fn subkeys(store: &dyn Store, main: &SessionKey) -> Result<Vec<SessionKey>, SessionError> {
     require_listing(store)?;
     let list = async |token: Option<&str>| {
         store

@@ -11,7 +11,7 @@ use crate::store::{Batch, Chain, Kind, LoadError, Position, Reader, Store};
 
 /// Reads one stored stream with retries, and counts.
 #[derive(Debug)]
-pub(super) struct StoredReader {
+pub(crate) struct StoredReader {
     reader: Reader,
     seen: Seen,
 }
@@ -42,7 +42,7 @@ pub(super) struct GivenUp;
 
 impl StoredReader {
     /// Reads from the beginning, or on behind a position that was verified before.
-    pub(super) fn new(store: Arc<dyn Store>, key: SessionKey, after: Option<Position>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, key: SessionKey, after: Option<Position>) -> Self {
         let reader = match after {
             None => Reader::new(store, key),
             Some(position) => Reader::after(store, key, position),
@@ -62,7 +62,7 @@ impl StoredReader {
     }
 
     /// Fetches each page while the one before is read.
-    pub(super) fn ahead(self) -> Self {
+    pub(crate) fn ahead(self) -> Self {
         Self {
             reader: self.reader.ahead(),
             ..self
@@ -73,12 +73,12 @@ impl StoredReader {
         self.seen
     }
 
-    pub(super) fn chain(&self) -> &Chain {
+    pub(crate) fn chain(&self) -> &Chain {
         self.reader.chain()
     }
 
     /// The next batch, verified; none at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>, LoadError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Batch>, LoadError> {
         let mut retry = Retry::new();
         loop {
             match self.reader.next().await {
@@ -90,6 +90,13 @@ impl StoredReader {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Likewise, but asks once: for a caller that has the answer from elsewhere, too.
+    pub(crate) async fn next_at_once(&mut self) -> Result<Option<Batch>, LoadError> {
+        let batch = self.reader.next().await?;
+        self.seen.count(batch.as_ref());
+        Ok(batch)
     }
 
     /// Sends the whole stream to a blocking thread. Ends early, and well, when nobody listens any more.

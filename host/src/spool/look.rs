@@ -89,6 +89,14 @@ impl StreamLook {
         self.damage
     }
 
+    /// When the last line was written, in Unix milliseconds by this machine's clock; none where the disk does not say.
+    pub fn modified(&self) -> Option<u64> {
+        let (path, _) = lines_of(&*self.disk, &self.names, &self.record).ok()?;
+        let modified = std::fs::metadata(self.disk.name_of(&path)).ok()?.modified().ok()?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok()
+    }
+
     /// The lines from a place on, as [`super::Stream::read`] gives them.
     pub fn read(&self, from: Place) -> Result<Option<Chunk>, ReadError> {
         self.open()?.read(from)
@@ -163,7 +171,7 @@ pub(super) fn look_on(disk: &Arc<dyn Disk>, but: &BTreeSet<String>) -> io::Resul
     Ok(spools)
 }
 
-/// Every writer's copy of one stream.
+/// Every writer's copy of one stream, that of the process that began first in front.
 pub(super) fn look_at_one(state: &Path, key: &SessionKey) -> Result<Vec<(String, StreamLook)>, SpoolError> {
     let path = state.join("spool");
     let look = || -> io::Result<Vec<(String, StreamLook)>> {
@@ -179,9 +187,10 @@ pub(super) fn look_at_one(state: &Path, key: &SessionKey) -> Result<Vec<(String,
                 opened => drop(opened?),
             }
             let there = other(&disk, key, &writer)?;
-            found.extend(there.map(|(_, look)| (writer, look)));
+            found.extend(there.map(|(turn, look)| (turn, writer, look)));
         }
-        Ok(found)
+        found.sort_by(|(one, writer, _), (other, another, _)| (one, writer).cmp(&(other, another)));
+        Ok(found.into_iter().map(|(_, writer, look)| (writer, look)).collect())
     };
     look().map_err(|source| SpoolError::Io {
         path: path.clone(),

@@ -84,6 +84,18 @@ pub(crate) fn is_row(line: &[u8]) -> bool {
     read.is_ok() && has_identity
 }
 
+/// The raw value of a row's `parentUuid`, which says what it follows; none where the line has no such member.
+pub(crate) fn parent_of(line: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(line).ok()?;
+    let mut parent = None;
+    let read = members::each_member(text, |key, value| {
+        if key == r#""parentUuid""# {
+            parent = Some(value);
+        }
+    });
+    read.ok().and(parent)
+}
+
 fn syntax(text: &str, error: &serde_json::Error) -> EntryError {
     let before: usize = text
         .split_inclusive('\n')
