@@ -65,7 +65,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 pub use destination::DestinationOptions;
@@ -105,7 +105,6 @@ pub(crate) type StoreOrWhy = Result<Arc<dyn Store>, String>;
 pub struct Mirror {
     shared: Arc<Shared>,
     keeper: Arc<Keeper>,
-    adopt_again: Arc<Notify>,
 }
 
 impl Mirror {
@@ -132,12 +131,7 @@ impl Mirror {
     fn of(shared: Arc<Shared>, keeper: Arc<Keeper>) -> Self {
         shared.spawn(keeper.clone().run());
         shared.spawn(tally::run(shared.clone()));
-        let adopt_again = Arc::default();
-        Self {
-            shared,
-            keeper,
-            adopt_again,
-        }
+        Self { shared, keeper }
     }
 
     /// Adds a destination, without a store yet. Every stream that it takes is on its way from now on; deletes that
@@ -211,7 +205,6 @@ impl Mirror {
             shared: self.shared.clone(),
             keeper: self.keeper.clone(),
             spool: spool.clone(),
-            again: self.adopt_again.clone(),
         };
         let dead = adopter.find()?;
         self.shared.spawn(adopter.run(dead));
@@ -225,7 +218,7 @@ impl Mirror {
 
     /// A process ended: what it left is looked for now, and not within a minute.
     pub fn adopt_again(&self) {
-        self.adopt_again.notify_one();
+        self.shared.adopt_again();
     }
 
     /// The note to write once this process's spool is closed: that everything in it is delivered. Returns `None` if it
@@ -263,7 +256,7 @@ impl Mirror {
     fn wake_resting(&self) {
         if self.keeper.has_those_that_wake() {
             self.shared.adoption.begin();
-            self.adopt_again.notify_one();
+            self.shared.adopt_again();
         }
     }
 

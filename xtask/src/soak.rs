@@ -13,7 +13,7 @@ const SIMULATION: &str = "watch::tests::simulation";
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Only tests whose names hold one of these
-    #[arg(default_values = ["mirror::", "scale::", "kills::", "healthy::"])]
+    #[arg(default_values = ["mirror::", "scale::", "kills::", "overlaps::", "healthy::"])]
     filters: Vec<String>,
 }
 

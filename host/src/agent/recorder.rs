@@ -1,6 +1,7 @@
 //! Brings what the agent writes into the spool: from its frames, and where these fail, from its files.
 
 mod found;
+mod history;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,6 +26,8 @@ pub(super) struct Recorder<'a> {
     on_event: OnEvent,
     /// There are no frames: the files are where everything comes from.
     follows: bool,
+    /// The run was killed: its files are taken as they are found.
+    is_picked_up: bool,
     /// What of the agent's files cannot be taken, and why: as it was told.
     unread: BTreeMap<PathBuf, String>,
     /// Lines that are too long to be taken, and were passed over.
@@ -50,6 +53,8 @@ struct Copy {
     waiting: Vec<Vec<u8>>,
     /// The spool lacks entries that the file has: it decides from here on.
     is_behind: bool,
+    /// What the file held when the run began is on its way, or needs no one to bring it.
+    is_begun: bool,
 }
 
 impl<'a> Recorder<'a> {
@@ -62,6 +67,7 @@ impl<'a> Recorder<'a> {
             tally: Tally::default(),
             on_event,
             follows: false,
+            is_picked_up: false,
             unread: BTreeMap::new(),
             passed_over: 0,
             trouble: None,
@@ -248,10 +254,14 @@ impl<'a> Recorder<'a> {
         if let Some(base) = self.bases.get(key) {
             match transcript.begin(base.clone()).await {
                 // It has where rows of an earlier run were picked up, which come before these.
-                Ok(()) | Err(AppendError::Begun { .. }) => drop(self.bases.remove(key)),
+                Ok(()) | Err(AppendError::Begun { .. }) => {
+                    self.copies.entry(key.clone()).or_default().is_begun = true;
+                    self.bases.remove(key);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
+        self.bring_history(key).await?;
         // As they are: what is no entry stands in the file, too, and costs nothing of what stands beside it.
         transcript.append_lines(entries).await?;
         self.tally.entries += entries.len() as u64;

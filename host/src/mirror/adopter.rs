@@ -9,7 +9,6 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::backoff::Backoff;
 use super::keep::Keeper;
@@ -34,7 +33,6 @@ pub(super) struct Adopter {
     pub(super) shared: Arc<Shared>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) spool: Arc<Spool>,
-    pub(super) again: Arc<Notify>,
 }
 
 /// Whose copies of a stream there are, by the stream's name: as many of them as there are processes that had it.
@@ -53,7 +51,7 @@ impl Adopter {
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.again.notified() => {}
+                () = self.shared.died.notified() => {}
             }
             if on_disk(|| self.open_unread()) {
                 backoff.succeed();

@@ -51,7 +51,7 @@ impl LogLines {
 
     /// The lines behind the place; `None` where the log is another one than it was then.
     pub(super) fn behind_place(mut self) -> Option<Bag> {
-        self.lines.remove_all(&self.before);
+        self.lines.take_all(&self.before);
         self.is_place_there.then_some(self.lines)
     }
 

@@ -71,6 +71,8 @@ pub(super) struct Delivery {
     backoff: Backoff,
     /// What fails has been told of.
     told: bool,
+    /// Lines wait for earlier ones of others.
+    waits: Option<compare::Waits>,
     /// After a failure: until when, and at which opening, it is not tried again.
     resting: Option<(Instant, u64)>,
     compaction: Compaction,
@@ -101,6 +103,7 @@ impl Delivery {
             in_conflict: false,
             backoff: Backoff::default(),
             told: false,
+            waits: None,
             resting: None,
             compaction: Compaction::default(),
         }
@@ -187,7 +190,7 @@ impl Delivery {
         if self.is_deleting() {
             return self.delete(&at).await;
         }
-        match self.copies.iter().position(LocalCopy::is_behind) {
+        match self.next_copy() {
             Some(index) => self.deliver(index, &at).await?,
             None => return self.compact(&at).await,
         }
@@ -232,6 +235,7 @@ impl Delivery {
 
     fn went_well(&mut self) {
         let tries = self.backoff.succeed();
+        self.waits = None;
         if std::mem::take(&mut self.told) {
             self.announce(What::Recovered { tries });
             self.set_state(State::Following);
@@ -250,6 +254,13 @@ impl Delivery {
                     self.tell_failed(&trouble);
                 }
                 pause.max(asked)
+            }
+            Remedy::Wait => {
+                if self.backoff.failures() == TOLD_AFTER {
+                    let cause = trouble.clone();
+                    self.set_state(State::Retrying { cause });
+                }
+                pause.min(compare::LOOK)
             }
             Remedy::Park => {
                 self.tell_parked(&trouble);

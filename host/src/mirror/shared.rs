@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::adoption::AdoptionState;
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) chance: Arc<Chance>,
     pub(super) listeners: broadcast::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
+    /// Processes died, or may have: what they left is looked for now.
+    pub(super) died: Notify,
     runner: Runner,
     destinations: Mutex<BTreeMap<String, Arc<MirrorDestination>>>,
     /// By key: each writer's.
@@ -62,6 +64,7 @@ impl Shared {
             chance: Arc::new(chance),
             listeners: super::event::channel(),
             closing: watch::Sender::new(false),
+            died: Notify::new(),
             runner,
             destinations: Mutex::default(),
             copies: Mutex::default(),
@@ -129,6 +132,11 @@ impl Shared {
 
     pub(super) fn is_adopted_whole(&self, writer: &str) -> bool {
         self.adopted().contains(writer)
+    }
+
+    /// Has dead processes' spools looked for now, and not within a minute.
+    pub(super) fn adopt_again(&self) {
+        self.died.notify_one();
     }
 
     pub(super) fn set_spool(&self, spool: Arc<Spool>) {

@@ -8,6 +8,7 @@ mod found;
 mod later;
 mod look;
 mod options;
+mod order;
 mod pieces;
 mod scale;
 pub(crate) mod simulation;

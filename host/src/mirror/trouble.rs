@@ -24,6 +24,12 @@ pub enum Trouble {
     /// What other processes hold of it on this disk cannot be read: lines of theirs could come twice.
     #[error("waits, for what other processes left of it on this disk cannot be read: {0}")]
     Others(Arc<io::Error>),
+    /// Other processes have earlier lines of its file on this disk, and are about to deliver them.
+    #[error("waits for earlier lines that other processes have on this disk (writers {})", writers.join(", "))]
+    Earlier {
+        /// Whose.
+        writers: Vec<String>,
+    },
     /// It is deleted, but for what dead processes left of it on this disk and cannot be read.
     #[error(
         "deleted, but for what may be in spools of dead processes that cannot be read ({0}): its lines would be delivered \
@@ -53,6 +59,8 @@ pub enum Trouble {
 pub(super) enum Remedy {
     /// Try again soon, but not before this much time.
     Retry(Duration),
+    /// Nothing failed: look again soon.
+    Wait,
     /// Try again rarely.
     Park,
 }
@@ -60,7 +68,7 @@ pub(super) enum Remedy {
 impl Trouble {
     /// Whether trying again may help without anybody doing something about it.
     pub fn can_retry(&self) -> bool {
-        matches!(self.remedy(), Remedy::Retry(_))
+        self.remedy() != Remedy::Park
     }
 
     pub(super) fn remedy(&self) -> Remedy {
@@ -75,6 +83,7 @@ impl Trouble {
             Self::Load(error) => soon(error.can_retry()),
             Self::Spool(error) => soon(error.can_retry()),
             Self::Records(_) | Self::Others(_) | Self::NotAllDeleted(_) => soon(true),
+            Self::Earlier { .. } => Remedy::Wait,
             Self::History { .. } | Self::Superseded { .. } => Remedy::Park,
         }
     }

@@ -45,25 +45,37 @@ impl Bag {
         }
     }
 
-    /// Raises each count to what another bag has: together they hold each line as often as either does.
-    pub(crate) fn raise_to(&mut self, other: &Self) {
+    /// Raises each count to what another bag has: together they hold each line as often as either does. Returns what
+    /// was lacking.
+    pub(crate) fn raise_to(&mut self, other: &Self) -> Self {
+        let mut lacking = Self::default();
         for (line, count) in &other.lines {
             let known = self.lines.entry(*line).or_default();
-            *known = (*known).max(*count);
+            if count > known {
+                lacking.lines.insert(*line, count - *known);
+                *known = *count;
+            }
         }
         if other.metadata.is_some() {
             self.metadata.clone_from(&other.metadata);
         }
+        lacking
     }
 
-    /// Takes the lines of another bag away, as far as they are there.
-    pub(crate) fn remove_all(&mut self, other: &Self) {
+    /// Takes the lines of another bag away, as far as they are there. Returns those that are not.
+    pub(crate) fn take_all(&mut self, other: &Self) -> Self {
+        let mut rest = Self::default();
         for (line, count) in &other.lines {
-            if let Some(known) = self.lines.get_mut(line) {
-                *known = known.saturating_sub(*count);
+            let known = self.lines.get(line).copied().unwrap_or_default();
+            match known.saturating_sub(*count) {
+                0 => drop(self.lines.remove(line)),
+                left => drop(self.lines.insert(*line, left)),
+            }
+            if *count > known {
+                rest.lines.insert(*line, count - known);
             }
         }
-        self.lines.retain(|_, count| *count > 0);
+        rest
     }
 
     /// Whether no line is there.
@@ -75,6 +87,14 @@ impl Bag {
     pub(crate) fn has(&self, line: &[u8]) -> bool {
         // Most often nothing is, and there is nothing to hash.
         !self.lines.is_empty() && self.lines.contains_key(&fingerprint(line))
+    }
+
+    /// How often the line is there.
+    pub(crate) fn count(&self, line: &[u8]) -> u32 {
+        match self.lines.is_empty() {
+            true => 0,
+            false => self.lines.get(&fingerprint(line)).copied().unwrap_or_default(),
+        }
     }
 
     /// Whether the line is there, once more than it was asked for.
@@ -126,7 +146,7 @@ mod tests {
         let mut all = Bag::default();
         all.add_payload(b"1\n1\n2\n3\n");
         assert_eq!(one, all);
-        one.remove_all(&other);
+        one.take_all(&other);
         let mut rest = Bag::default();
         rest.add_payload(b"1\n2\n");
         assert_eq!(one, rest);

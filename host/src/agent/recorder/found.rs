@@ -1,9 +1,10 @@
 //! Files of a run that was killed, as they are found: who else wrote to them since, and who spooled that, is not known.
 //!
-//! The spools of the run say what of its rows they hold. Where a file holds these rows behind what it held when the run
-//! began, and no others, nothing is missing. Else it is spooled whole and marked as in doubt ([`crate::spool::Doubt`]):
-//! the mirror compares it with what each destination holds. That decides right whatever came between: other runs that
-//! were killed, rows of an agent that nobody ran, a file that was written anew, a spool that is gone.
+//! The spools of the run say what of its rows they hold. Where a file holds these rows, and no others behind what it
+//! held when the run began, nothing is missing. Else it is spooled whole and marked as in doubt
+//! ([`crate::spool::Doubt`]): the mirror compares it with what each destination holds. That decides right whatever came
+//! between: other runs that were killed, rows of an agent that nobody ran, a file that was written anew, a spool that is
+//! gone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -40,6 +41,7 @@ impl Recorder<'_> {
         held: &BTreeSet<String>,
     ) -> Tally {
         let is_known = spooled.is_some();
+        self.is_picked_up = true;
         self.know(spooled.unwrap_or_default());
         // Into a directory of its own nobody else wrote, and its history came from a destination.
         let is_whole = match self.trail.is_private() && is_known {
@@ -203,9 +205,11 @@ fn count(whole: &Path, before: u64, mut spooled: Spooled) -> Result<Counted, Lin
             Ok(Some(line)) if !is_mirrored(&line) => {}
             Ok(Some(line)) => {
                 counted.lines += 1;
+                // What was there before it the run may have spooled first.
+                let is_spooled = spooled.take(&line);
                 match tail.place() <= before {
                     true => counted.before += 1,
-                    false => counted.new += u64::from(!spooled.take(&line)),
+                    false => counted.new += u64::from(!is_spooled),
                 }
             }
             // Its end is not there yet.
@@ -245,8 +249,9 @@ mod tests {
         assert_eq!(counted("1\n22\n", 3, "").new, 1);
         let some = counted("1\n2\n3\n3\n", 2, "3\n2\n");
         assert_eq!((some.lines, some.before, some.new, some.is_spooled), (4, 1, 1, false));
-        // The run's rows are not where they were.
-        assert!(!is_spooled(counted("2\n3\n", 2, "2\n3\n")));
+        // With what was there before it.
+        assert!(is_spooled(counted("1\n2\n3\n", 2, "1\n2\n3\n")));
+        assert!(!is_spooled(counted("2\n", 2, "2\n3\n")));
         assert!(!is_spooled(counted("2\n", 6, "")));
     }
 }

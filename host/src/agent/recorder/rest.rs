@@ -26,6 +26,8 @@ pub(super) struct Rest {
     /// Lines that are too long to be taken, for people.
     pub(super) too_long: Vec<String>,
     pub(super) failed: Option<LineError>,
+    /// Lines from here on are not its own.
+    end: u64,
 }
 
 impl Rest {
@@ -35,14 +37,19 @@ impl Rest {
             spooled,
             too_long: Vec::new(),
             failed: None,
+            end: u64::MAX,
         }
+    }
+
+    pub(super) fn up_to(self, end: u64) -> Self {
+        Self { end, ..self }
     }
 
     /// The next of them, [`BLOCK`] bytes or a single larger one; none at the end, and none behind a line that cannot be
     /// read.
     pub(super) fn next_block(&mut self) -> Vec<Vec<u8>> {
         let (mut block, mut bytes) = (Vec::new(), 0);
-        while bytes < BLOCK && self.failed.is_none() {
+        while bytes < BLOCK && self.failed.is_none() && self.tail.place() < self.end {
             match self.tail.next_line() {
                 Ok(None) => break,
                 Ok(Some(line)) if self.spooled.take(&line) || !is_mirrored(&line) => {}

@@ -148,7 +148,32 @@ async fn a_line_that_was_torn_when_a_run_began_is_taken_whole() {
     run.hears(Heard::Look).await;
     run.ends().await;
     assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
-    assert_eq!(machine.stored().await, rows(2..=3));
+    assert_eq!(machine.stored().await, rows(1..=3), "with what came before it");
+}
+
+/// Nobody had mirrored the session before: its history comes with the run, and before it.
+#[tokio::test]
+async fn a_run_brings_what_its_session_held_before() {
+    for session in [None, Some(SESSION)] {
+        let machine = Machine::new();
+        machine.write(&text([1, 2]));
+        let mut run = machine.run(session).await;
+        machine.write(&text([3]));
+        match session {
+            None => run.hears(Heard::Look).await,
+            Some(_) => run.hears(machine.frame(&rows([3])[0])).await,
+        }
+        run.ends().await;
+        assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
+        assert_eq!(machine.stored().await, rows(1..=3), "{session:?}");
+        // It is there: the next run brings its own rows only.
+        let mut run = machine.run(session).await;
+        machine.write(&text([4]));
+        run.hears(Heard::Look).await;
+        run.ends().await;
+        assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
+        assert_eq!(machine.stored().await, rows(1..=4), "{session:?}");
+    }
 }
 
 #[tokio::test]
@@ -164,9 +189,7 @@ async fn runs_of_one_session_that_were_killed_leave_each_row_once() {
     // And one that nobody ran.
     machine.write(&text([5]));
     assert_eq!(machine.pick_up(2).await.left, 0);
-    let mut stored = machine.stored().await;
-    stored.sort();
-    assert_eq!(stored, rows(1..=5));
+    assert_eq!(machine.stored().await, rows(1..=5));
     assert_eq!(dead_runs(&machine.state()).unwrap(), []);
 }
 
@@ -180,8 +203,9 @@ async fn a_file_that_was_written_anew_is_taken_as_it_is() {
     run.dies(&machine.state()).await;
     fs::write(machine.file(), text([1, 2, 3])).unwrap();
     let tally = machine.pick_up(1).await;
+    // Row 1 is spooled as the run's.
     assert_eq!((tally.left, tally.caught_up), (0, 3));
-    assert_eq!(machine.stored().await, rows(1..=3));
+    assert_eq!(machine.stored().await, rows((10..20).chain(1..=3)));
 }
 
 #[tokio::test]
@@ -255,7 +279,7 @@ async fn rows_that_went_from_their_place_are_looked_for() {
     run.dies(&machine.state()).await;
     fs::write(machine.file(), text([4, 2])).unwrap();
     assert_eq!(machine.pick_up(1).await.left, 0);
-    assert_eq!(machine.stored().await, rows(2..=4));
+    assert_eq!(machine.stored().await, rows(1..=4));
 }
 
 /// Rows that another run is about to spool are not spooled for it.
@@ -273,9 +297,7 @@ async fn what_a_living_run_writes_is_left_to_it() {
     run.hears(machine.frame(&rows([3])[0])).await;
     run.ends().await;
     assert_eq!(machine.pick_up(1).await.left, 0);
-    let mut stored = machine.stored().await;
-    stored.sort();
-    assert_eq!(stored, rows(1..=3));
+    assert_eq!(machine.stored().await, rows(1..=3));
 }
 
 /// As after a run that was whole: nothing is spooled twice, be it only to be compared.

@@ -5,7 +5,10 @@
 //! other: what is there is passed over, what is lacking is stored. That says the same after every restart, for what was
 //! stored on the way is counted with the rest; and it needs no other destination and no record of what was decided.
 
-use std::collections::BTreeMap;
+mod count;
+mod earlier;
+mod foresee;
+
 use std::sync::Arc;
 
 use super::super::content::LogLines;
@@ -17,9 +20,12 @@ use super::super::trouble::Trouble;
 use super::Delivery;
 use super::confirm::failed;
 use super::copy::LocalCopy;
-use crate::spool::{Chunk, Doubt, Other, ReadError, StreamLook};
-use crate::store::{Batch, Kind, Position, Reader};
-use crate::transcript::{Bag, lines_of, metadata};
+use crate::spool::{Chunk, Doubt, ReadError};
+use crate::store::{Batch, Position, Reader};
+use crate::transcript::{Bag, lines_of};
+pub(super) use count::{Arrived, LogCount};
+pub(super) use earlier::{LOOK, Waits};
+use foresee::{Foreseen, foresee};
 
 /// The lines of one file in a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,39 +33,6 @@ pub(super) struct FileSection {
     doubt: Doubt,
     /// Here the next file begins.
     end: u64,
-}
-
-/// What a log holds beside the lines of a section that were set off against it.
-#[derive(Debug)]
-pub(super) struct LogCount {
-    section: FileSection,
-    /// Lines that stand for none of the section's.
-    others: Bag,
-    /// By writer: its lines before these are counted, although they may come later. A spool on this disk holds them.
-    foreseen: BTreeMap<String, u64>,
-    /// What the file held when it was found is not to come back,
-    is_deleted: bool,
-    /// nor are these lines, which copies on this disk held when it was deleted.
-    gone: Bag,
-    /// Lines that were kept back and not told of.
-    kept: Option<Kept>,
-}
-
-/// Lines that are not brought back.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    first: u64,
-    last: u64,
-    count: u64,
-}
-
-/// A copy's writer, its [`LogCount::foreseen`], and the lines that arrived.
-type Compared = (String, BTreeMap<String, u64>, Bag);
-
-/// Lines that others stored behind what is known of a log, for each copy that is being compared.
-#[derive(Debug)]
-pub(super) struct Arrived {
-    copies: Vec<Option<Compared>>,
 }
 
 impl LocalCopy {
@@ -109,7 +82,7 @@ impl LocalCopy {
     pub(super) fn hear(&mut self, batch: &Batch) {
         if let Some(met) = &mut self.met {
             let is_own = batch.origin.writer == self.stream.writer();
-            hear(batch, is_own, &met.foreseen, &mut met.others);
+            met.hear(batch, is_own);
         }
     }
 
@@ -159,110 +132,6 @@ impl LocalCopy {
     }
 }
 
-impl LogCount {
-    fn new(section: FileSection, is_deleted: bool) -> Self {
-        Self {
-            section,
-            others: Bag::default(),
-            foreseen: BTreeMap::new(),
-            is_deleted,
-            gone: Bag::default(),
-            kept: None,
-        }
-    }
-
-    fn is_even(&self) -> bool {
-        self.others.is_empty() && self.foreseen.is_empty()
-    }
-
-    fn holds(&self, line: &[u8]) -> bool {
-        match metadata::is_metadata(line) {
-            // In no file: of these the last one counts.
-            true => self
-                .others
-                .metadata
-                .as_deref()
-                .is_some_and(|last| metadata::same(last, line)),
-            false => self.others.has(line),
-        }
-    }
-
-    fn keeps_back(&self, number: u64, line: &[u8]) -> bool {
-        self.is_deleted && (self.was_taken(number) || self.gone.has(line))
-    }
-
-    fn was_taken(&self, number: u64) -> bool {
-        number < self.section.doubt.from + self.section.doubt.taken
-    }
-
-    /// A line is not to be stored.
-    fn pass(&mut self, number: u64, line: &[u8]) {
-        if self.holds(line) {
-            self.others.take(line);
-            return;
-        }
-        self.gone.take(line);
-        let first = self.kept.map_or(number, |kept| kept.first);
-        let count = self.kept.map_or(1, |kept| kept.count + 1);
-        let last = number;
-        self.kept = Some(Kept { first, last, count });
-    }
-
-    /// What was kept back, once nothing more of it is to come for now.
-    fn take_kept(&mut self, next: u64, is_behind: bool) -> Option<Kept> {
-        match is_behind && self.was_taken(next) {
-            true => None,
-            false => self.kept.take(),
-        }
-    }
-
-    /// Sets off the section's lines before the next one: a copy that was compared by another process goes on.
-    fn set_off(&mut self, copy: &LocalCopy, from_line: u64) -> Result<(), ReadError> {
-        let start = copy.stream.start();
-        let from = self.section.doubt.from.max(from_line).max(start.line);
-        if from >= copy.next.line {
-            return Ok(());
-        }
-        let mut place = copy.stream.find(from)?;
-        while let Some(chunk) = copy.stream.read(place)? {
-            for (_, line) in (place.line..copy.next.line).zip(lines_of(&chunk.payload)) {
-                self.others.take(line);
-            }
-            place = chunk.next;
-            if place.line >= copy.next.line {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Arrived {
-    pub(super) fn for_each(copies: &[LocalCopy]) -> Self {
-        let of = |copy: &LocalCopy| {
-            let met = copy.met.as_ref()?;
-            Some((copy.stream.writer().to_owned(), met.foreseen.clone(), Bag::default()))
-        };
-        Self {
-            copies: copies.iter().map(of).collect(),
-        }
-    }
-
-    pub(super) fn hear(&mut self, batch: &Batch) {
-        for (writer, foreseen, others) in self.copies.iter_mut().flatten() {
-            hear(batch, batch.origin.writer == *writer, foreseen, others);
-        }
-    }
-
-    pub(super) fn give_to(self, copies: &mut [LocalCopy]) {
-        for (copy, arrived) in copies.iter_mut().zip(self.copies) {
-            if let (Some(met), Some((_, _, others))) = (&mut copy.met, arrived) {
-                met.others.add_all(&others);
-            }
-        }
-    }
-}
-
 impl Delivery {
     /// The next lines of a file that the destination lacks; `None` where it has them, or its log went on meanwhile.
     pub(super) async fn lacking(&mut self, index: usize, at: &Entered) -> Result<Option<Chunk>, Trouble> {
@@ -285,11 +154,12 @@ impl Delivery {
                 count: kept.count,
             });
         }
+        let waits = lacking.is_some() && self.waits_for_earlier(index)?;
         if lacking.is_none() {
             self.save_cursor(index);
             self.show(index);
         }
-        Ok(lacking)
+        Ok(lacking.filter(|_| !waits))
     }
 
     /// Counts what the log holds beside a copy's file, all of it; false where the log is not as we know it any more.
@@ -320,20 +190,21 @@ impl Delivery {
         let is_deleted = read.has_tombstone || self.keeps_back();
         let mut met = LogCount::new(section, is_deleted);
         on_disk(|| -> Result<(), ReadError> {
+            let mut foreseen = Vec::new();
             for other in &others {
-                let end = foresee(&mut read, other, &entry)?;
-                if end > other.look.start().line {
-                    met.foreseen.insert(other.writer.clone(), end);
-                }
+                foreseen.extend(foresee(&mut read, other, &entry)?);
             }
-            met.foreseen.extend(self.foresee_here(index, &mut read, &entry)?);
+            foreseen.extend(self.foresee_here(index, &mut read, &entry)?);
             // Of a pruned file it is not known any more what stands for its first lines: where the log is another one
             // than it was then, nothing that is there stands for the rest, but what comes from now on.
             let Some(lines) = read.behind_place().filter(|_| !is_pruned || even.is_some()) else {
-                met.foreseen.clear();
                 return Ok(());
             };
             met.others = lines;
+            for Foreseen { writer, end, coming } in foreseen {
+                met.coming.add_all(&coming);
+                met.foreseen.insert(writer, end);
+            }
             if is_deleted {
                 met.gone = self.lines_gone(&entry)?;
             }
@@ -378,119 +249,9 @@ impl Delivery {
         }
         Ok(gone)
     }
-
-    /// Counts what waits beside a copy in this very lane and is delivered without being compared, and gives by writer
-    /// how far that reaches. Of files in doubt there, each is compared with what was stored before.
-    fn foresee_here(
-        &self,
-        index: usize,
-        read: &mut LogLines,
-        entry: &ledger::LedgerEntry,
-    ) -> Result<Vec<(String, u64)>, ReadError> {
-        let mut foreseen = Vec::new();
-        let beside = self.copies.iter().enumerate().filter(|(at, _)| *at != index);
-        for (_, copy) in beside.filter(|(_, copy)| !copy.is_stopped) {
-            let (stream, writer) = (&copy.stream, copy.stream.writer());
-            let from = copy.next.line.max(entry.share(writer).from_line);
-            let end = first_doubt(&stream.doubts()).min(stream.end().line);
-            if from >= end {
-                continue;
-            }
-            let (mut coming, mut place) = (Bag::default(), stream.find(from)?);
-            while place.line < end
-                && let Some(chunk) = stream.read(place)?
-            {
-                for (number, line) in (place.line..end).zip(lines_of(&chunk.payload)) {
-                    if !read.has(writer, number) {
-                        coming.add(line);
-                    }
-                }
-                place = chunk.next;
-            }
-            read.lines.add_all(&coming);
-            foreseen.push((writer.to_owned(), end));
-        }
-        Ok(foreseen)
-    }
-
-    /// Whether a writer's lines are in this lane, or it is known to have none.
-    fn is_reckoned_with(&self, writer: &str) -> bool {
-        let is_here = self.copies.iter().any(|copy| copy.stream.writer() == writer);
-        // Among the news there may be a copy of its that has not been looked at.
-        is_here || self.shared.is_adopted_whole(writer) && self.lane.progress().copies.get(writer).is_none()
-    }
-}
-
-/// Counts what another writer's spool will bring, so that it need not be waited for; and gives how far that reaches.
-///
-/// Of two copies of a file, the younger one gives way: else each could leave a line to the other.
-fn foresee(read: &mut LogLines, other: &Other, entry: &ledger::LedgerEntry) -> Result<u64, ReadError> {
-    let doubts = other.look.doubts();
-    let from_line = entry.share(&other.writer).from_line;
-    let first_doubt = first_doubt(doubts);
-    let mut coming = Bag::default();
-    each_line(&other.look, from_line, first_doubt, |number, line| {
-        if !read.has(&other.writer, number) {
-            coming.add(line);
-        }
-    })?;
-    read.lines.add_all(&coming);
-    if !doubts.is_empty() && !other.is_older {
-        return Ok(first_doubt);
-    }
-    for (index, doubt) in doubts.iter().enumerate() {
-        // It brings what is lacking of a file by then.
-        let end = doubts.get(index + 1).map_or(u64::MAX, |next| next.from);
-        let kept_back = if read.has_tombstone {
-            doubt.from + doubt.taken
-        } else {
-            0
-        };
-        let mut file = Bag::default();
-        let from = doubt.from.max(from_line).max(kept_back);
-        each_line(&other.look, from, end, |_, line| file.add(line))?;
-        read.lines.raise_to(&file);
-    }
-    Ok(other.look.end().line)
 }
 
 /// The line from which on a copy holds lines of files that are in doubt.
 fn first_doubt(doubts: &[Doubt]) -> u64 {
     doubts.first().map_or(u64::MAX, |doubt| doubt.from)
-}
-
-/// Counts a batch's lines, but for those that were counted before they came.
-fn hear(batch: &Batch, is_own: bool, foreseen: &BTreeMap<String, u64>, others: &mut Bag) {
-    if batch.kind != Kind::Entries {
-        return;
-    }
-    let counted = foreseen.get(&batch.origin.writer).copied().unwrap_or_default();
-    for (number, line) in (batch.origin.line..).zip(lines_of(&batch.payload)) {
-        let is_metadata = metadata::is_metadata(line);
-        // Of its own lines each was set off when it was stored.
-        if is_metadata {
-            others.metadata = Some(line.to_owned());
-        } else if !is_own && number >= counted {
-            others.add(line);
-        }
-    }
-}
-
-/// Shows a spool's lines from one on and before another one.
-fn each_line(stream: &StreamLook, from: u64, end: u64, mut show: impl FnMut(u64, &[u8])) -> Result<(), ReadError> {
-    let (from, end) = (from.max(stream.start().line), end.min(stream.end().line));
-    if from >= end {
-        return Ok(());
-    }
-    let mut place = stream.find(from)?;
-    while let Some(chunk) = stream.read(place)? {
-        for (number, line) in (place.line..end).zip(lines_of(&chunk.payload)) {
-            show(number, line);
-        }
-        place = chunk.next;
-        if place.line >= end {
-            break;
-        }
-    }
-    Ok(())
 }

@@ -198,6 +198,7 @@ async fn what_another_process_will_bring_is_left_to_it() {
     append(&run, &[A, B]);
     let process = machine.start(&one(&store), &eager());
     found(&process, &[A, B, B, C], 0);
+    // In vain it is waited for: it has no destination.
     process.flush().await;
     assert_eq!(stored(&store.inside, &key()).await, [B, C]);
     // It delivers, and what it brings stands for nothing more.

@@ -2,7 +2,7 @@
 //! doubled or moved.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mirrorbox::key::project_key_named;
-use mirrorbox_e2e::{Installation, amount, entry, patient_delivery, seed, test_guest};
+use mirrorbox_e2e::{amount, entry, patient_delivery, seed};
 
+use crate::unsteady::Unsteady;
 use crate::watcher::{Machine, Watcher, stored, wait_for};
 
 const SESSIONS: [&str; 3] = ["one", "two", "three"];
@@ -22,43 +23,6 @@ const KEY: &str = "runs";
 /// What a run's agent does: it writes rows to its own file, the last one in two parts.
 const AGENT: &str = r#"n=0; while [ $n -lt 30 ]; do echo "{\"n\":$n}" >> "$F"; n=$((n+1)); sleep 0.02; done
     printf '{"n":' >> "$F"; sleep 0.1; echo 'true}' >> "$F""#;
-
-/// A destination that is away now and then: a folder, and the orders in it.
-struct Unsteady(PathBuf);
-
-impl Unsteady {
-    fn add_to(installed: &Installation, dir: &Path) -> Self {
-        let folder = dir.join("unsteady");
-        fs::create_dir(&folder).unwrap();
-        let place = installed.config.join("adapters/unsteady");
-        fs::copy(test_guest("faulty"), place.with_extension("wasm")).unwrap();
-        let manifest = format!(
-            "[config]\nfolder = \"/data\"\n[grants]\ndirs = [{{ host = {folder:?}, guest = \"/data\" }}]\n[mirror]\nflush = \"eager\"\n"
-        );
-        fs::write(place.with_extension("toml"), manifest).unwrap();
-        Self(folder)
-    }
-
-    fn go(&self) {
-        let new = self.0.join("orders.new");
-        fs::write(&new, "any before unavailable").unwrap();
-        fs::rename(new, self.0.join("orders")).unwrap();
-    }
-
-    fn come_back(&self) {
-        // It may be there.
-        let _ = fs::remove_file(self.0.join("orders"));
-    }
-
-    fn come_and_go(&self, rng: &mut Rng, is_over: &AtomicBool) {
-        while !is_over.load(Ordering::Relaxed) {
-            self.go();
-            thread::sleep(Duration::from_millis(rng.u64(..3000)));
-            self.come_back();
-            thread::sleep(Duration::from_millis(rng.u64(..3000)));
-        }
-    }
-}
 
 #[test]
 fn every_line_survives_every_kill() {
@@ -115,7 +79,7 @@ fn have_equal_lines(machine: &Machine, unsteady: &Unsteady, streams: &[String]) 
 
 fn have_text(machine: &Machine, unsteady: &Unsteady, stream: &str, text: &str) {
     machine.wait_stored(stream, text);
-    let folder = unsteady.0.join("store");
+    let folder = unsteady.store();
     wait_for("as many lines there", || stored(&folder, stream).len() >= text.len());
     assert_eq!(stored(&folder, stream), text, "{stream}");
 }

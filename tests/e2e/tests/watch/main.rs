@@ -14,8 +14,12 @@ mod healthy;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod overlaps;
+#[cfg(test)]
 mod promises;
 #[cfg(test)]
 mod service;
+#[cfg(test)]
+mod unsteady;
 #[cfg(test)]
 mod watcher;

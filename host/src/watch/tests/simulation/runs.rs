@@ -51,6 +51,7 @@ impl World {
         if let Some(base) = self.base() {
             self.note(format!("it runs an agent, frames for {session:?}"));
             self.has_frames = session.is_some();
+            self.had_frames |= self.has_frames;
             let process = Process::run(base, &self.places, FOLDER, session, left);
             match process.has_ended() {
                 true => self.bury(process),

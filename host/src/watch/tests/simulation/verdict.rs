@@ -97,10 +97,10 @@ impl World {
         self.check_order(&at, file, &held);
     }
 
-    /// Lines that were added at the end are there in this order. What a run has is not waited for, and an import does
-    /// not know what waits in spools.
+    /// Lines that were added at the end are there in this order. Rows beside a run's frames come once it ends, and an
+    /// import does not know what waits in spools.
     fn check_order(&self, at: &str, file: &AgentFile, held: &[String]) {
-        if self.has_runs || self.has_imports {
+        if self.had_frames || self.has_imports {
             return;
         }
         let numbers: BTreeMap<_, _> = file

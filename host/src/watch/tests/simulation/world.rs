@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) typos: BTreeSet<usize>,
     pub(super) keep: Keep,
     pub(super) has_runs: bool,
+    /// A run took rows from frames, perhaps not all.
+    pub(super) had_frames: bool,
     /// Lines came to a destination past the spool.
     pub(super) has_imports: bool,
     /// The run that lives takes frames.
@@ -78,6 +80,7 @@ impl World {
             typos: BTreeSet::new(),
             keep: *dice.one(&[Keep::UntilDelivered, Keep::Forever]),
             has_runs: dice.percent(50),
+            had_frames: false,
             has_imports: false,
             has_frames: false,
             watching: None,

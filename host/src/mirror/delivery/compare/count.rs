@@ -1,0 +1,216 @@
+//! What a log holds beside a file's lines: the account that tells a line that is there from one that is lacking.
+
+use std::collections::BTreeMap;
+
+use super::super::copy::LocalCopy;
+use super::FileSection;
+use crate::spool::ReadError;
+use crate::store::{Batch, Kind};
+use crate::transcript::{Bag, lines_of, metadata};
+
+/// What a log holds beside the lines of a section that were set off against it.
+#[derive(Debug)]
+pub(in super::super) struct LogCount {
+    pub(super) section: FileSection,
+    /// Lines that stand for none of the section's: those that are there, and those that are still to come.
+    pub(super) others: Bag,
+    /// Of these, the ones that no batch has brought yet.
+    pub(super) coming: Bag,
+    /// Lines of the section that were passed over for lines that no batch has brought yet. What stands behind them in
+    /// the file comes behind them in the log.
+    promised: Bag,
+    /// By writer: its lines before these are counted, although they may come later. A spool on this disk holds them.
+    pub(super) foreseen: BTreeMap<String, u64>,
+    /// What the file held when it was found is not to come back,
+    is_deleted: bool,
+    /// nor are these lines, which copies on this disk held when it was deleted.
+    pub(super) gone: Bag,
+    /// Lines that were kept back and not told of.
+    kept: Option<Kept>,
+}
+
+/// Lines that are not brought back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) count: u64,
+}
+
+/// Lines that were stored behind what is known of a log.
+#[derive(Debug, Default)]
+struct NewLines {
+    others: Bag,
+    /// Lines that were counted before they came.
+    came: Bag,
+}
+
+/// A copy's writer, its [`LogCount::foreseen`], and the lines that arrived.
+type Compared = (String, BTreeMap<String, u64>, NewLines);
+
+/// What was stored behind what is known of a log, for each copy that is being compared.
+#[derive(Debug)]
+pub(in super::super) struct Arrived {
+    copies: Vec<Option<Compared>>,
+}
+
+impl LogCount {
+    pub(super) fn new(section: FileSection, is_deleted: bool) -> Self {
+        Self {
+            section,
+            others: Bag::default(),
+            coming: Bag::default(),
+            promised: Bag::default(),
+            foreseen: BTreeMap::new(),
+            is_deleted,
+            gone: Bag::default(),
+            kept: None,
+        }
+    }
+
+    pub(super) fn is_even(&self) -> bool {
+        self.others.is_empty() && self.foreseen.is_empty()
+    }
+
+    /// Whether a line that was passed over is not stored yet.
+    pub(super) fn awaits_lines(&self) -> bool {
+        !self.promised.is_empty()
+    }
+
+    /// Passed lines are waited for no longer.
+    pub(super) fn await_no_more(&mut self) {
+        self.promised = Bag::default();
+        self.coming = Bag::default();
+    }
+
+    pub(super) fn holds(&self, line: &[u8]) -> bool {
+        match metadata::is_metadata(line) {
+            // In no file: of these the last one counts.
+            true => self
+                .others
+                .metadata
+                .as_deref()
+                .is_some_and(|last| metadata::same(last, line)),
+            false => self.others.has(line),
+        }
+    }
+
+    pub(super) fn keeps_back(&self, number: u64, line: &[u8]) -> bool {
+        self.is_deleted && (self.was_taken(number) || self.gone.has(line))
+    }
+
+    fn was_taken(&self, number: u64) -> bool {
+        number < self.section.doubt.from + self.section.doubt.taken
+    }
+
+    /// A line is not to be stored.
+    pub(super) fn pass(&mut self, number: u64, line: &[u8]) {
+        if self.holds(line) {
+            self.take(line);
+            return;
+        }
+        self.gone.take(line);
+        let first = self.kept.map_or(number, |kept| kept.first);
+        let count = self.kept.map_or(1, |kept| kept.count + 1);
+        let last = number;
+        self.kept = Some(Kept { first, last, count });
+    }
+
+    /// Sets a line off. One that is there stands for it before one that is still to come.
+    fn take(&mut self, line: &[u8]) {
+        // A metadata entry has no place among the lines of a file.
+        let is_counted = !self.coming.is_empty() && !metadata::is_metadata(line);
+        if is_counted && self.coming.count(line) >= self.others.count(line) && self.coming.take(line) {
+            self.promised.add(line);
+        }
+        self.others.take(line);
+    }
+
+    /// What was kept back, once nothing more of it is to come for now.
+    pub(super) fn take_kept(&mut self, next: u64, is_behind: bool) -> Option<Kept> {
+        match is_behind && self.was_taken(next) {
+            true => None,
+            false => self.kept.take(),
+        }
+    }
+
+    /// Sets off the section's lines before the next one: a copy that was compared by another process goes on.
+    pub(super) fn set_off(&mut self, copy: &LocalCopy, from_line: u64) -> Result<(), ReadError> {
+        let start = copy.stream.start();
+        let from = self.section.doubt.from.max(from_line).max(start.line);
+        if from >= copy.next.line {
+            return Ok(());
+        }
+        let mut place = copy.stream.find(from)?;
+        while let Some(chunk) = copy.stream.read(place)? {
+            for (_, line) in (place.line..copy.next.line).zip(lines_of(&chunk.payload)) {
+                self.take(line);
+            }
+            place = chunk.next;
+            if place.line >= copy.next.line {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a batch that was stored behind what is known of the log.
+    pub(super) fn hear(&mut self, batch: &Batch, is_own: bool) {
+        let mut heard = NewLines::default();
+        heard.hear(batch, is_own, &self.foreseen);
+        self.take_in(&heard);
+    }
+
+    fn take_in(&mut self, heard: &NewLines) {
+        self.others.add_all(&heard.others);
+        let not_promised = self.promised.take_all(&heard.came);
+        self.coming.take_all(&not_promised);
+    }
+}
+
+impl NewLines {
+    /// Counts a batch's lines, but for those that were counted before they came.
+    fn hear(&mut self, batch: &Batch, is_own: bool, foreseen: &BTreeMap<String, u64>) {
+        if batch.kind != Kind::Entries {
+            return;
+        }
+        let counted = foreseen.get(&batch.origin.writer).copied().unwrap_or_default();
+        for (number, line) in (batch.origin.line..).zip(lines_of(&batch.payload)) {
+            if metadata::is_metadata(line) {
+                self.others.metadata = Some(line.to_owned());
+            } else if number < counted {
+                self.came.add(line);
+            } else if !is_own {
+                // Of its own lines each was set off when it was stored.
+                self.others.add(line);
+            }
+        }
+    }
+}
+
+impl Arrived {
+    pub(in super::super) fn for_each(copies: &[LocalCopy]) -> Self {
+        let of = |copy: &LocalCopy| {
+            let met = copy.met.as_ref()?;
+            let writer = copy.stream.writer().to_owned();
+            Some((writer, met.foreseen.clone(), NewLines::default()))
+        };
+        Self {
+            copies: copies.iter().map(of).collect(),
+        }
+    }
+
+    pub(in super::super) fn hear(&mut self, batch: &Batch) {
+        for (writer, foreseen, heard) in self.copies.iter_mut().flatten() {
+            heard.hear(batch, batch.origin.writer == *writer, foreseen);
+        }
+    }
+
+    pub(in super::super) fn give_to(self, copies: &mut [LocalCopy]) {
+        for (copy, arrived) in copies.iter_mut().zip(self.copies) {
+            if let (Some(met), Some((_, _, heard))) = (&mut copy.met, arrived) {
+                met.take_in(&heard);
+            }
+        }
+    }
+}
