@@ -2,9 +2,9 @@
 //!
 //! The spools of the run say what of its rows they hold. Where a file holds these rows, and no others behind what it
 //! held when the run began, nothing is missing. Else it is spooled whole and marked as in doubt
-//! ([`crate::spool::Doubt`]): the mirror compares it with what each destination holds. That decides right whatever came
-//! between: other runs that were killed, rows of an agent that nobody ran, a file that was written anew, a spool that is
-//! gone.
+//! ([`crate::spool::Doubt`]): the mirror compares it with what each destination holds. That decides right whatever
+//! came between: other runs that were killed, rows of an agent that nobody ran, a file that was written anew, a spool
+//! that is gone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
