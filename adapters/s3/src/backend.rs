@@ -3,12 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use mirrorbox_adapter::SessionKey;
-
 use crate::bucket::Bucket;
-use crate::layout;
-use crate::load::Shelf;
-use crate::stream::Stream;
+use crate::shelf::Shelf;
 
 /// Forgotten all at once when there are more.
 const STREAMS_SEEN: usize = 1024;
@@ -39,15 +35,6 @@ impl Backend {
     /// Requests at once.
     pub(crate) fn parallel(&self) -> usize {
         self.bucket.options().parallel
-    }
-
-    pub(crate) fn stream<'a>(&'a self, key: &'a SessionKey) -> Stream<'a> {
-        Stream {
-            backend: self,
-            bucket: &self.bucket,
-            key,
-            folder: layout::stream(self.prefix(), key),
-        }
     }
 
     /// A number that was in use when this instance looked last: where to begin to look for the end.

@@ -9,8 +9,8 @@ use mirrorbox_adapter::{Piece, Result};
 use crate::batch_object::Header;
 use crate::cover;
 use crate::layout::Beside;
-use crate::side::{Side, View};
-use crate::slots::Slot;
+use crate::listed::{Side, Slot, View};
+use crate::shelf::KEPT_FOR;
 use crate::stream::Stream;
 
 /// What a cover holds at most: as much as fits twice into a guest's memory with room to spare.
@@ -18,6 +18,7 @@ const COVER_BYTES: u64 = 16 << 20;
 const COVER_BATCHES: usize = 1000;
 /// What was covered stays that long, for readers that listed it before.
 const KEPT: Duration = Duration::from_secs(10 * 60);
+const _: () = assert!(KEPT_FOR.as_secs() < KEPT.as_secs());
 /// An index entry is about that long.
 const INDEX_ENTRY: usize = 300;
 

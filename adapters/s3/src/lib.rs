@@ -55,9 +55,11 @@ mod compact;
 mod cover;
 mod failure;
 mod layout;
+mod listed;
 mod listing;
 mod load;
 mod settings;
+mod shelf;
 mod side;
 mod slots;
 mod stream;
@@ -71,6 +73,7 @@ use crate::backend::Backend;
 use crate::bucket::Bucket;
 use crate::client::Runtime;
 use crate::settings::Options;
+use crate::stream::Stream;
 
 /// The adapter.
 #[derive(Debug)]
@@ -106,15 +109,17 @@ impl Adapter for S3 {
     }
 
     fn append(&mut self, key: &SessionKey, batch: Batch, summary: Option<Summary>) -> Result<()> {
-        self.runtime.block_on(self.backend.stream(key).append(batch, summary))
+        self.runtime
+            .block_on(Stream::new(&self.backend, key).append(batch, summary))
     }
 
     fn load(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
-        self.runtime.block_on(self.backend.stream(key).load(after, max_bytes))
+        self.runtime
+            .block_on(Stream::new(&self.backend, key).load(after, max_bytes))
     }
 
     fn end(&mut self, key: &SessionKey) -> Result<Option<Position>> {
-        self.runtime.block_on(self.backend.stream(key).end())
+        self.runtime.block_on(Stream::new(&self.backend, key).end())
     }
 
     fn list_subkeys(
@@ -145,7 +150,7 @@ impl Adapter for S3 {
 
     fn delete(&mut self, key: &SessionKey, tombstone: Batch) -> Result<()> {
         let number = tombstone.number;
-        let stream = self.backend.stream(key);
+        let stream = Stream::new(&self.backend, key);
         self.runtime.block_on(async {
             stream.append(tombstone, None).await?;
             match stream.remove_before(number, &Piece::begin()).await {
@@ -158,7 +163,7 @@ impl Adapter for S3 {
     }
 
     fn compact(&mut self, key: &SessionKey, through: u64) -> Result<()> {
-        self.runtime.block_on(self.backend.stream(key).compact(through))
+        self.runtime.block_on(Stream::new(&self.backend, key).compact(through))
     }
 }
 

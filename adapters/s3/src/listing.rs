@@ -7,8 +7,7 @@ use mirrorbox_adapter::{Error, Page, Result, Session, SessionKey, Summary, log};
 use crate::backend::Backend;
 use crate::bucket::behind_folder;
 use crate::layout::{self, BEHIND_NUMBERS, Beside};
-use crate::side::{Side, View};
-use crate::slots::Slot;
+use crate::listed::{Side, Slot, View};
 use crate::stream::{LOOKS, Stream};
 
 mod together;
@@ -54,7 +53,7 @@ pub(crate) async fn subpaths(
     let folder = layout::session(backend.prefix(), main);
     page(backend, &folder, token, limit, async |subpath| {
         let key = main.with_subpath(&subpath);
-        let stream = backend.stream(&key);
+        let stream = Stream::new(backend, &key);
         let Some(last) = stream.last_slot().await? else {
             return Ok(None);
         };
@@ -67,7 +66,7 @@ pub(crate) async fn subpaths(
 
 /// One session; none if its main transcript holds nothing but a tombstone.
 pub(crate) async fn session(backend: &Backend, main: &SessionKey) -> Result<Option<Session>> {
-    let stream = backend.stream(main);
+    let stream = Stream::new(backend, main);
     for _ in 0..LOOKS {
         let Some(last) = stream.last_slot().await? else {
             return Ok(None);

@@ -1,24 +1,16 @@
 //! Reading a page of batches: from covers (compacted objects) where there are any, else from their own objects, several
 //! at once.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
 use futures_util::future::{join, try_join};
 use futures_util::stream::{self, StreamExt};
 use mirrorbox_adapter::{Batch, Error, Result};
 
-use crate::side::{Side, View};
-use crate::slots::{Slot, Slots};
+use crate::listed::View;
+use crate::shelf::Shelf;
 use crate::stream::{LOOKS, Stream};
 
 /// A gap that is still there when looked at again is no race.
 const LOOKS_AT_A_GAP: usize = 3;
-
-/// How long a listing of batches serves the pages that follow. What compaction covered is removed ten minutes later, so
-/// until then no slot is free that a listing showed taken, but for a delete's: tombstones are looked for with each
-/// page.
-const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Why a page ended early.
 #[derive(Debug)]
@@ -31,14 +23,6 @@ enum Stop {
         last: u64,
     },
     Failed(Error),
-}
-
-/// What the listings showed.
-#[derive(Debug)]
-pub(crate) struct Shelf {
-    side: Side,
-    slots: BTreeMap<u64, Slot>,
-    listed: Instant,
 }
 
 /// The page's batches, as far as they go.
@@ -101,7 +85,7 @@ impl Stream<'_> {
                 side = self.list_side(View::From(tombstone), tombstone).await?;
             }
         }
-        slots.check(self)?;
+        slots.check(&self.url())?;
         let shelf = Shelf::new(side, slots);
         let mut next = wanted.max(tombstone);
         if after == 0 && tombstone == 0 {
@@ -172,57 +156,12 @@ impl Stream<'_> {
     }
 
     fn missing(&self, first: u64, last: u64) -> Error {
-        let url = self.bucket.url(&self.folder);
+        let url = self.url();
         Error::corrupt(
             first,
             last,
             format!("missing in {url}, although later batches are there"),
         )
-    }
-}
-
-impl Shelf {
-    fn new(side: Side, slots: Slots) -> Self {
-        Self {
-            side,
-            slots: slots.all.into_iter().map(|slot| (slot.number, slot)).collect(),
-            listed: Instant::now(),
-        }
-    }
-
-    fn holds(&self, number: u64) -> bool {
-        self.slots.contains_key(&number) || self.side.cover_of(number).is_some()
-    }
-
-    /// Whether a page may begin there without another look.
-    fn is_good_for(&self, next: u64) -> bool {
-        self.listed.elapsed() < KEPT_FOR && self.holds(next)
-    }
-
-    /// The first number from there on that anything holds.
-    fn at_or_behind(&self, number: u64) -> Option<u64> {
-        let covers = self.side.covers.iter().filter(|cover| *cover.numbers.end() >= number);
-        let covered = covers.map(|cover| *cover.numbers.start().max(&number)).min();
-        let slot = self.slots.range(number..).next().map(|(number, _)| *number);
-        covered.into_iter().chain(slot).min()
-    }
-
-    /// The numbers from there on that have their own objects and no cover, until they have that many bytes.
-    fn run(&self, from: u64, bytes: u64) -> Vec<u64> {
-        let mut numbers = Vec::new();
-        let mut sum = 0;
-        for (number, slot) in self.slots.range(from..) {
-            let follows = numbers
-                .last()
-                .is_none_or(|last: &u64| last.checked_add(1) == Some(*number));
-            let enough = !numbers.is_empty() && sum >= bytes;
-            if enough || !follows || self.side.cover_of(*number).is_some() {
-                break;
-            }
-            numbers.push(*number);
-            sum += slot.size;
-        }
-        numbers
     }
 }
 

@@ -4,105 +4,12 @@ use std::collections::BTreeSet;
 
 use mirrorbox_adapter::{Kind, Piece, Result};
 
-use crate::bucket::Listed;
-use crate::cover::Cover;
 use crate::layout::{self, Beside, SIDE};
+use crate::listed::{Side, View};
 use crate::stream::{LOOKS, Stream};
 
 /// Summaries that were replaced are removed this many at once: a request each would be a waste.
 const SUMMARIES_KEPT: usize = 8;
-
-/// What was seen of it.
-#[derive(Debug, Default)]
-pub(crate) struct Side {
-    /// By their last numbers.
-    pub(crate) covers: Vec<Cover>,
-    /// How far each summary reaches.
-    pub(crate) summaries: BTreeSet<u64>,
-    /// Where tombstones stand, or were meant to.
-    marks: BTreeSet<u64>,
-    /// The newest that stands; 0 where none does.
-    pub(crate) tombstone: u64,
-    /// There may be covers behind those.
-    pub(crate) is_cut: bool,
-}
-
-impl Side {
-    /// Takes in an object of that folder's, if it is one of ours.
-    pub(crate) fn take(&mut self, folder: &str, object: &Listed) {
-        match Beside::from_name(&object.name) {
-            Some(Beside::Cover(numbers)) => self.covers.push(Cover {
-                numbers,
-                key: format!("{folder}{}", object.name),
-                size: object.size,
-                modified: object.modified,
-            }),
-            Some(Beside::Summary(through)) => drop(self.summaries.insert(through)),
-            Some(Beside::Tombstone(number)) => drop(self.marks.insert(number)),
-            None => {}
-        }
-    }
-
-    /// Whether a tombstone may stand.
-    pub(crate) fn is_marked(&self) -> bool {
-        !self.marks.is_empty()
-    }
-
-    /// The cover that holds a number.
-    pub(crate) fn cover_of(&self, number: u64) -> Option<&Cover> {
-        self.covers
-            .iter()
-            .filter(|cover| cover.holds(number))
-            .max_by_key(|cover| *cover.numbers.end())
-    }
-
-    /// The keys of what a tombstone hides.
-    pub(crate) fn hidden_by(&self, tombstone: u64, stream: &Stream<'_>) -> Vec<String> {
-        let covers = self.covers.iter().filter(|cover| *cover.numbers.end() < tombstone);
-        let summaries = self
-            .summaries
-            .range(..=tombstone)
-            .map(|through| Beside::Summary(*through));
-        let marks = self.marks.range(..tombstone).map(|number| Beside::Tombstone(*number));
-        let rest = summaries.chain(marks).map(|beside| stream.beside(&beside));
-        covers.map(|cover| cover.key.clone()).chain(rest).collect()
-    }
-}
-
-/// Which part of what stands beside the batches a call has to see. Names are sorted: covers, summaries, tombstones. A
-/// listing begins where the part does, and passes over what the call does not need, so that a request or two are enough
-/// however many covers there are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum View {
-    /// Covers that may hold this number or what follows, as many as one listing shows; summaries, if it comes so far.
-    From(u64),
-    /// Every cover that may hold this number or what follows.
-    Covers(u64),
-    /// Every summary that reaches beyond this number.
-    Summaries(u64),
-    /// Tombstones alone.
-    Tombstones,
-}
-
-impl View {
-    fn begin(self, beyond: u64) -> String {
-        match self {
-            Self::From(number) | Self::Covers(number) => layout::covers_from(number),
-            Self::Summaries(number) => layout::summaries_beyond(number),
-            Self::Tombstones => layout::tombstones_beyond(beyond),
-        }
-    }
-
-    /// Where to go on behind a listing that ended with that name.
-    fn go_on(self, end: String, beyond: u64) -> String {
-        let tombstones = layout::tombstones_beyond(beyond);
-        match self {
-            Self::Covers(_) if layout::is_cover(&end) => end,
-            Self::Summaries(_) => end,
-            _ => tombstones.max(end),
-        }
-    }
-}
 
 impl Stream<'_> {
     /// A part of what stands beside the batches, with the newest tombstone beyond a number.
@@ -166,7 +73,7 @@ impl Stream<'_> {
             for object in &listing.objects {
                 side.take(&folder, object);
             }
-            self.bucket.remove(&side.hidden_by(tombstone, self)).await?;
+            self.bucket.remove(&side.hidden_by(tombstone, &self.folder)).await?;
             next = listing.next;
             if next.is_some() && piece.is_over() {
                 return Err(Piece::more());

@@ -1,32 +1,13 @@
-//! The batches of a transcript as a listing shows them, and the search for the last.
+//! Listing the batches of a transcript, and the search for the last.
 
-use mirrorbox_adapter::{Error, Result};
+use mirrorbox_adapter::Result;
 
-use crate::bucket::Listed;
 use crate::layout::{self, BEHIND_NUMBERS};
+use crate::listed::{Slot, Slots};
 use crate::stream::Stream;
 
 /// What a listing holds at most; the first stride of the search for the end.
 const PAGE: u64 = 1000;
-
-/// A batch in a listing.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
-    pub(crate) number: u64,
-    pub(crate) size: u64,
-    /// Unix milliseconds, by the server's clock.
-    pub(crate) modified: i64,
-}
-
-/// One listing's worth of batches, by number.
-#[derive(Debug, Default)]
-pub(crate) struct Slots {
-    pub(crate) all: Vec<Slot>,
-    /// Whether there are more behind them.
-    pub(crate) more: bool,
-    /// The name of an object that looks like a batch and is not one.
-    pub(crate) foreign: Option<String>,
-}
 
 impl Stream<'_> {
     pub(crate) async fn slots_after(&self, number: u64) -> Result<Slots> {
@@ -53,7 +34,7 @@ impl Stream<'_> {
         let mut all = Vec::new();
         loop {
             let slots = self.slots_after(after).await?;
-            slots.check(self)?;
+            slots.check(&self.url())?;
             let last = slots.all.last().map_or(through, |slot| slot.number);
             all.extend(slots.all.into_iter().filter(|slot| slot.number <= through));
             if !slots.more || last >= through {
@@ -98,37 +79,5 @@ impl Stream<'_> {
         }
         self.backend.saw(&self.folder, last.number);
         Ok(Some(last))
-    }
-}
-
-impl Slot {
-    /// None where the name is no batch's.
-    pub(crate) fn from_listed(object: &Listed) -> Option<Self> {
-        Some(Self {
-            number: layout::batch_number(&object.name)?,
-            size: object.size,
-            modified: object.modified,
-        })
-    }
-}
-
-impl Slots {
-    /// Refuses what another program put among the batches.
-    pub(crate) fn check(&self, stream: &Stream<'_>) -> Result<()> {
-        let Some(name) = &self.foreign else {
-            return Ok(());
-        };
-        let url = stream.bucket.url(&stream.folder);
-        let before = self
-            .all
-            .iter()
-            .rev()
-            .find(|slot| layout::batch(slot.number).as_str() < name.as_str());
-        let number = before.map_or(1, |slot| slot.number.saturating_add(1));
-        Err(Error::corrupt(
-            number,
-            number,
-            format!("{url}{name}: another program put this object among the batches"),
-        ))
     }
 }

@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::batch_object::Header;
 use crate::bucket::Bucket;
 use crate::layout::{self, Beside};
-use crate::side::{Side, View};
+use crate::listed::{Side, View};
 
 /// How often something is looked at again because it changed meanwhile.
 pub(crate) const LOOKS: usize = 20;
@@ -31,6 +31,17 @@ enum CreateOutcome {
     Ours,
     /// It holds another batch.
     Taken,
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn new(backend: &'a Backend, key: &'a SessionKey) -> Self {
+        Self {
+            backend,
+            bucket: &backend.bucket,
+            key,
+            folder: layout::stream(backend.prefix(), key),
+        }
+    }
 }
 
 impl Stream<'_> {
@@ -181,8 +192,11 @@ impl Stream<'_> {
         format!("{}{}", self.folder, beside.name())
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.bucket.url(&self.folder)
+    }
+
     pub(crate) fn restless(&self) -> Error {
-        let url = self.bucket.url(&self.folder);
-        Error::Unavailable(format!("{url} changes faster than it can be read"))
+        Error::Unavailable(format!("{} changes faster than it can be read", self.url()))
     }
 }

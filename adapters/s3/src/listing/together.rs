@@ -8,8 +8,8 @@ use super::{part, row, session, summary};
 use crate::backend::Backend;
 use crate::bucket::{Listed, behind_folder};
 use crate::layout::{self, SIDE};
-use crate::side::Side;
-use crate::slots::Slot;
+use crate::listed::{Side, Slot};
+use crate::stream::Stream;
 
 /// What a listing showed of a session.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Seen {
         let Some(through) = self.side.summaries.last() else {
             return Ok(Some(row(&main, last, None)));
         };
-        match summary(&backend.stream(&main), *through).await? {
+        match summary(&Stream::new(backend, &main), *through).await? {
             Some(summary) => Ok(Some(row(&main, last, Some(summary)))),
             // Replaced just now by one that reaches further, or deleted.
             None => session(backend, &main).await,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use mirrorbox_adapter::Piece;
 
 use super::*;
+use crate::stream::Stream;
 
 const PAGE: usize = 3;
 
@@ -89,7 +90,7 @@ fn a_removal_goes_on_where_the_piece_before_it_ended() {
     let short = || Piece::of(Duration::ZERO);
     while s3
         .runtime
-        .block_on(s3.backend.stream(&key()).remove_before(11, &short()))
+        .block_on(Stream::new(&s3.backend, &key()).remove_before(11, &short()))
         == Err(Piece::more())
     {
         pieces += 1;
