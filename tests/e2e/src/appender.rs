@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::{Mirrored, built, target_dir};
+use crate::{Mirrored, Run, built, target_dir};
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -27,17 +27,6 @@ pub struct Appender {
     run: Run,
 }
 
-/// What a process appended.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Its name in the entries.
-    pub name: String,
-    /// Its writer's identity.
-    pub writer: String,
-    /// By session, how many entries were acknowledged.
-    pub acked: BTreeMap<String, u64>,
-}
-
 /// A process's memory, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
@@ -45,13 +34,6 @@ pub struct Memory {
     pub resident: u64,
     /// The most that ever was.
     pub peak: u64,
-}
-
-impl Run {
-    /// All that was acknowledged.
-    pub fn total(&self) -> u64 {
-        self.acked.values().sum()
-    }
 }
 
 impl Appender {

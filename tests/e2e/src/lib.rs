@@ -10,6 +10,7 @@
 )]
 
 mod agent;
+mod appended;
 mod appender;
 mod backend;
 mod dummy;
@@ -29,7 +30,8 @@ use mirrorbox::config::{Config, Manifest};
 use mirrorbox::store::{BatchDraft, Kind, Origin};
 
 pub use agent::{Answer, Claude, Machine, Running, patient_delivery};
-pub use appender::{Appender, Memory, Run};
+pub use appended::Run;
+pub use appender::{Appender, Memory};
 pub use dummy::dummy_component;
 pub use entries::{PROJECT, calls, entry, lines};
 pub use mirrored::{Call, Faulty, Mirrored, acked_lines, check, lines_of, stored};
