@@ -1,6 +1,5 @@
 //! Where things are when nobody says so.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -40,11 +39,8 @@ pub(crate) fn projects_dir(option: Option<&Path>, config: &Config) -> Result<Pat
     if let Some(dir) = option.or(config.projects_dir.as_deref()) {
         return Ok(dir.to_owned());
     }
-    let agent = match env::var_os("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
-        None => platform("--projects-dir")?.home_dir().join(".claude"),
-    };
-    Ok(agent.join("projects"))
+    mirrorbox::agent_format::projects_dir()
+        .ok_or_else(|| CliError::usage("cannot find your home directory").advise("say where with --projects-dir"))
 }
 
 fn platform(option: &str) -> Result<impl BaseStrategy + use<>, CliError> {

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mirrorbox::printed::fuzzing::{self, Taken};
+use mirrorbox::agent_format::printed::fuzzing::{self, Taken};
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {

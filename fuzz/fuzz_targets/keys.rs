@@ -6,7 +6,8 @@
 use std::path::{Component, Path};
 
 use libfuzzer_sys::fuzz_target;
-use mirrorbox::key::{SessionKey, project_key};
+use mirrorbox::agent_format::project_key;
+use mirrorbox::key::SessionKey;
 use mirrorbox_adapter::encoding;
 
 fuzz_target!(|text: &str| {

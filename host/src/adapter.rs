@@ -7,12 +7,12 @@
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `compiler` | who compiles, and what that may cost |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
-//! | `guest`, `preopens`, `opening`, `writing` | what an instance may touch, open and write |
+//! | `guest`, `preopens`, `opening`, `open_count`, `writing` | what an instance may touch, open and write |
 //! | `limits`, `log` | what it may use and say |
 //! | `budget`, `reserve` | what all adapters of the process share, and how much of it one may have |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
-//! | `instance`, `pool`, `place` | an instance on its thread; the instances of one adapter, and who may use one |
+//! | `instance`, `pool`, `idle`, `place` | an instance on its thread; those of one adapter, and who may use one |
 //! | `crash_loop` | whether one that crashed gets another instance now |
 //! | `wants` | what a component could make use of |
 //! | `ticker` | the clock that stops a guest |
@@ -29,10 +29,12 @@ mod crash_loop;
 mod engine;
 mod error;
 mod guest;
+mod idle;
 mod instance;
 mod limits;
 mod log;
 mod network;
+mod open_count;
 mod opening;
 mod place;
 mod pool;

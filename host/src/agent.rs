@@ -5,8 +5,6 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `command` | the command line, and the options that are added to it |
-//! | `kept` | whether the agent keeps its session at all |
 //! | `place` | where the agent writes, and which project that is |
 //! | `process` | the agent's process |
 //! | `run` | one run from start to end; `drive`: its input, output and shutdown |
@@ -15,11 +13,9 @@
 //! | `task` | which session a caller's task runs in |
 //! | `trail`, `leftover`, `dead` | what a run leaves on disk while it lasts, who takes it up, and which runs are dead |
 
-mod command;
 mod dead;
 mod error;
 mod event;
-mod kept;
 mod leftover;
 mod place;
 mod process;
@@ -42,7 +38,6 @@ pub use error::AgentError;
 pub use event::{AgentEvent, OnEvent, Tally};
 pub use leftover::Leftovers;
 pub use run::{Ended, Resume, Run, Start, Talk, run};
-pub(crate) use spooled::is_mirrored;
 pub use task::bind_task;
 pub(crate) use trail::WrittenTrail;
 

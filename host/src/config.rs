@@ -7,6 +7,7 @@
 mod audit;
 pub mod directory;
 mod gate;
+mod grants;
 pub mod grounds;
 mod local;
 pub mod lock;
@@ -32,11 +33,12 @@ pub use directory::Rejected;
 #[cfg(feature = "wasm")]
 pub(crate) use gate::check_file;
 pub use gate::read_file;
+pub use grants::{DirGrant, DirMode, Grants};
 pub use local::{Acknowledge, Keep};
-pub use manifest::{DirGrant, DirMode, Grants, Manifest};
+pub use manifest::Manifest;
 pub use mirror::{Flush, MirrorSettings, Writers};
 pub use secret::{Setting, Settings};
-pub use text::SourceLocation;
+pub use text::{SourceLocation, toml_text};
 
 /// The adapter directory, within the configuration directory.
 pub(crate) const ADAPTERS: &str = "adapters";

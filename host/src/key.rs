@@ -1,11 +1,4 @@
-//! Which transcript: [`SessionKey`]; the project key of a directory; file path to key and back.
-//!
-//! The layout is the agent's: `projects/<project key>/<session id>.jsonl`, and `<project key>/<session
-//! id>/<subpath>.jsonl` for what else belongs to the session.
-
-mod file;
-mod path;
-mod project;
+//! Which transcript: [`SessionKey`]. Where its files lie is the agent's affair: [`crate::agent_format`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,9 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use file::{UnsafeKey, UnsafeReason};
-pub use path::PathError;
-pub use project::{project_key, project_key_named};
+use crate::hex::hex;
 
 /// The most that one part of a key may hold, in bytes.
 pub const MAX_PART: usize = 4096;
@@ -167,7 +158,7 @@ impl SessionKey {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hasher.finalize())
     }
 }
 

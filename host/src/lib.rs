@@ -46,9 +46,10 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | `disk`, `block_on` | folders and files, synced; waiting without async |
-//! | [`key`] | which transcript; project keys; file path to key and back |
+//! | `disk`, `block_on`, `backoff`, `hex` | folders and files, synced; waiting without async; pauses that double |
+//! | [`key`] | which transcript |
 //! | [`transcript`] | entries as raw JSON slices; reading JSON Lines |
+//! | [`agent_format`] | what is known of the agent: its files, entries, environment, command and output |
 //! | [`config`] | the configuration directory |
 //! | [`summary`] | the fold over entries that makes a session's summary |
 //! | [`store`] | the contract in Rust, a store in memory, loading as a verified stream |
@@ -58,7 +59,6 @@
 //! | [`session`] | what people do with stored sessions: import, list, show, restore, verify, copy, delete |
 //! | [`host`] | the composition root: [`host::Host`], its transcripts and events, [`host::SessionStore`] for SDKs |
 //! | `follow` | transcript files that grow |
-//! | `printed` | what an agent prints, taken apart |
 //! | `agent` | runs an agent's command and mirrors what it writes |
 //! | `watch` | follows an agent's projects directory for as long as a process lives |
 
@@ -68,19 +68,17 @@
 pub mod adapter;
 #[cfg(feature = "agent")]
 pub mod agent;
+pub mod agent_format;
+mod backoff;
 mod block_on;
 pub mod config;
 mod disk;
 #[cfg(feature = "agent")]
 mod follow;
+mod hex;
 pub mod host;
 pub mod key;
 pub mod mirror;
-#[cfg(all(feature = "agent", not(fuzzing)))]
-mod printed;
-// A fuzz target sees only what is public, and wants nothing else of the feature.
-#[cfg(fuzzing)]
-pub mod printed;
 pub mod session;
 pub mod spool;
 pub mod store;

@@ -19,19 +19,21 @@
 //! | --- | --- |
 //! | `shared`, `runner`, `lane`, `destination`, `gate` | who takes part, where tasks run, who may call |
 //! | `roster`, `worker` | which lanes have something to do; who does it |
-//! | `delivery` | a lane's turn: whether lines are due; confirm, deliver a batch, delete, endure |
+//! | `delivery` | a lane's turn: whether lines are due (`due`); confirm, deliver a batch, delete, endure |
 //! | `survey`, `content`, `history`, `summaries` | reading a destination's log; filling one from another; the summary along it |
 //! | `cursor`, `ledger` | what is kept on disk: hints, and what must not be forgotten |
 //! | `adopter`, `adoption` | opens spools of dead processes; which streams may have more copies there |
-//! | `trouble`, `backoff`, `chance` | why something is not delivered; the pause before a retry |
+//! | `trouble`, `chance` | why something is not delivered; random numbers from a seed |
 //! | `flush`, `status`, `event`, `keep` | what a host reports; what becomes of a spool that was delivered |
 //! | `trails` | which spools are needed by runs that were killed |
 //! | `notes` | what other ways than the mirror's did at a destination |
 //! | `look`, `tally` | how things stand, from disk alone; the counts of events that are kept there for it |
+//!
+//! `delivery`, `worker`, `destination` and `shared` import one another: to delete a session, a delivery lists its
+//! subpaths and starts their deliveries.
 
 mod adopter;
 mod adoption;
-mod backoff;
 mod chance;
 mod content;
 mod cursor;

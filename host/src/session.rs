@@ -8,9 +8,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `local` | the agent's own files: which transcripts and sidecars lie in a projects directory |
-//! | `edit`, `fork` | the entries that a title, a tag and a fork are made of |
-//! | `row` | the members of an entry that say where it stands in a conversation |
+//! | `local` | the streams of a projects directory, and reading their files |
+//! | `edit`, `fork` | which entries a title, a tag and a fork consist of |
 //! | `stored` | a stream as verified batches, read with retries, handed to a blocking thread |
 //! | `compare` | local lines against stored ones |
 //! | `between`, `balance` | stored lines against another destination's, or a spool's, writer by writer |
@@ -34,7 +33,6 @@ mod materialise;
 mod progress;
 mod restore;
 mod retry;
-mod row;
 mod show;
 mod spools;
 mod stored;
@@ -47,6 +45,7 @@ mod faults;
 #[cfg(test)]
 mod fixture;
 
+pub use crate::agent_format::AgentHome;
 pub use between::{Between, BetweenReport, BetweenState, StreamBetween, compare};
 pub use catalog::{Listing, SessionRow, find, info, list, list_page};
 pub(crate) use catalog::{stored_sessions, subkeys};
@@ -60,7 +59,7 @@ pub use follow::{Follow, News, follow};
 pub(crate) use fork::ForkRows;
 pub use fork::{Fork, Forked};
 pub use import::{Counts, Import, ImportNote, ImportReport, ImportTotals, LeaveOut, OddLine, SessionImport, import};
-pub use materialise::{AgentHome, Materialised, materialise};
+pub use materialise::{Materialised, materialise};
 pub use progress::{OnProgress, Progress, silent};
 pub use restore::{
     RestoreEnd, RestoreNote, RestoreOptions, RestoreReport, RestoreTotals, SessionRestore, StreamEnd, restore,

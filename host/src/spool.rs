@@ -64,6 +64,7 @@ mod layout;
 mod look;
 mod mark;
 mod open_files;
+mod open_lines;
 mod place;
 mod pool;
 mod prune;
@@ -72,6 +73,7 @@ mod recover;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod whole_lines;
 mod writer;
 
 use std::collections::{BTreeSet, HashMap};
@@ -99,8 +101,9 @@ pub(crate) use dead::{Dead, DeadSpools, DeliveredNote, OpenedStreams, UnreadStre
 pub use error::{AppendError, Damage, ReadError, SpoolError};
 pub(crate) use look::Other;
 pub use look::{SpoolLook, StreamLook};
+pub use open_lines::{CHUNK_BYTES, CHUNK_LINES};
 pub use place::{Base, Chunk, Doubt, Doubtful, Place, Stored};
-pub use stream::{CHUNK_BYTES, CHUNK_LINES, Stream};
+pub use stream::Stream;
 
 use crate::key::SessionKey;
 use crate::transcript::{EntryError, MAX_LINE, check_entry};

@@ -3,21 +3,21 @@
 //! Each entry is folded once, when it is appended, so that listing sessions reads no transcripts. The state goes with
 //! the transcript as JSON, in the members that the agent's Python SDK uses too.
 
-mod entry;
-mod prompt;
-
 use std::fmt;
 
-use crate::transcript::members::{self, each_member};
-use entry::EntryFields;
-pub(crate) use prompt::is_space;
+use crate::agent_format::{EntryFields, prompt_in};
+use crate::transcript::members::{self, each_member, quoted};
 
 /// The most bytes that one text of a summary holds; longer ones are cut. Whatever an entry says, a listing stays small.
 const MAX_TEXT: usize = 16 << 10;
 
 /// When an entry was written, in Unix milliseconds, if it says so.
 pub(crate) fn time_of(entry: &[u8]) -> Option<u64> {
-    EntryFields::read(entry)?.created_at()
+    unix_ms(&EntryFields::read(entry)?)
+}
+
+fn unix_ms(entry: &EntryFields<'_>) -> Option<u64> {
+    u64::try_from(entry.time()?.as_millis()).ok()
 }
 
 /// What is known of a session after the entries so far.
@@ -148,11 +148,11 @@ impl Fold {
     /// Takes in the next entry of the main transcript, with or without its LF. What is no JSON object is passed over.
     pub fn fold(&mut self, line: &[u8]) {
         let Some(entry) = EntryFields::read(line) else { return };
-        self.is_sidechain.get_or_insert(entry.is_sidechain);
-        self.created_at = self.created_at.or_else(|| entry.created_at());
+        self.is_sidechain.get_or_insert(entry.is_sidechain == "true");
+        self.created_at = self.created_at.or_else(|| unix_ms(&entry));
         let texts = &mut self.texts;
         if texts.cwd.is_none() {
-            texts.cwd = entry.cwd.and_then(text).filter(|cwd| !cwd.is_empty());
+            texts.cwd = text(entry.cwd).filter(|cwd| !cwd.is_empty());
         }
         for (newest, found) in [
             (&mut texts.custom_title, entry.custom_title),
@@ -161,12 +161,12 @@ impl Fold {
             (&mut texts.summary_hint, entry.summary),
             (&mut texts.git_branch, entry.git_branch),
         ] {
-            if let Some(found) = found.and_then(text) {
+            if let Some(found) = text(found) {
                 *newest = Some(found);
             }
         }
         if entry.is("tag") {
-            texts.tag = entry.tag.and_then(text).filter(|tag| !tag.is_empty());
+            texts.tag = text(entry.tag).filter(|tag| !tag.is_empty());
         }
         self.fold_prompt(&entry);
     }
@@ -175,7 +175,7 @@ impl Fold {
         if self.first_prompt_locked || !entry.is_prompt() {
             return;
         }
-        let found = prompt::find(entry.message.unwrap_or_default());
+        let found = prompt_in(entry.message);
         if self.texts.command_fallback.as_ref().is_none_or(String::is_empty) {
             self.texts.command_fallback = found.command.map(cut).or(self.texts.command_fallback.take());
         }
@@ -315,10 +315,6 @@ fn cut<'a>(text: impl Into<std::borrow::Cow<'a, str>>) -> String {
         Some(start) if start.len() < text.len() => start.to_owned(),
         _ => text.into_owned(),
     }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

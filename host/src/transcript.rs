@@ -2,17 +2,14 @@
 //!
 //! A transcript file is JSON Lines: each complete line ends with LF and holds one *entry*, a JSON object. Nothing here
 //! prints JSON that it parsed: what goes in comes out to the byte. [`Lines`] reads a file line by line, [`check_entry`]
-//! says whether a line is an entry, [`metadata`] turns a subagent's sidecar file into an entry and back.
+//! says whether a line is an entry.
 
-mod bag;
 mod entry;
 mod lines;
 pub(crate) mod members;
-pub mod metadata;
 
-pub(crate) use bag::{Bag, lines_of};
+pub(crate) use entry::object;
 pub use entry::{EntryError, check_entry};
-pub(crate) use entry::{is_row, parent_of};
 pub use lines::{LineError, Lines, Next};
 
 /// The most that one line may hold, its LF included, in bytes: 128 MiB.

@@ -4,6 +4,7 @@ mod service;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mirrorbox::config::toml_text;
 use serde::Serialize;
 
 use self::files::NewFiles;
@@ -139,7 +140,7 @@ const MAIN_FILE: &str = "\
 
 /// The manifest of the fs adapter.
 fn manifest(store: &str) -> String {
-    let store = toml_string(store);
+    let store = toml_text(store);
     format!(
         "\
 # The fs adapter: transcripts in a folder, a file for each batch.
@@ -158,11 +159,6 @@ dirs = [{{ host = {store}, guest = \"/data\" }}]
 # projects = [\"*\"]        # which project keys come here; * stands for any text
 "
     )
-}
-
-/// A TOML string. What JSON writes is one, but for DEL.
-fn toml_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, CliError> {

@@ -1,11 +1,10 @@
 //! `mirrorbox restore`: writes stored sessions into a directory.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
-use mirrorbox::key::project_key_named;
+use mirrorbox::agent_format::folder_of;
 use mirrorbox::session::{self, RestoreEnd, RestoreOptions, RestoreReport};
 use serde::Serialize;
 
@@ -91,18 +90,10 @@ impl Restore {
     fn options(&self) -> RestoreOptions {
         let through = self.through.clone().map(RestoreEnd::Through);
         RestoreOptions {
-            folder: self.cwd.as_deref().map(|cwd| folder_of(cwd, &self.into)),
+            folder: self.cwd.as_deref().map(|cwd| folder_of(cwd, Some(&self.into))),
             end: through.or(self.at.map(RestoreEnd::At)),
         }
     }
-}
-
-/// The folder that an agent looks in which has this current directory and this configuration directory. The name that
-/// the environment may give to it counts for a configuration directory other than the agent's own.
-fn folder_of(cwd: &Path, config_dir: &Path) -> String {
-    let own = env::home_dir().map(|home| home.join(".claude"));
-    let name = env::var("CLAUDE_CODE_PROJECT_DIR_NAME").ok();
-    project_key_named(cwd, own.as_deref() != Some(config_dir), name.as_deref())
 }
 
 fn summary(report: &RestoreReport) -> String {

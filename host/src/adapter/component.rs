@@ -1,6 +1,5 @@
 //! A component's file: read, told from what it is not, compiled.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use super::limits::MAX_PARTS;
 use super::{AdapterError, ContractError, Runtime, contract};
 use crate::config::Manifest;
 use crate::config::lock::{Admission, Approvals};
+use crate::hex::hex;
 
 /// The first bytes of every WebAssembly binary, and the four that follow in a module and in a component.
 const MAGIC: &[u8] = b"\0asm";
@@ -300,11 +300,7 @@ fn check_format(bytes: &[u8]) -> Result<(), &'static str> {
 
 /// Hex SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use wasmtime::Engine;
 use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
-use super::guest::Guest;
 use shape::Signature;
 
 /// The versions of the contract that this host speaks, the newest first: the first that a component exports is taken.
@@ -145,7 +144,7 @@ pub(super) fn check_names(exports: &[String], imports: &[String]) -> Result<(), 
 }
 
 /// Checks exports and imports, without running anything. Returns the version that the component is taken at.
-pub(super) fn check(component: &Component, linker: &Linker<Guest>) -> Result<&'static str, ContractError> {
+pub(super) fn check<T: 'static>(component: &Component, linker: &Linker<T>) -> Result<&'static str, ContractError> {
     let ty = component.component_type();
     let (spoken, interface) = session_store(component.engine(), &ty)?;
     let differences = differences(spoken, component.engine(), &interface);

@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::backoff::{self, FIRST, PARKED};
 use crate::store::StoreError;
 
 /// So many bad ends in a row are bad luck; from the next on there are pauses.
 const FREE: u32 = 2;
-/// The first pause; then twice as long each time.
-const FIRST: Duration = Duration::from_millis(200);
 /// No pause is longer. The mirror's own are, once they have grown: when it tries again, it is not turned away here.
 const LONGEST: Duration = Duration::from_secs(10);
+const _: () = assert!(LONGEST.as_secs() < backoff::LONGEST.as_secs());
 /// So many crashes without one answered call, and the adapter is parked.
 const PARKS: u32 = 20;
-/// How long it is parked.
-const PARKED: Duration = Duration::from_secs(300);
 
 /// Whether an adapter may have fresh instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -115,8 +113,8 @@ impl CrashLoop {
         if self.crashes >= PARKS {
             return Some(PARKED);
         }
-        let doublings = self.ends.checked_sub(FREE + 1)?;
-        Some((FIRST * 2u32.pow(doublings.min(16))).min(LONGEST))
+        let failures = self.ends.checked_sub(FREE).filter(|failures| *failures > 0)?;
+        Some(backoff::doubled(FIRST, failures, LONGEST))
     }
 }
 

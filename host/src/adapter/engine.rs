@@ -95,8 +95,8 @@ impl Runtime {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&guest.settings))?;
-        log::add_to_linker(&mut linker)?;
-        network::add_to_linker(&mut linker)?;
+        log::add_to_linker(&mut linker, |guest| &guest.log)?;
+        network::add_to_linker(&mut linker, Guest::lookups)?;
         opening::add_to_linker(&mut linker)?;
         writing::add_to_linker(&mut linker)?;
         let ticker = Ticker::start(engine.clone())?;

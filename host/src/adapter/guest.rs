@@ -15,8 +15,8 @@ use super::AdapterError;
 use super::budget::AdapterShare;
 use super::limits::{self, Limits};
 use super::log::{GuestLog, Level};
-use super::network::{Lookups, Network, Reactor, Requests};
-use super::opening::OpenCount;
+use super::network::{LookupView, Lookups, Network, Reactor, Requests};
+use super::open_count::OpenCount;
 use super::preopens::Preopens;
 use super::reserve::Reserve;
 use crate::config::{DirGrant, Manifest, Settings};
@@ -164,12 +164,14 @@ pub(super) struct Guest {
 
 impl Guest {
     /// The sockets, and which names the guest has looked up for them.
-    pub(super) fn lookups(&mut self) -> (WasiSocketsCtxView<'_>, &mut Lookups) {
-        let sockets = WasiSocketsCtxView {
-            ctx: self.wasi.sockets(),
-            table: &mut self.table,
-        };
-        (sockets, &mut self.lookups)
+    pub(super) fn lookups(&mut self) -> LookupView<'_> {
+        LookupView {
+            sockets: WasiSocketsCtxView {
+                ctx: self.wasi.sockets(),
+                table: &mut self.table,
+            },
+            lookups: &mut self.lookups,
+        }
     }
 
     /// The count of what the guest has opened, and the table where that stands.

@@ -20,10 +20,10 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use super::bindings::{self, Exports, ExportsPre, wit};
 use super::crash_loop::{CrashLoop, FatalEnd};
 use super::guest::{Guest, InstanceGrants};
+use super::idle::{Alive, IdleInstances};
 use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
 use super::network::LOOKUPS;
 use super::place::JobPlace;
-use super::pool::{Alive, IdleInstances};
 use super::usage::UsageCounters;
 use super::{AdapterError, Runtime};
 use crate::store::{StoreError, StoreInfo};
@@ -371,7 +371,7 @@ struct Order {
 
 impl Instance {
     /// A thread that makes its instance with the first job. `alive` is dropped when it ends.
-    pub(super) fn spawn(template: Arc<Template>, idle: Arc<IdleInstances>, alive: Alive) -> io::Result<Self> {
+    pub(super) fn spawn(template: Arc<Template>, idle: Arc<IdleInstances<Instance>>, alive: Alive) -> io::Result<Self> {
         let (jobs, orders) = mpsc::channel();
         let reactor = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -406,7 +406,7 @@ impl Instance {
 }
 
 /// Does one job after the other, until the instance is retired or nobody can send another.
-async fn serve(template: &Template, idle: &IdleInstances, orders: &mpsc::Receiver<Order>) {
+async fn serve(template: &Template, idle: &IdleInstances<Instance>, orders: &mpsc::Receiver<Order>) {
     let mut live = None;
     // Nothing else runs on this thread: waiting here blocks nobody.
     while let Ok(Order { job, instance, place }) = orders.recv() {

@@ -11,7 +11,6 @@ use wasmtime::component::{ComponentType, Lift, Linker};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::guest::Guest;
 use super::refusals::Refusals;
 use crate::config::Settings;
 use crate::config::network::Refusal;
@@ -39,13 +38,13 @@ pub(super) enum Level {
     Critical,
 }
 
-/// Links both names under which guests import logging.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+/// Links both names under which guests import logging, given the log in what a store has.
+pub(super) fn add_to_linker<T: 'static>(linker: &mut Linker<T>, log: fn(&T) -> &GuestLog) -> wasmtime::Result<()> {
     for interface in ["wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"] {
         linker.instance(interface)?.func_wrap(
             "log",
-            |store: wasmtime::StoreContextMut<'_, Guest>, (level, context, message): (Level, String, String)| {
-                store.data().log.line(level, &context, &message);
+            move |store: wasmtime::StoreContextMut<'_, T>, (level, context, message): (Level, String, String)| {
+                log(store.data()).line(level, &context, &message);
                 Ok(())
             },
         )?;

@@ -22,15 +22,15 @@ use std::sync::Arc;
 use wasmtime::component::Linker;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi_http::WasiHttpView;
 
 pub(super) use http::Requests;
-pub(super) use lookup::Lookups;
+pub(super) use lookup::{LookupView, Lookups};
 pub(super) use reactor::Reactor;
 pub(super) use resolver::SIDE_BY_SIDE as LOOKUPS;
 
 use super::AdapterError;
 use super::budget::AdapterShare;
-use super::guest::Guest;
 use super::log::GuestLog;
 use crate::config::Manifest;
 use crate::config::network::{NetworkPolicy, Refusal};
@@ -38,9 +38,12 @@ use http::Client;
 use names::ResolvedNames;
 
 /// Puts what asks the policy before what wasmtime links.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+pub(super) fn add_to_linker<T: WasiHttpView>(
+    linker: &mut Linker<T>,
+    lookups: fn(&mut T) -> LookupView<'_>,
+) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
-    lookup::add_to_linker(linker)?;
+    lookup::add_to_linker(linker, lookups)?;
     http::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())

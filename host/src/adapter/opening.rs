@@ -2,10 +2,8 @@
 //!
 //! These functions stand before those that wasmtime links.
 
-use std::sync::Arc;
-
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode as FileError, Host as Files, HostDescriptor, OpenFlags,
@@ -13,15 +11,13 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as SocketError, Host as Sockets, IpAddressFamily};
 use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, TcpSocket, UdpSocket};
+use wasmtime_wasi::p2::{TcpSocket, UdpSocket};
 
-use super::budget::{AdapterShare, HeldDescriptors};
 use super::guest::Guest;
-use super::writing;
+use super::writing::{self, FILES};
 use crate::config::network::Refusal;
 
 /// The interfaces in the version that wasmtime links; guests of other versions within 0.2 get these.
-pub(super) const FILES: &str = "wasi:filesystem/types@0.2.12";
 const TCP: &str = "wasi:sockets/tcp-create-socket@0.2.12";
 const UDP: &str = "wasi:sockets/udp-create-socket@0.2.12";
 
@@ -41,55 +37,6 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     })?;
     linker.allow_shadowing(false);
     Ok(())
-}
-
-/// The descriptors that one instance holds.
-#[derive(Debug)]
-pub(super) struct OpenCount {
-    share: Arc<AdapterShare>,
-    held: HeldDescriptors,
-}
-
-impl OpenCount {
-    pub(super) fn new(share: Arc<AdapterShare>) -> Self {
-        let held = share.none_yet();
-        Self { share, held }
-    }
-
-    /// Counts what is in the instance's table anew.
-    pub(super) fn recount(&mut self, table: &mut ResourceTable) {
-        if self.held.count() > 0 {
-            // It can only be fewer than were counted when the last was opened.
-            self.held.set(count(table));
-        }
-    }
-
-    /// Whether there may be one more than there are in the table now.
-    fn one_more(&mut self, table: &mut ResourceTable) -> Result<(), Refusal> {
-        match self.held.set(count(table) + 1) {
-            true => Ok(()),
-            false => Err(Refusal {
-                what: format!(
-                    "more than {} open files, sockets and connections of all its instances",
-                    self.share.most_descriptors()
-                ),
-                remedy: "where this process may open more (LimitNOFILE of its unit, or `ulimit -n`), so may an adapter"
-                    .to_owned(),
-            }),
-        }
-    }
-}
-
-/// What in a table has a descriptor, or may have.
-fn count(table: &mut ResourceTable) -> usize {
-    let has_one = |entry: &&mut (dyn std::any::Any + Send)| {
-        entry.is::<Descriptor>()
-            || entry.is::<DynInputStream>()
-            || entry.is::<DynOutputStream>()
-            || entry.is::<TcpSocket>()
-            || entry.is::<UdpSocket>()
-    };
-    table.iter_mut().filter(has_one).count()
 }
 
 /// Whether the guest may open one more; a refusal is logged.
@@ -153,7 +100,7 @@ fn create_tcp_socket(
     if !may_open(guest) {
         return Ok((Err(SocketError::NewSocketLimit),));
     }
-    let (mut sockets, _) = guest.lookups();
+    let mut sockets = guest.lookups().sockets;
     match tcp_create_socket::Host::create_tcp_socket(&mut sockets, family) {
         Ok(socket) => Ok((Ok(socket),)),
         Err(error) => Ok((Err(Sockets::convert_error_code(&mut sockets, error)?),)),
@@ -168,7 +115,7 @@ async fn create_udp_socket(
     if !may_open(guest) {
         return Ok((Err(SocketError::NewSocketLimit),));
     }
-    let (mut sockets, _) = guest.lookups();
+    let mut sockets = guest.lookups().sockets;
     match udp_create_socket::Host::create_udp_socket(&mut sockets, family).await {
         Ok(socket) => Ok((Ok(socket),)),
         Err(error) => Ok((Err(Sockets::convert_error_code(&mut sockets, error)?),)),

@@ -8,64 +8,25 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::AdapterError;
+use super::idle::IdleInstances;
 use super::instance::{self, GuestCall, Instance, Job, Template};
 use super::log::GuestLog;
-use super::place::{Places, closed};
+use super::place::Places;
 use super::usage::Usage;
 use crate::store::{StoreError, StoreInfo, time_to_move};
 
 /// How much longer than its deadline a call is waited for: long enough for its thread to say that it timed out itself.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Held by each instance's thread, so that closing can await the last.
-pub(super) type Alive = watch::Receiver<()>;
-
-/// The instances that wait for work.
-#[derive(Debug, Default)]
-pub(super) struct IdleInstances(Mutex<IdleList>);
-
-#[derive(Debug, Default)]
-struct IdleList {
-    instances: Vec<Instance>,
-    closed: bool,
-}
-
-impl IdleInstances {
-    /// Brings an instance back. After the end of the pool it ends too.
-    pub(super) fn put(&self, instance: Instance) {
-        let mut waiting = self.0.lock();
-        if !waiting.closed {
-            waiting.instances.push(instance);
-        }
-    }
-
-    /// An instance, if one waits. Fails after the end of the pool.
-    fn take(&self) -> Result<Option<Instance>, StoreError> {
-        let mut waiting = self.0.lock();
-        if waiting.closed {
-            Err(closed())
-        } else {
-            Ok(waiting.instances.pop())
-        }
-    }
-
-    fn close(&self) {
-        let mut waiting = self.0.lock();
-        waiting.closed = true;
-        waiting.instances.clear();
-    }
-}
-
 /// The instances of one adapter.
 #[derive(Debug)]
 pub(super) struct InstancePool {
     template: Arc<Template>,
     places: Arc<Places>,
-    idle: Arc<IdleInstances>,
+    idle: Arc<IdleInstances<Instance>>,
     threads: watch::Sender<()>,
 }
 

@@ -16,9 +16,11 @@ use wasmtime_wasi::p2::{DynOutputStream, FsError, OutputStream, Pollable, Stream
 
 use super::guest::Guest;
 use super::log::GuestLog;
-use super::opening::FILES;
 use super::reserve::Reserve;
 use crate::config::network::Refusal;
+
+/// The interface in the version that wasmtime links; guests of other versions within 0.2 get it.
+pub(super) const FILES: &str = "wasi:filesystem/types@0.2.12";
 
 /// Links what writes under the reserve.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

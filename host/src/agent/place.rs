@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::AgentError;
-use crate::key::{PathError, SessionKey, project_key_named};
+use crate::agent_format::{self, PROJECTS, PathError};
+use crate::key::SessionKey;
 
 /// Where the agent keeps its transcripts, and under which project they are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,22 +20,15 @@ pub(super) struct Place {
 impl Place {
     /// Where an agent will write that is started here, with this configuration directory or else its own.
     pub(super) fn of_here(config_dir: Option<PathBuf>, project: Option<String>) -> Result<Self, AgentError> {
-        let named = env::var_os("CLAUDE_CONFIG_DIR")
-            .filter(|dir| !dir.is_empty())
-            .map(PathBuf::from);
-        let config_dir = config_dir.or(named);
         let here = env::current_dir().map_err(AgentError::CurrentDir)?;
-        let name = env::var("CLAUDE_CODE_PROJECT_DIR_NAME").ok();
-        let folder = project_key_named(&here, config_dir.is_some(), name.as_deref());
-        let config_dir = match config_dir {
-            Some(dir) => dir,
-            None => env::home_dir().ok_or(AgentError::NoHome)?.join(".claude"),
+        let folder = agent_format::folder_of(&here, config_dir.as_deref());
+        let projects = match config_dir {
+            Some(dir) => dir.join(PROJECTS),
+            None => agent_format::projects_dir().ok_or(AgentError::NoHome)?,
         };
         Ok(Self {
             // The agent has the same current directory, and names its files from the root.
-            projects: std::path::absolute(config_dir)
-                .map_err(AgentError::CurrentDir)?
-                .join("projects"),
+            projects: std::path::absolute(projects).map_err(AgentError::CurrentDir)?,
             project: project.unwrap_or_else(|| folder.clone()),
             folder,
         })

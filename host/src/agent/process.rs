@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 
 use super::AgentError;
-use super::command::CommandLine;
-use super::kept::MARKERS;
+use crate::agent_format::{CONFIG_DIR, CommandLine, MARKERS};
 
 /// In the agent's environment: which run it is a part of.
 const RUN: &str = "MIRRORBOX_RUN";
@@ -50,7 +49,7 @@ pub(super) fn spawn(line: &CommandLine, ends: Ends, surroundings: Surroundings<'
         limit_open_files(&mut command, files);
     }
     if let Some(dir) = surroundings.config_dir {
-        command.env("CLAUDE_CONFIG_DIR", dir);
+        command.env(CONFIG_DIR, dir);
     }
     // A terminal's Ctrl-C is for us: the agent is to finish. One that reads the terminal itself has to stay with it.
     #[cfg(unix)]

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use super::event::{AgentEvent, OnEvent, Tally};
 use super::spooled::Spooled;
 use super::trail::Trail;
+use crate::agent_format::printed::frame::{self, Frame};
 use crate::host::{AppendFailed, Host};
 use crate::key::SessionKey;
-use crate::printed::frame::{self, Frame};
 use crate::spool::{AppendError, Base};
 
 /// The one who knows what of a run is in the spool.

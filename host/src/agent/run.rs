@@ -11,16 +11,16 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, watch};
 
-use super::command::CommandLine;
 use super::event::{OnEvent, Tally};
 use super::place::Place;
 use super::process::{self, Ends, Identity, Surroundings};
 use super::recorder::Recorder;
 use super::trail::{self, Trail};
-use super::{AgentError, in_trail, kept};
+use super::{AgentError, in_trail};
+use crate::agent_format::{AgentHome, CommandLine};
 use crate::host::Host;
 use crate::key::SessionKey;
-use crate::session::{self, AgentHome, StreamEnd};
+use crate::session::{self, StreamEnd};
 use crate::spool::{Base, Stored};
 use crate::store::Store;
 use drive::Drive;
@@ -145,11 +145,11 @@ async fn work<W: AsyncWrite + Unpin>(
     run: &Run,
     talk: Talk<W>,
 ) -> Result<ExitStatus, AgentError> {
-    let mut line = CommandLine::new(&run.command)?;
+    let mut line = CommandLine::new(&run.command).ok_or(AgentError::NoCommand)?;
     let has_frames = line.ask_for_frames();
     let prepared = prepare(recorder, &mut line, run).await?;
     let _claim = claim(state, &prepared.place, has_frames)?;
-    if let Some(by) = kept::not_kept(&line) {
+    if let Some(by) = line.not_kept() {
         recorder.is_not_kept(&by);
     }
     let failed = in_trail(recorder.trail().dir());
@@ -199,15 +199,11 @@ async fn prepare(recorder: &mut Recorder<'_>, line: &mut CommandLine, run: &Run)
         (Start::Resume(resume), Some(into)) => {
             bring_back(recorder, resume, &place.folder, into).await?;
             let id = resume.session.session_id();
-            line.add(format!("--resume={id}"));
-            if let Some(fork) = &resume.fork {
-                line.add("--fork-session");
-                line.add(format!("--session-id={fork}"));
-            }
+            line.resume(id, resume.fork.as_deref());
             Some(resume.fork.clone().unwrap_or_else(|| id.to_owned()))
         }
         (Start::New(id), _) => {
-            line.add(format!("--session-id={id}"));
+            line.begin(id);
             Some(id.clone())
         }
         _ => None,

@@ -15,8 +15,10 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::process::{self, Identity};
+use crate::agent_format::{self, Listing, PROJECTS, TranscriptFile};
 use crate::disk::{self, Disk, Folder, Lock, may_fail, private_dirs};
-use crate::follow::{self, Listing, TranscriptFile, Words};
+use crate::follow::Words;
+use crate::hex::hex;
 
 pub(crate) use others::WrittenTrail;
 
@@ -33,7 +35,6 @@ const LOCK: &str = "lock";
 /// The directory that is made for an agent, and what lies in it that nobody but the agent's file holds: its
 /// transcripts.
 const CONFIG: &str = "config";
-const TRANSCRIPTS: &str = "projects";
 
 /// `<state>/agents/<id>/`: a lock that is held as long as the run lasts, the record, and perhaps the configuration
 /// directory that was made for the agent.
@@ -152,7 +153,7 @@ impl Trail {
             let Some(folder) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
-            let Listing { files, unreadable, .. } = follow::list(&path);
+            let Listing { files, unreadable, .. } = agent_format::list(&path);
             let under = |file: TranscriptFile| (format!("{folder}/{}", file.path), file.bytes);
             self.record.lengths.extend(files.into_iter().map(under));
             all_unread.extend(unreadable);
@@ -240,7 +241,7 @@ impl Trail {
 
     /// Whether the agent writes to a directory that was made for it: nobody else writes there, or mirrors it.
     pub(super) fn is_private(&self) -> bool {
-        let own = Path::new(AGENTS).join(&self.id).join(CONFIG).join(TRANSCRIPTS);
+        let own = Path::new(AGENTS).join(&self.id).join(CONFIG).join(PROJECTS);
         self.record.place.projects.ends_with(own)
     }
 
@@ -306,7 +307,7 @@ fn forget_credentials(dir: &Path) -> io::Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        if entry.file_name() == TRANSCRIPTS {
+        if entry.file_name() == PROJECTS {
             continue;
         }
         match entry.file_type()?.is_dir() {
@@ -334,8 +335,7 @@ pub(super) fn claim_folder(state: &Path, place: &Place, alone: bool) -> io::Resu
     private_dirs().create(agents(state))?;
     let path = place.projects.join(&place.folder);
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let file = File::create(agents(state).join(format!("{name}.folder")))?;
+    let file = File::create(agents(state).join(format!("{}.folder", hex(&digest))))?;
     let locked = match alone {
         true => file.try_lock(),
         false => file.try_lock_shared(),
@@ -425,7 +425,10 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let words = Words::of(state.path());
         words.listen().unwrap();
-        let in_the_way = state.path().join("watch/runs").join(follow::hashed(&["-srv", "a"]));
+        let in_the_way = state
+            .path()
+            .join("watch/runs")
+            .join(crate::follow::hashed(&["-srv", "a"]));
         fs::create_dir(&in_the_way).unwrap();
         let mut trail = Trail::begin(state.path(), "w").unwrap();
         assert!(trail.note("-srv", "a", true).is_err());

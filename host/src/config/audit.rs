@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use super::DirGrant;
-use super::manifest::toml_text;
 use super::network::{NetworkAudit, NetworkGrant};
 
 /// What an adapter needs of the network, found by letting it go where it wants: [`super::Manifest::audit`] begins one.
@@ -33,11 +32,7 @@ impl Audit {
     /// there as the manifest has them: nobody can tell from outside which of them an adapter uses.
     pub fn manifest(&self) -> String {
         let mut text = "[grants]\n".to_owned();
-        let dirs = self.dirs.iter().map(|grant| {
-            let [host, guest] = [&grant.host.to_string_lossy(), grant.guest.as_str()].map(toml_text);
-            let mode = grant.mode.name();
-            format!("{{ host = {host}, guest = {guest}, mode = \"{mode}\" }}")
-        });
+        let dirs = self.dirs.iter().map(|grant| grant.entry(None));
         list(&mut text, "dirs", dirs);
         list(&mut text, "network", self.needed().iter().map(NetworkGrant::entry));
         text
@@ -106,7 +101,7 @@ network = ["http://*.used.example", "redis://unused.example", { to = "https://tl
             text,
             r#"[grants]
 dirs = [
-    { host = '/srv/with "quotes"', guest = "/data", mode = "ro" },
+    { host = "/srv/with \"quotes\"", guest = "/data", mode = "ro" },
 ]
 network = [
     "http://*.used.example",

@@ -10,18 +10,20 @@ mod ground;
 mod mounts;
 #[cfg(feature = "wasm")]
 mod open;
+mod overlap;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::{DirMode, Manifest, SourceLocation};
 use ground::{Ground, Meeting};
 use mounts::Mounts;
+use overlap::With;
 
 pub(super) use ground::real;
 #[cfg(feature = "wasm")]
 pub(crate) use open::open;
+pub use overlap::{Overlap, Own};
 
 /// What the adapters of one configuration are granted, by name, and what is the host's own.
 #[derive(Clone, Debug, Default)]
@@ -38,34 +40,6 @@ struct Granted {
     mode: DirMode,
     line: Option<SourceLocation>,
     ground: Ground,
-}
-
-/// What a directory of the host's is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Own {
-    /// The configuration, or a part of it that a link leads to.
-    Configuration,
-    /// The state directory: spools, compiled code.
-    State,
-}
-
-/// Two directories that must not be granted like that, and what they have to do with each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlap {
-    line: Option<SourceLocation>,
-    dir: PathBuf,
-    meeting: Meeting,
-    with: With,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum With {
-    Own(Own, PathBuf),
-    Granted {
-        adapter: String,
-        dir: PathBuf,
-        line: Option<SourceLocation>,
-    },
 }
 
 impl Grounds {
@@ -153,43 +127,6 @@ impl Granted {
             dir: self.dir.clone(),
             meeting,
             with,
-        }
-    }
-}
-
-impl std::error::Error for Overlap {}
-
-impl fmt::Display for Overlap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = &self.line {
-            write!(f, "{line}: ")?;
-        }
-        let how = match self.meeting {
-            Meeting::Same => "is the same as",
-            Meeting::Within => "lies within",
-            Meeting::Holds => "holds",
-        };
-        write!(f, "the granted directory {} {how} ", self.dir.display())?;
-        match &self.with {
-            With::Own(own, path) => {
-                let what = match own {
-                    Own::Configuration => "where the configuration lies",
-                    Own::State => "where Mirrorbox keeps its own files, compiled code among them",
-                };
-                let path = path.display();
-                write!(f, "{path}, {what}; grant a directory beside it that holds nothing else")
-            }
-            With::Granted { adapter, dir, line } => {
-                write!(f, "{}, which is granted to `{adapter}`", dir.display())?;
-                if let Some(line) = line {
-                    write!(f, " in {line}")?;
-                }
-                write!(
-                    f,
-                    ": neither is opened, for one could be made to lead elsewhere through the other; "
-                )?;
-                write!(f, "grant directories that lie side by side")
-            }
         }
     }
 }

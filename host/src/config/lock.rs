@@ -14,7 +14,6 @@
 mod approvals;
 mod content;
 mod limits;
-mod line;
 mod permissions;
 
 pub(super) use approvals::NAME;

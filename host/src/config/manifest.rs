@@ -11,8 +11,9 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::audit::Audit;
+use super::grants::{DirGrant, Grants};
 use super::grounds::{Overlap, real};
-use super::network::{NetworkGrant, NetworkPolicy};
+use super::network::NetworkPolicy;
 use super::{ConfigError, MirrorSettings, Setting, SourceLocation, text};
 
 /// `adapters/NAME.toml`: how an adapter is set up, what it may do, and its limits.
@@ -97,56 +98,6 @@ struct Spans {
 #[serde(default)]
 struct GrantSpans {
     dirs: Vec<Spanned<IgnoredAny>>,
-}
-
-/// `[grants]`: what an adapter may touch. Nothing by default.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Grants {
-    /// Directories of the host that the adapter sees.
-    pub dirs: Vec<DirGrant>,
-    /// Where the adapter may connect to.
-    pub network: Vec<NetworkGrant>,
-}
-
-/// A directory of the host under a path of the guest.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DirGrant {
-    /// The directory on the host; it must exist.
-    pub host: PathBuf,
-    /// Where the adapter sees it.
-    pub guest: String,
-    /// What it may do there; `"rw"` unless the manifest says `"ro"`.
-    #[serde(default)]
-    pub mode: DirMode,
-}
-
-/// What an adapter may do in a directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum DirMode {
-    /// Read only.
-    #[serde(rename = "ro")]
-    ReadOnly,
-    /// Read and write.
-    #[default]
-    #[serde(rename = "rw")]
-    ReadWrite,
-}
-
-impl DirMode {
-    /// As a manifest says it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "ro",
-            Self::ReadWrite => "rw",
-        }
-    }
-}
-
-/// A text as TOML writes it.
-pub(super) fn toml_text(text: &str) -> String {
-    toml::Value::from(text).to_string()
 }
 
 impl Default for Manifest {
@@ -337,6 +288,7 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DirMode;
 
     fn parse(content: &str) -> Result<Manifest, String> {
         Manifest::parse(Path::new("/etc/adapters/x.toml"), content).map_err(|error| error.to_string())

@@ -65,6 +65,22 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Option<String>, ConfigError
     }
 }
 
+/// A text as a TOML string on one line. What JSON writes is one, but for DEL.
+pub fn toml_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A path as a TOML string: relative where it lies below `base`, so that a configuration can be moved as a whole.
+pub(super) fn toml_path(path: &Path, base: Option<&Path>) -> String {
+    let relative = base.and_then(|base| path.strip_prefix(base).ok());
+    let shown = match relative {
+        Some(relative) if relative.as_os_str().is_empty() => Path::new("."),
+        Some(relative) => relative,
+        None => path,
+    };
+    toml_text(&shown.to_string_lossy())
+}
+
 /// Parses TOML. The error has the message and the line, not the line's text: a secret may stand there.
 pub(super) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError::Invalid {

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::disk::{Folder, may_fail, private_dirs, replace_by};
+use crate::hex::hex;
 
 const RUNS: &str = "runs";
 
@@ -69,8 +70,7 @@ impl Words {
 
 /// A file's name that no other parts have; no part holds a NUL.
 pub(crate) fn hashed(parts: &[&str]) -> String {
-    let digest = Sha256::digest(parts.join("\0").as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(parts.join("\0").as_bytes()))
 }
 
 #[cfg(test)]

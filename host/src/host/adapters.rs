@@ -17,6 +17,8 @@
 //! | `board`, `event`, `status` | what a host reports of all this |
 
 #[cfg(feature = "wasm")]
+mod adapter_directory;
+#[cfg(feature = "wasm")]
 mod board;
 #[cfg(feature = "wasm")]
 mod candidate;
@@ -35,6 +37,10 @@ mod status;
 mod watch;
 
 #[cfg(feature = "wasm")]
+pub(super) use adapter_directory::Directory;
+#[cfg(feature = "wasm")]
+pub use adapter_directory::Watching;
+#[cfg(feature = "wasm")]
 pub(super) use board::Board;
 pub use event::{AdapterChange, AdapterEvent};
 #[cfg(feature = "wasm")]
@@ -44,6 +50,4 @@ pub use named::Named;
 #[cfg(feature = "wasm")]
 pub use status::{AdapterState, AdapterStatus};
 #[cfg(feature = "wasm")]
-pub use watch::Watching;
-#[cfg(feature = "wasm")]
-pub(super) use watch::{Directory, watch};
+pub(super) use watch::watch;

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::backoff::Backoff;
 use super::keep::Keeper;
 use super::lane::Copied;
 use super::on_disk;
 use super::shared::Shared;
+use crate::backoff::Backoff;
 use crate::key::SessionKey;
 use crate::spool::{Dead, DeadSpools, OpenedStreams, Spool, SpoolError};
 
@@ -47,7 +47,7 @@ impl Adopter {
             // What cannot be read may be readable soon: its lines wait, and so do those that must not come twice.
             let pause = match self.keeper.unread().is_empty() {
                 true => EVERY,
-                false => backoff.fail(&self.shared.chance),
+                false => backoff.fail_jittered(self.shared.chance.fraction()),
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::survey::lines;
+use crate::agent_format::Bag;
 use crate::store::{Batch, Chain, Kind, Position};
-use crate::transcript::Bag;
 
 /// All lines of a log.
 #[derive(Debug, Default)]

@@ -9,16 +9,15 @@ mod compare;
 mod confirm;
 mod copy;
 mod delete;
+mod due;
 mod later;
 mod send;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::adoption::CopiesKnown;
-use super::backoff::Backoff;
 use super::content::LogLines;
 use super::destination::MirrorDestination;
 use super::event::What;
@@ -29,16 +28,11 @@ use super::roster::NextTurn;
 use super::shared::Shared;
 use super::summaries::Summaries;
 use super::trouble::{Remedy, Trouble, records};
-use crate::config::{Flush, Writers};
+use crate::backoff::{Backoff, PARKED};
+use crate::config::Writers;
 use crate::store::{Batch, Chain};
 use compact::Compaction;
 use copy::LocalCopy;
-
-/// Lines that do not fill a batch wait this long for more.
-const MAX_DELAY: Duration = Duration::from_secs(5);
-
-/// Where trying again at once cannot help.
-const PARKED: Duration = Duration::from_secs(300);
 
 /// So many failures in a row are an event.
 const TOLD_AFTER: u32 = 3;
@@ -172,8 +166,11 @@ impl Delivery {
         };
         let now = Instant::now();
         let since = self.lane.waits_since(now);
-        let at_once = self.destination.options().mirror.flush == Flush::Eager || copy.is_due();
-        Some(if at_once { now } else { since + MAX_DELAY })
+        if !copy.is_grounded {
+            return Some(now);
+        }
+        let flush = self.destination.options().mirror.flush;
+        Some(copy.waiting_from(copy.next).due(flush, since, now))
     }
 
     /// One batch at most: others wait for their turn.
@@ -247,7 +244,7 @@ impl Delivery {
     /// Says when trying again makes sense: then, or once the caller asks for it or the destination is opened anew.
     fn endure(&mut self, trouble: Trouble) -> NextTurn {
         self.confirmed = 0;
-        let pause = self.backoff.fail(&self.shared.chance);
+        let pause = self.backoff.fail_jittered(self.shared.chance.fraction());
         let pause = match trouble.remedy() {
             Remedy::Retry(asked) => {
                 if self.backoff.failures() == TOLD_AFTER {

@@ -49,7 +49,7 @@ pub(super) struct MirrorDestination {
     pub(super) announcer: Announcer,
     gate: Arc<Gate>,
     opened: watch::Sender<Opened>,
-    pub(super) roster: Arc<Roster>,
+    pub(super) roster: Arc<Roster<Lane>>,
     lanes: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
     /// The lanes that may lack something: a flush waits for these.
     unsettled: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
@@ -86,7 +86,7 @@ impl MirrorDestination {
             announcer,
             gate,
             opened: watch::Sender::default(),
-            roster: Arc::default(),
+            roster: Arc::new(Roster::new(Lane::turn)),
             lanes: Mutex::default(),
             unsettled: Mutex::default(),
             workers: AtomicUsize::new(0),

@@ -238,7 +238,16 @@ impl Announcer {
             What::Opened | What::Recovered { .. } | What::Filled { .. } => {
                 tracing::info!(destination, stream, event, "{what}");
             }
-            _ => tracing::warn!(destination, stream, event, "{what}"),
+            // Each by name: a new one is to be decided about.
+            What::NotOpened { .. }
+            | What::Failed { .. }
+            | What::ForeignWriter { .. }
+            | What::Superseded { .. }
+            | What::Parked { .. }
+            | What::WaitingForHistory { .. }
+            | What::HistoryLost { .. }
+            | What::Deleted { .. }
+            | What::KeptBack { .. } => tracing::warn!(destination, stream, event, "{what}"),
         }
         *self.events().entry(event).or_default() += 1;
         // Nobody may be listening.

@@ -6,8 +6,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::chance::Chance;
+use crate::backoff::Backoff;
 use crate::store::StoreError;
 
 /// So many failures in a row, of whichever streams, and only one at a time tries whether the destination is back.
@@ -177,7 +177,7 @@ impl Pass {
     /// The destination failed in a way that passes.
     pub(super) fn failed(&self, error: &StoreError) {
         let mut breaker = self.gate.breaker();
-        let pause = breaker.backoff.fail(&self.gate.chance);
+        let pause = breaker.backoff.fail_jittered(self.gate.chance.fraction());
         let asked = error.asked_pause();
         let is_open = breaker.backoff.failures() >= TRIPS;
         if is_open || !asked.is_zero() {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::content::LogLines;
 use super::summaries::Summaries;
 use super::survey::{Log, Survey, lines};
+use crate::agent_format::{Bag, is_row, lines_of};
 use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Reader, Removal, StoreError};
-use crate::transcript::{Bag, is_row, lines_of};
 
 /// Why a log could not be filled.
 #[derive(Clone, Debug, thiserror::Error)]

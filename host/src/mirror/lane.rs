@@ -19,7 +19,7 @@ use crate::store::Position;
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) key: SessionKey,
-    roster: Weak<Roster>,
+    roster: Weak<Roster<Self>>,
     progress: Mutex<LaneProgress>,
     moved: Notify,
     inbox: Mutex<LaneNews>,
@@ -98,7 +98,7 @@ pub(super) struct Copied {
 }
 
 impl Lane {
-    pub(super) fn new(key: SessionKey, roster: &Arc<Roster>) -> Arc<Self> {
+    pub(super) fn new(key: SessionKey, roster: &Arc<Roster<Self>>) -> Arc<Self> {
         Arc::new(Self {
             key,
             roster: Arc::downgrade(roster),

@@ -10,20 +10,22 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::lane::Lane;
-
-/// The lanes of one destination that have something to do.
-#[derive(Debug, Default)]
-pub(super) struct Roster {
-    state: Mutex<RosterState>,
+/// The lanes of one destination that have something to do ([`super::lane::Lane`]); only their [`Turn`] counts here.
+#[derive(Debug)]
+pub(super) struct Roster<L> {
+    state: Mutex<RosterState<L>>,
     rung: Notify,
+    turn_of: TurnOf<L>,
 }
 
-#[derive(Debug, Default)]
-struct RosterState {
-    ready: VecDeque<Arc<Lane>>,
+/// Where a lane keeps its turn, which the roster alone changes.
+type TurnOf<L> = fn(&L) -> MutexGuard<'_, Turn>;
+
+#[derive(Debug)]
+struct RosterState<L> {
+    ready: VecDeque<Arc<L>>,
     /// The number keeps those of one time apart.
-    later: BTreeMap<(Instant, u64), Arc<Lane>>,
+    later: BTreeMap<(Instant, u64), Arc<L>>,
     numbers: u64,
 }
 
@@ -53,11 +55,24 @@ pub(super) enum NextTurn {
     WithNews,
 }
 
-impl Roster {
+impl<L> Roster<L> {
+    pub(super) fn new(turn_of: TurnOf<L>) -> Self {
+        let state = RosterState {
+            ready: VecDeque::new(),
+            later: BTreeMap::new(),
+            numbers: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            rung: Notify::new(),
+            turn_of,
+        }
+    }
+
     /// There is news for a lane: it gets a turn.
-    pub(super) fn ring(&self, lane: &Arc<Lane>) {
+    pub(super) fn ring(&self, lane: &Arc<L>) {
         let mut state = self.state();
-        let mut turn = lane.turn();
+        let mut turn = (self.turn_of)(lane);
         match *turn {
             Turn::Ready | Turn::WorkingAndRung => {}
             Turn::Working => *turn = Turn::WorkingAndRung,
@@ -77,7 +92,7 @@ impl Roster {
     }
 
     /// The lane whose turn it is. Its worker gives it back ([`Roster::give_back`]), or drops everything.
-    pub(super) async fn next(&self) -> Arc<Lane> {
+    pub(super) async fn next(&self) -> Arc<L> {
         loop {
             let rung = self.rung.notified();
             let soonest = match self.pop() {
@@ -98,9 +113,9 @@ impl Roster {
     }
 
     /// A worker is done with a lane for now.
-    pub(super) fn give_back(&self, lane: &Arc<Lane>, next: NextTurn) {
+    pub(super) fn give_back(&self, lane: &Arc<L>, next: NextTurn) {
         let mut state = self.state();
-        let mut turn = lane.turn();
+        let mut turn = (self.turn_of)(lane);
         let next = match *turn {
             Turn::WorkingAndRung => NextTurn::Soon,
             _ => next,
@@ -125,13 +140,13 @@ impl Roster {
     }
 
     /// The first in line; else the time at which the next one comes, if there is one.
-    fn pop(&self) -> Result<Arc<Lane>, Option<Instant>> {
+    fn pop(&self) -> Result<Arc<L>, Option<Instant>> {
         let mut state = self.state();
-        state.move_due(Instant::now());
+        state.move_due(Instant::now(), self.turn_of);
         let Some(lane) = state.ready.pop_front() else {
             return Err(state.later.first_key_value().map(|((at, _), _)| *at));
         };
-        *lane.turn() = Turn::Working;
+        *(self.turn_of)(&lane) = Turn::Working;
         if !state.ready.is_empty() || !state.later.is_empty() {
             // Another worker takes the next one, or watches the clock.
             self.rung.notify_one();
@@ -141,19 +156,19 @@ impl Roster {
 
     /// Timers are coarser than instants: what was waited for is over, whatever the clock says.
     fn wait_over(&self, at: Instant) {
-        self.state().move_due(at);
+        self.state().move_due(at, self.turn_of);
     }
 
-    fn state(&self) -> MutexGuard<'_, RosterState> {
+    fn state(&self) -> MutexGuard<'_, RosterState<L>> {
         self.state.lock()
     }
 }
 
-impl RosterState {
-    fn move_due(&mut self, now: Instant) {
+impl<L> RosterState<L> {
+    fn move_due(&mut self, now: Instant, turn_of: TurnOf<L>) {
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
             let lane = first.remove();
-            *lane.turn() = Turn::Ready;
+            *turn_of(&lane) = Turn::Ready;
             self.ready.push_back(lane);
         }
     }

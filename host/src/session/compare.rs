@@ -7,7 +7,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::stored::{GivenUp, StoredLines};
-use crate::transcript::{LineError, Lines, Next, metadata};
+use crate::agent_format::metadata;
+use crate::transcript::{LineError, Lines, Next};
 
 /// Compares the lines of a local file with the stored ones: the beginning side by side, and from the first difference
 /// on as two bags, since an agent that rewrites its file removes rows or changes them.

@@ -12,11 +12,10 @@ use std::vec::IntoIter;
 use bytes::Bytes;
 
 use super::compare::without_lf;
-use super::row::Row;
 use super::stored::{PayloadLines, StoredReader};
+use crate::agent_format::{EntryFields, metadata};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Position, Store};
-use crate::transcript::metadata;
 use index::{LineSlice, RowIndex};
 
 pub use message::{MessageKind, Parents, SessionMessage};
@@ -93,7 +92,7 @@ impl FirstReading {
             if metadata::is_metadata(&line) {
                 // It is written anew whenever something changes.
                 self.parents = Parents::read(&line);
-            } else if let Some(row) = Row::read(&line) {
+            } else if let Some(row) = EntryFields::read(&line) {
                 self.index.take(&row, LineSlice { batch, start, len });
             }
             start += len;

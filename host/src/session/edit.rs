@@ -6,13 +6,12 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
-use uuid::Uuid;
 
 use super::SessionError;
 use super::delete::{end, tombstone_at};
+use crate::agent_format::{self, is_space};
 use crate::key::SessionKey;
 use crate::store::{Position, Store};
-use crate::summary::is_space;
 
 /// How often what is left of a tag is looked through again: taking something out can bring something else together.
 const ROUNDS: usize = 10;
@@ -21,10 +20,7 @@ const ROUNDS: usize = 10;
 pub(crate) fn rename(session: &str, title: &str) -> Result<Bytes, SessionError> {
     match trimmed(title) {
         "" => Err(SessionError::Empty { of: "title" }),
-        title => {
-            let rest = row_end(session, &now());
-            Ok(format!("{{\"type\":\"custom-title\",\"customTitle\":{},{rest}}}", quoted(title)).into())
-        }
+        title => Ok(agent_format::title_entry(session, title, &now())),
     }
 }
 
@@ -34,29 +30,12 @@ pub(crate) fn tag(session: &str, tag: Option<&str>) -> Result<Bytes, SessionErro
         Some(tag) if tag.is_empty() => return Err(SessionError::Empty { of: "tag" }),
         tag => tag.unwrap_or_default(),
     };
-    let rest = row_end(session, &now());
-    Ok(format!("{{\"type\":\"tag\",\"tag\":{},{rest}}}", quoted(&tag)).into())
-}
-
-/// The last entry of a fork.
-pub(super) fn title_row(session: &str, title: &str, now: &str) -> Bytes {
-    let rest = row_end(session, now);
-    format!("{{\"type\":\"custom-title\",\"customTitle\":{},{rest}}}", quoted(title)).into()
-}
-
-fn row_end(session: &str, now: &str) -> String {
-    let (session, uuid) = (quoted(session), Uuid::new_v4());
-    format!("\"sessionId\":{session},\"uuid\":\"{uuid}\",\"timestamp\":\"{now}\"")
+    Ok(agent_format::tag_entry(session, &tag, &now()))
 }
 
 /// Now, as entries say it.
 pub(super) fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
-}
-
-/// A text as JSON.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 pub(super) fn trimmed(text: &str) -> &str {
@@ -104,6 +83,7 @@ async fn stream_end(store: Arc<dyn Store>, key: &SessionKey) -> Result<Option<Po
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::*;
     use crate::session::delete;

@@ -9,11 +9,16 @@ use bytes::Bytes;
 use super::retry::retrying;
 use super::stored::PayloadLines;
 use super::{SessionError, compare::without_lf};
+use crate::backoff::{self, Backoff};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Position, Reader, Store, StoreError};
 
 /// How long it is waited for more, first and at the most: twice as long each time, until there is more.
-const FIRST: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
+const FIRST: Duration = if cfg!(test) {
+    Duration::from_millis(1)
+} else {
+    backoff::FIRST
+};
 const LONGEST: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 3 });
 
 /// A stored stream as it grows: what others append shows as soon as their destination has it.
@@ -29,7 +34,7 @@ pub struct Follow {
     reader: Option<Reader>,
     lines: PayloadLines,
     news: VecDeque<News>,
-    pause: Duration,
+    backoff: Backoff,
     is_away: bool,
 }
 
@@ -62,7 +67,7 @@ pub async fn follow(store: Arc<dyn Store>, key: &SessionKey) -> Result<Follow, S
         reader: None,
         lines: PayloadLines::default(),
         news: VecDeque::new(),
-        pause: FIRST,
+        backoff: Backoff::new(FIRST, LONGEST),
         is_away: false,
     })
 }
@@ -92,8 +97,7 @@ impl Follow {
             }
             // What was read before is reported before the pause.
             if self.news.is_empty() && self.lines.is_empty() {
-                tokio::time::sleep(self.pause).await;
-                self.pause = (self.pause * 2).min(LONGEST);
+                tokio::time::sleep(self.backoff.fail()).await;
             }
         }
     }
@@ -108,7 +112,7 @@ impl Follow {
 
     fn heard(&mut self, is_more: bool) {
         if is_more {
-            self.pause = FIRST;
+            self.backoff.succeed();
         }
         if std::mem::take(&mut self.is_away) {
             self.news.push_back(News::Back);

@@ -1,8 +1,5 @@
 //! Makes the entries of a new session from those of an existing one, up to a message or to its end.
 
-mod owner;
-mod rewrite;
-
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,16 +7,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::edit::{now, title_row};
-use super::row::{Row, RowKind, is_truthy};
+use super::edit::now;
 use super::stored::{PayloadLines, StoredReader};
 use super::{Entries, SessionError, show};
+use crate::agent_format::{EntryFields, ForkLinks, ForkStamp, Owner, RowKind, is_truthy, title_entry};
 use crate::key::SessionKey;
 use crate::store::{BATCH_BYTES, Store};
 use crate::summary::Fold;
 use crate::transcript::members::{each_item, string};
-use owner::Owner;
-use rewrite::ForkStamp;
 
 /// What to fork of a session; all of it by default.
 #[derive(Clone, Debug, Default)]
@@ -150,7 +145,7 @@ impl ForkRows {
                 Stage::Owner => self.plan.owner.as_ref().map(|owner| owner.row(&self.stamp.session)),
                 Stage::Messages => self.message().await?,
                 Stage::Replacements => self.replacements().await?,
-                Stage::Title => Some(title_row(&self.stamp.session, &self.stamp.title, &self.stamp.now)),
+                Stage::Title => Some(title_entry(&self.stamp.session, &self.stamp.title, &self.stamp.now)),
                 Stage::Over => return Ok(None),
             };
             if matches!(self.stage, Stage::Owner | Stage::Title) || row.is_none() {
@@ -180,7 +175,7 @@ impl ForkRows {
             let Some(entry) = self.entries.next().await? else {
                 return Ok(None);
             };
-            let Some(row) = Row::read(&entry.line).filter(is_message) else {
+            let Some(row) = EntryFields::read(&entry.line).filter(is_message) else {
                 continue;
             };
             self.passed += 1;
@@ -199,7 +194,7 @@ impl ForkRows {
     /// All of them in one entry, as long as that does not grow beyond a batch.
     async fn replacements(&mut self) -> Result<Option<Bytes>, SessionError> {
         while let Some(entry) = self.entries.next().await? {
-            let row = Row::read(&entry.line).unwrap_or_default();
+            let row = EntryFields::read(&entry.line).unwrap_or_default();
             if !row.replaces(&self.stamp.source) {
                 continue;
             }
@@ -223,16 +218,8 @@ impl ForkRows {
 }
 
 /// Of the conversation, and not a side chain's.
-fn is_message(row: &Row<'_>) -> bool {
+fn is_message(row: &EntryFields<'_>) -> bool {
     row.link().is_some() && !is_truthy(row.is_sidechain)
-}
-
-/// What a message is linked to in the fork.
-#[derive(Debug)]
-struct Links {
-    uuid: Uuid,
-    parent: Option<Uuid>,
-    logical_parent: Option<Uuid>,
 }
 
 impl Plan {
@@ -241,7 +228,7 @@ impl Plan {
         if self.owner.is_none() {
             self.owner = Owner::read(line);
         }
-        let Some(row) = Row::read(line) else { return };
+        let Some(row) = EntryFields::read(line) else { return };
         let said = |raw| {
             string(raw)
                 .filter(|text| !text.is_empty())
@@ -255,7 +242,7 @@ impl Plan {
         }
     }
 
-    fn take_message(&mut self, row: &Row<'_>, through: Option<&str>) {
+    fn take_message(&mut self, row: &EntryFields<'_>, through: Option<&str>) {
         let Some((kind, uuid)) = row.link() else { return };
         self.wanted += 1;
         self.is_cut = through == Some(uuid.as_ref());
@@ -293,10 +280,10 @@ impl Plan {
     }
 
     /// None for a message that is left out.
-    fn links(&self, row: &Row<'_>) -> Option<Links> {
+    fn links(&self, row: &EntryFields<'_>) -> Option<ForkLinks> {
         let (kind, uuid) = row.link()?;
         let logical_parent = string(row.logical_parent);
-        (kind != RowKind::Progress).then_some(Links {
+        (kind != RowKind::Progress).then_some(ForkLinks {
             uuid: self.nodes.get(uuid.as_ref())?.uuid,
             parent: self.parent(row),
             logical_parent: logical_parent.and_then(|uuid| Some(self.nodes.get(uuid.as_ref())?.uuid)),
@@ -304,7 +291,7 @@ impl Plan {
     }
 
     /// The nearest message before it that is written.
-    fn parent(&self, row: &Row<'_>) -> Option<Uuid> {
+    fn parent(&self, row: &EntryFields<'_>) -> Option<Uuid> {
         let mut next = row.parent()?.into_owned();
         let mut seen = HashSet::new();
         // Those that are left out may follow each other in a circle.

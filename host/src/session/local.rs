@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,11 +8,14 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry};
 
 use super::StreamError;
+use crate::agent_format::{self, FileKind, Listing, metadata};
 use crate::key::SessionKey;
-use crate::transcript::{EntryError, Lines, MAX_LINE, metadata};
+use crate::transcript::{EntryError, Lines, MAX_LINE};
 
 /// Enough that a system call is nothing beside the work on what it brings.
 const BUFFER: usize = 256 << 10;
+
+const LINK: &str = "is a symbolic link, which is not followed";
 
 /// A directory of transcripts as the agent writes it: `<project>/<session>.jsonl`, `<project>/<session>/subagents/…`.
 ///
@@ -73,17 +75,21 @@ impl ProjectsDir {
 
     /// Finds every transcript and sidecar.
     pub(super) fn scan(&self) -> io::Result<LocalSessions> {
-        let mut scan = Walk {
+        let mut scan = ProjectsScan {
             projects: self,
             streams: BTreeMap::new(),
             found: LocalSessions::default(),
         };
-        for entry in sorted(self.dir.entries()?)? {
+        let mut entries: Vec<_> = self.dir.entries()?.collect::<io::Result<_>>()?;
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
             let name = PathBuf::from(entry.file_name());
-            match scan.kind(&entry, &name) {
-                Some(WalkedKind::Dir) => scan.directory(&name),
-                Some(WalkedKind::File) => scan.found.passed_over += 1,
-                None => {}
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => scan.project(&name),
+                Ok(kind) if kind.is_file() => scan.found.passed_over += 1,
+                Ok(kind) if kind.is_symlink() => scan.odd(&name, LINK),
+                Ok(_) => scan.odd(&name, "is no regular file"),
+                Err(error) => scan.odd(&name, format!("cannot be read: {error}")),
             }
         }
         Ok(scan.finish())
@@ -137,81 +143,61 @@ impl ProjectsDir {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WalkedKind {
-    Dir,
-    File,
-}
-
-/// One walk over the directory.
-struct Walk<'a> {
+/// One look over the directory.
+struct ProjectsScan<'a> {
     projects: &'a ProjectsDir,
     streams: BTreeMap<SessionKey, LocalStream>,
     found: LocalSessions,
 }
 
-impl Walk<'_> {
-    fn directory(&mut self, path: &Path) {
-        match self.projects.dir.read_dir(path).and_then(sorted) {
-            Ok(entries) => entries.iter().for_each(|entry| self.entry(entry, path)),
-            Err(error) => self.odd(path, format!("cannot be read: {error}")),
+impl ProjectsScan<'_> {
+    fn project(&mut self, folder: &Path) {
+        let Listing {
+            files,
+            unreadable,
+            links,
+            odd,
+            others,
+        } = agent_format::list_everything(&self.projects.path.join(folder));
+        for file in files {
+            self.file(folder.join(file.path), file.kind, file.bytes);
         }
-    }
-
-    fn entry(&mut self, entry: &DirEntry, within: &Path) {
-        let path = within.join(entry.file_name());
-        match self.kind(entry, &path) {
-            Some(WalkedKind::Dir) => self.directory(&path),
-            Some(WalkedKind::File) => self.file(entry, path),
-            None => {}
-        }
-    }
-
-    /// What is at hand, links not followed; none where it is nothing to read.
-    fn kind(&mut self, entry: &DirEntry, path: &Path) -> Option<WalkedKind> {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => Some(WalkedKind::Dir),
-            Ok(kind) if kind.is_file() => Some(WalkedKind::File),
-            Ok(kind) if kind.is_symlink() => {
-                self.odd(path, "is a symbolic link, which is not followed".into());
-                None
-            }
-            Ok(_) => {
-                self.odd(path, "is no regular file".into());
-                None
-            }
-            Err(error) => {
-                self.odd(path, format!("cannot be read: {error}"));
-                None
+        for (path, error) in unreadable {
+            let path = self.within(&path);
+            match FileKind::of(&path) {
+                // It is met again when the file is opened, and then its stream fails.
+                Some(kind) => self.file(path, kind, 1),
+                None => self.odd(&path, format!("cannot be read: {error}")),
             }
         }
+        for path in links {
+            self.odd(&self.within(&path), LINK);
+        }
+        for (path, reason) in odd {
+            self.odd(&self.within(&path), reason);
+        }
+        self.found.passed_over += others;
     }
 
-    fn file(&mut self, entry: &DirEntry, path: PathBuf) {
-        if has_suffix(&path, ".jsonl") && (depth(&path) == 2 || is_subagent(&path)) {
-            self.transcript(entry, path);
-        } else if has_suffix(&path, ".meta.json") && is_subagent(&path) {
-            self.sidecar(path);
-        } else {
+    /// A path relative to the projects directory.
+    fn within(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.projects.path).unwrap_or(path).to_owned()
+    }
+
+    fn file(&mut self, path: PathBuf, kind: FileKind, bytes: u64) {
+        if kind == FileKind::Transcript && bytes == 0 {
             self.found.passed_over += 1;
+            return;
         }
-    }
-
-    fn transcript(&mut self, entry: &DirEntry, path: PathBuf) {
-        // A length that is not known is met again when the file is opened.
-        let bytes = entry.metadata().map_or(1, |metadata| metadata.len());
-        if bytes == 0 {
-            self.found.passed_over += 1;
-        } else if let Some(stream) = self.stream(&path, &path) {
-            let until = u64::MAX;
-            stream.transcript = Some(LocalFile { path, bytes, until });
-        }
-    }
-
-    fn sidecar(&mut self, path: PathBuf) {
-        let transcript = path.with_extension("").with_extension("jsonl");
-        if let Some(stream) = self.stream(&transcript, &path) {
-            stream.sidecar = Some(path);
+        let Some(stream) = self.stream(&agent_format::transcript_of(&path), &path) else {
+            return;
+        };
+        match kind {
+            FileKind::Sidecar => stream.sidecar = Some(path),
+            FileKind::Transcript => {
+                let until = u64::MAX;
+                stream.transcript = Some(LocalFile { path, bytes, until });
+            }
         }
     }
 
@@ -232,9 +218,9 @@ impl Walk<'_> {
         }
     }
 
-    fn odd(&mut self, path: &Path, reason: String) {
+    fn odd(&mut self, path: &Path, reason: impl Into<String>) {
         self.found.passed_over += 1;
-        self.found.odd.push((self.projects.name_of(path), reason));
+        self.found.odd.push((self.projects.name_of(path), reason.into()));
     }
 
     fn finish(self) -> LocalSessions {
@@ -267,26 +253,6 @@ impl LocalSessions {
                 .retain(|key, _| projects.iter().any(|project| project == key.project_key()));
         }
     }
-}
-
-fn sorted(entries: cap_std::fs::ReadDir) -> io::Result<Vec<DirEntry>> {
-    let mut entries: Vec<_> = entries.collect::<io::Result<_>>()?;
-    entries.sort_by_key(DirEntry::file_name);
-    Ok(entries)
-}
-
-fn depth(path: &Path) -> usize {
-    path.components().count()
-}
-
-/// `<project>/<session>/subagents/…`
-fn is_subagent(path: &Path) -> bool {
-    let third = path.components().nth(2);
-    third.is_some_and(|part| part.as_os_str() == OsStr::new("subagents")) && depth(path) > 3
-}
-
-fn has_suffix(path: &Path, suffix: &str) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(suffix.as_bytes())
 }
 
 #[cfg(test)]

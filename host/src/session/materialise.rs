@@ -1,15 +1,10 @@
-mod account;
-mod agent_home;
-mod world;
-
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{RestoreNote, SessionError, StreamEnd, blocking, restore};
+use crate::agent_format::AgentHome;
 use crate::key::SessionKey;
 use crate::store::Store;
-
-pub use agent_home::AgentHome;
 
 /// A stored session as local files that the agent can resume from.
 #[derive(Debug)]
@@ -47,12 +42,7 @@ pub async fn materialise(
         });
     }
     let (home, path) = (home.clone(), into.to_owned());
-    let warnings = blocking(move || {
-        let mut warnings = account::take_over(&home, &path);
-        warnings.extend(world::take_over(&home, &path));
-        warnings
-    });
-    let warnings = warnings.await;
+    let warnings = blocking(move || home.copy_to(&path)).await;
     Ok(Materialised {
         ends,
         notes: row.notes,

@@ -20,7 +20,8 @@ use super::catalog;
 use super::progress::Meter;
 use super::stored::{StoredLines, StoredReader};
 use super::{Failure, OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, joined, progress};
-use crate::key::{SessionKey, UnsafeKey};
+use crate::agent_format::UnsafeKey;
+use crate::key::SessionKey;
 use crate::store::{Position, Store};
 
 pub use cutoff::RestoreEnd;
@@ -67,7 +68,7 @@ pub async fn restore(
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestoreOptions {
     /// The folder under `projects` that they get, whatever their project: that of the directory in which the agent is
-    /// to resume them ([`crate::key::project_key_named`]).
+    /// to resume them ([`crate::agent_format::project_key_named`]).
     pub folder: Option<String>,
     /// Where each of them ends, if not where it ends in the store.
     pub end: Option<RestoreEnd>,

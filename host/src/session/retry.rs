@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::backoff::{self, Backoff};
 use crate::store::StoreError;
 
 /// Tests need not wait.
-const FIRST: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
+const FIRST: Duration = if cfg!(test) {
+    Duration::from_millis(1)
+} else {
+    backoff::FIRST
+};
 const LONGEST: Duration = Duration::from_secs(5);
 const TRIES: u32 = 5;
 
-/// Patience with one call: a few tries, each pause twice the one before, half of it random so that those who failed
-/// together do not come back together.
+/// Patience with one call: a few tries, with pauses between them.
 #[derive(Debug)]
 pub(super) struct Retry {
     left: u32,
-    pause: Duration,
+    backoff: Backoff,
 }
 
 impl Retry {
@@ -27,7 +31,7 @@ impl Retry {
     pub(super) fn with_tries(tries: u32) -> Self {
         Self {
             left: tries.saturating_sub(1),
-            pause: FIRST,
+            backoff: Backoff::new(FIRST, LONGEST),
         }
     }
 
@@ -53,16 +57,9 @@ impl Retry {
     /// How long to wait before the next try; none: that was the last one.
     fn next_pause(&mut self) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
-        let pause = jittered(self.pause);
-        self.pause = (self.pause * 2).min(LONGEST);
-        Some(pause)
+        let random = f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+        Some(self.backoff.fail_jittered(random))
     }
-}
-
-/// Between half of it and all of it.
-fn jittered(pause: Duration) -> Duration {
-    let random = f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
-    pause.mul_f64(0.5 + random / 2.0)
 }
 
 /// Makes a call until it succeeds, fails for good, or the tries are used up.

@@ -1,5 +1,3 @@
-mod message;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +9,7 @@ use super::stored::{PayloadLines, StoredReader};
 use crate::key::SessionKey;
 use crate::store::{LoadError, Store};
 
-pub use message::{Message, MessagePart, Speaker};
+pub use crate::agent_format::{Message, MessagePart, Speaker};
 
 /// One stored entry.
 #[derive(Clone, Debug)]

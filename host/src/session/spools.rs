@@ -11,11 +11,11 @@ use super::between::{ComparedSide, StoredSide, WriterLines, balance};
 use super::progress::Meter;
 use super::stored::count_lines;
 use super::{OnProgress, SIDE_BY_SIDE, StreamError, blocking};
+use crate::agent_format::{Bag, lines_of, metadata};
 use crate::key::SessionKey;
 use crate::mirror::DeliveryRecords;
 use crate::spool::{Place, ReadError, SpoolLook, StreamLook};
 use crate::store::Store;
-use crate::transcript::{Bag, lines_of, metadata};
 
 /// Whether a destination really has what this machine believes to have delivered.
 #[derive(Debug, Default, Serialize)]

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::SessionError;
 use super::catalog::subkeys;
+use crate::agent_format::subagent_id;
 use crate::key::SessionKey;
 use crate::store::Store;
 
@@ -23,7 +24,7 @@ pub async fn subagents(store: Arc<dyn Store>, session: &SessionKey) -> Result<Ve
     let keys = subkeys(&*store, &session.to_main()).await?;
     let mut ids = BTreeSet::new();
     let found = keys.into_iter().filter_map(|transcript| {
-        let id = agent_id(transcript.subpath()?)?.to_owned();
+        let id = subagent_id(transcript.subpath()?)?.to_owned();
         ids.insert(id.clone()).then_some(Subagent { id, transcript })
     });
     Ok(found.collect())
@@ -37,13 +38,6 @@ pub async fn subagent(store: Arc<dyn Store>, session: &SessionKey, id: &str) -> 
             session: session.to_main(),
             id: id.to_owned(),
         })
-}
-
-/// `agent-ID`, however deep under `subagents/`.
-fn agent_id(subpath: &str) -> Option<&str> {
-    let below = subpath.strip_prefix("subagents/")?;
-    let (_, name) = below.rsplit_once('/').unwrap_or(("", below));
-    name.strip_prefix("agent-")
 }
 
 #[cfg(test)]

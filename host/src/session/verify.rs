@@ -16,9 +16,9 @@ use super::local::{LocalStream, ProjectsDir};
 use super::progress::Meter;
 use super::stored::{StoredLines, StoredPiece, StoredReader};
 use super::{OnProgress, SIDE_BY_SIDE, SessionError, StreamError, blocking, catalog, joined};
+use crate::agent_format::metadata;
 use crate::key::SessionKey;
 use crate::store::Store;
-use crate::transcript::metadata;
 
 pub use report::{LocalState, StoredState, StreamCheck, VerifyReport, VerifyTotals};
 

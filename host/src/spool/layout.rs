@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use crate::agent_format::PROJECTS;
 use crate::key::SessionKey;
 
 /// Held for a moment by a process that makes, adopts or removes a writer's directory.
@@ -64,7 +65,7 @@ impl WriterNames {
         // A key that can be no file's has a place among the others.
         let file = key.file().ok()?;
         let plain = file.to_str()?.split('/').all(is_plain);
-        plain.then(|| self.dir.join("projects").join(file))
+        plain.then(|| self.dir.join(PROJECTS).join(file))
     }
 
     pub(super) fn other_file(&self, key: &SessionKey) -> PathBuf {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::error::{Damage, ReadError, SpoolError};
 use super::layout::{DOOR, StreamNames, WriterNames};
+use super::open_lines::OpenLines;
 use super::place::{Base, Chunk, Doubt, Place};
 use super::record::StreamRecord;
-use super::stream::OpenLines;
 use super::writer::{self, is_writer};
-use super::{mark, recover};
+use super::{mark, whole_lines};
 use crate::disk::{Disk, DiskFile, Folder};
 use crate::key::SessionKey;
 
@@ -352,8 +352,8 @@ fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &StreamRecord) -> io::
 /// Where a dead process's stream ends: the process that adopts it takes every whole entry behind the mark, too.
 fn left_behind(file: &Arc<dyn DiskFile>, start: Place, recorded: Place) -> io::Result<(Place, Option<Damage>)> {
     let size = start.offset + file.size()?;
-    match recover::damage(file, start, recorded, size)? {
+    match whole_lines::damage(file, start, recorded, size)? {
         Some(damage) => Ok((damage.found, Some(damage))),
-        None => Ok((recover::entries(file, start, recorded, size)?, None)),
+        None => Ok((whole_lines::entries(file, start, recorded, size)?, None)),
     }
 }

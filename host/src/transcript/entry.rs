@@ -35,7 +35,7 @@ pub enum EntryError {
         /// What was expected there.
         reason: String,
     },
-    /// Not a metadata entry ([`super::metadata`]).
+    /// Not a metadata entry ([`crate::agent_format::metadata`]).
     #[error("not an entry of type \"agent_metadata\"")]
     NotMetadata,
 }
@@ -59,7 +59,7 @@ pub fn check_entry(line: &[u8]) -> Result<(), EntryError> {
 }
 
 /// The text of one JSON object, LF allowed where JSON allows it.
-pub(super) fn object(bytes: &[u8]) -> Result<&str, EntryError> {
+pub(crate) fn object(bytes: &[u8]) -> Result<&str, EntryError> {
     let text = std::str::from_utf8(bytes).map_err(|error| EntryError::Utf8 {
         offset: error.valid_up_to(),
     })?;
@@ -71,29 +71,6 @@ pub(super) fn object(bytes: &[u8]) -> Result<&str, EntryError> {
             .map_err(|error| syntax(text, &error))
             .map(|()| text),
     }
-}
-
-/// Whether a line is a row that its agent gave an identity of its own (`uuid`): no other row has the same.
-pub(crate) fn is_row(line: &[u8]) -> bool {
-    // What is no JSON is no row.
-    let Ok(text) = str::from_utf8(line) else { return false };
-    let mut has_identity = false;
-    let read = members::each_member(text, |key, value| {
-        has_identity |= key == r#""uuid""# && members::string(value).is_some_and(|uuid| !uuid.is_empty());
-    });
-    read.is_ok() && has_identity
-}
-
-/// The raw value of a row's `parentUuid`, which says what it follows; none where the line has no such member.
-pub(crate) fn parent_of(line: &[u8]) -> Option<&str> {
-    let text = str::from_utf8(line).ok()?;
-    let mut parent = None;
-    let read = members::each_member(text, |key, value| {
-        if key == r#""parentUuid""# {
-            parent = Some(value);
-        }
-    });
-    read.ok().and(parent)
 }
 
 fn syntax(text: &str, error: &serde_json::Error) -> EntryError {

@@ -46,6 +46,11 @@ pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
     ))
 }
 
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// A surrogate is three bytes, each of them invalid; the first is always ED.
 fn replace_surrogates(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());

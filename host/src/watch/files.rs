@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mark::Stamp;
+use crate::agent_format::{self, FileKind, Listing, TRANSCRIPT, sidecar_of, transcript_of};
 use crate::disk::may_fail;
-use crate::follow::{self, FileKind, Listing};
 use crate::key::SessionKey;
 
 /// What the system says of a transcript's files: all that is remembered of most of them, for there are very many.
@@ -63,13 +63,9 @@ pub(super) fn are_below(projects: &Path, key: &SessionKey, path: &Path) -> bool 
 fn place(projects: &Path, key: &SessionKey) -> PathBuf {
     let folder = projects.join(key.project_key());
     match key.subpath() {
-        None => folder.join(format!("{}.jsonl", key.session_id())),
-        Some(subpath) => folder.join(key.session_id()).join(format!("{subpath}.jsonl")),
+        None => folder.join(format!("{}{TRANSCRIPT}", key.session_id())),
+        Some(subpath) => folder.join(key.session_id()).join(format!("{subpath}{TRANSCRIPT}")),
     }
-}
-
-fn sidecar_of(transcript: &Path) -> PathBuf {
-    transcript.with_extension("meta.json")
 }
 
 impl Scan {
@@ -111,7 +107,8 @@ impl Scan {
             files,
             unreadable,
             links,
-        } = follow::list(folder);
+            ..
+        } = agent_format::list(folder);
         for (path, error) in unreadable {
             self.cannot_look(&path, &error);
         }
@@ -123,20 +120,19 @@ impl Scan {
 
     /// Looks at a file by itself, and at what belongs to it, as far as it is a transcript or a sidecar.
     pub(super) fn path(&mut self, projects: &Path, path: &Path) {
-        let (transcript, sidecar) = match follow::kind_of(&path.to_string_lossy()) {
-            Some(FileKind::Transcript) => (path.to_owned(), sidecar_of(path)),
-            Some(FileKind::Sidecar) => (path.with_extension("").with_extension("jsonl"), path.to_owned()),
-            None => return,
-        };
-        self.file(projects, transcript, FileKind::Transcript);
-        self.file(projects, sidecar, FileKind::Sidecar);
+        if FileKind::of(path).is_some() {
+            let transcript = transcript_of(path);
+            self.file(projects, sidecar_of(&transcript), FileKind::Sidecar);
+            self.file(projects, transcript, FileKind::Transcript);
+        }
     }
 
     fn file(&mut self, projects: &Path, path: PathBuf, kind: FileKind) {
         // A name that cannot be a key's is no agent's.
-        let Some(key) = key_of(projects, &path, kind) else {
+        let Some(key) = key_of(projects, &path) else { return };
+        if key.is_main() && kind == FileKind::Sidecar {
             return;
-        };
+        }
         let stamp = match Stamp::look(&path) {
             Ok(Some(stamp)) => stamp,
             Ok(None) => return,
@@ -154,12 +150,8 @@ impl Scan {
     }
 }
 
-fn key_of(projects: &Path, path: &Path, kind: FileKind) -> Option<SessionKey> {
-    let transcript = match kind {
-        FileKind::Transcript => path.to_owned(),
-        FileKind::Sidecar => path.with_extension("").with_extension("jsonl"),
-    };
-    SessionKey::from_path(&transcript, projects).ok()
+fn key_of(projects: &Path, file: &Path) -> Option<SessionKey> {
+    SessionKey::from_path(&transcript_of(file), projects).ok()
 }
 
 #[cfg(test)]
@@ -176,12 +168,32 @@ mod tests {
             "p/s/subagents/w/agent.x.jsonl",
         ] {
             let path = projects.join(path);
-            let key = key_of(projects, &path, FileKind::Transcript).unwrap();
+            let key = key_of(projects, &path).unwrap();
             assert_eq!(place(projects, &key), path);
             let sidecar = sidecar_of(&path);
-            assert_eq!(key_of(projects, &sidecar, FileKind::Sidecar), Some(key.clone()));
+            assert_eq!(key_of(projects, &sidecar), Some(key.clone()));
             assert!(are_below(projects, &key, sidecar.parent().unwrap()));
             assert!(!are_below(projects, &key, Path::new("/c/projects/other")));
+        }
+    }
+
+    #[test]
+    fn only_subagents_have_sidecars() {
+        let dir = tempfile::tempdir().unwrap();
+        let projects = dir.path();
+        fs::create_dir_all(projects.join("p/s/subagents")).unwrap();
+        let sidecars = ["p/s.meta.json", "p/s/subagents/agent-1.meta.json"].map(|path| projects.join(path));
+        sidecars.iter().for_each(|path| fs::write(path, "{}").unwrap());
+        let subagent = SessionKey::main("p", "s")
+            .unwrap()
+            .with_subpath("subagents/agent-1")
+            .unwrap();
+        let mut whole = Scan::default();
+        whole.folder(projects, &projects.join("p"));
+        let mut each = Scan::default();
+        sidecars.iter().for_each(|path| each.path(projects, path));
+        for scan in [whole, each] {
+            assert_eq!(scan.found.keys().collect::<Vec<_>>(), [&subagent]);
         }
     }
 }

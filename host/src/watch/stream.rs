@@ -10,11 +10,12 @@ use super::look::Look;
 use super::mark::{Inode, Mark, Stamp};
 use super::records::Record;
 use super::unread::{self, Block, Odd, Unread};
+use crate::agent_format::metadata;
 use crate::disk::may_fail;
 use crate::key::SessionKey;
 use crate::session::blocking;
 use crate::spool::Doubtful;
-use crate::transcript::{MAX_LINE, metadata};
+use crate::transcript::MAX_LINE;
 
 /// A transcript and its sidecar, as far as they were taken.
 #[derive(Debug)]

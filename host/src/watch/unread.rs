@@ -2,7 +2,7 @@ use std::io;
 use std::path::Path;
 
 use super::mark::Mark;
-use crate::agent::is_mirrored;
+use crate::agent_format::is_mirrored;
 use crate::follow::Tail;
 use crate::transcript::{LineError, check_entry};
 

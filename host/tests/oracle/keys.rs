@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mirrorbox::key::{PathError, SessionKey, UnsafeReason, project_key};
+use mirrorbox::agent_format::{PathError, UnsafeReason, project_key};
+use mirrorbox::key::SessionKey;
 use mirrorbox_transcripts::hostile;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -4,9 +4,10 @@ use std::env;
 use std::sync::Arc;
 
 use mirrorbox::agent::{self, Resume, Start};
+use mirrorbox::agent_format::folder_of;
 use mirrorbox::config::Config;
 use mirrorbox::host::Host;
-use mirrorbox::key::{SessionKey, project_key_named};
+use mirrorbox::key::SessionKey;
 use mirrorbox::mirror::Undelivered;
 use mirrorbox::session::{self, Bound, SessionError};
 use mirrorbox::store::Store;
@@ -147,9 +148,7 @@ impl Choice<'_> {
             path: ".".into(),
             source,
         })?;
-        let is_set = env::var_os("CLAUDE_CONFIG_DIR").is_some_and(|dir| !dir.is_empty());
-        let name = env::var("CLAUDE_CODE_PROJECT_DIR_NAME").ok();
-        Ok(project_key_named(&here, is_set, name.as_deref()))
+        Ok(folder_of(&here, None))
     }
 
     /// The destinations that lack nothing that this machine holds of such sessions: what is not delivered yet is part

@@ -14,16 +14,14 @@ use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
 use super::Network;
 use super::names::ResolvedNames;
-use crate::adapter::guest::Guest;
 use crate::config::network::NetworkHost;
 
 /// Links lookups under the policy.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    ip_name_lookup::add_to_linker::<Guest, Checked>(linker, |guest| {
-        // The table and the lookups are different fields; the view of the guest borrows both.
-        let (sockets, lookups) = guest.lookups();
-        LookupView { sockets, lookups }
-    })
+pub(super) fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    lookups: fn(&mut T) -> LookupView<'_>,
+) -> wasmtime::Result<()> {
+    ip_name_lookup::add_to_linker::<T, Checked>(linker, lookups)
 }
 
 /// The lookups of one instance: which are under way, and what they told it.
@@ -64,9 +62,9 @@ impl HasData for Checked {
 }
 
 /// What a call about names works on.
-struct LookupView<'a> {
-    sockets: WasiSocketsCtxView<'a>,
-    lookups: &'a mut Lookups,
+pub(in crate::adapter) struct LookupView<'a> {
+    pub(in crate::adapter) sockets: WasiSocketsCtxView<'a>,
+    pub(in crate::adapter) lookups: &'a mut Lookups,
 }
 
 /// What errors of lookups are converted with.

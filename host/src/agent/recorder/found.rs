@@ -12,8 +12,9 @@ use std::path::Path;
 use super::Recorder;
 use super::rest::Rest;
 use crate::agent::event::Tally;
-use crate::agent::spooled::{Spooled, is_mirrored};
-use crate::follow::{self, FileKind, Tail, TranscriptFile};
+use crate::agent::spooled::Spooled;
+use crate::agent_format::{self, FileKind, TranscriptFile, is_mirrored};
+use crate::follow::Tail;
 use crate::key::SessionKey;
 use crate::session::blocking;
 use crate::spool::Doubtful;
@@ -74,7 +75,7 @@ impl Recorder<'_> {
     /// folder could be looked at.
     fn find_sessions(&mut self) -> bool {
         let place = self.trail.place().clone();
-        let listing = follow::list(&place.projects.join(&place.folder));
+        let listing = agent_format::list(&place.projects.join(&place.folder));
         let is_seen = listing.unreadable.is_empty();
         let named = self.seen(listing).into_iter().filter_map(|file| {
             let (path, key) = self.named(&place.folder, &file)?;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Recorder;
 use super::rest::Rest;
-use crate::agent::spooled::{Spooled, is_mirrored};
+use crate::agent::spooled::Spooled;
+use crate::agent_format::is_mirrored;
 use crate::follow::{Tail, complete_lines};
 use crate::host::AppendFailed;
 use crate::key::SessionKey;

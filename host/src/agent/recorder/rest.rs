@@ -7,13 +7,14 @@ use std::path::Path;
 
 use super::Recorder;
 use crate::agent::event::AgentEvent;
-use crate::agent::spooled::{Spooled, is_mirrored};
+use crate::agent::spooled::Spooled;
+use crate::agent_format::{self, FileKind, Listing, TranscriptFile, is_mirrored, metadata, transcript_of};
 use crate::disk::may_fail;
-use crate::follow::{self, FileKind, Listing, Tail, TranscriptFile, complete_lines};
+use crate::follow::{Tail, complete_lines};
 use crate::host::AppendFailed;
 use crate::key::SessionKey;
 use crate::session::blocking;
-use crate::transcript::{LineError, metadata};
+use crate::transcript::LineError;
 
 /// How much is taken at a time.
 const BLOCK: usize = 1 << 20;
@@ -96,7 +97,7 @@ impl Recorder<'_> {
     /// A session's files, and whether all of them could be looked at.
     pub(super) fn files_of(&mut self, folder: &str, session: &str) -> (Vec<TranscriptFile>, bool) {
         let dir = self.trail.place().projects.join(folder);
-        let listing = follow::list_session(&dir, session);
+        let listing = agent_format::list_session(&dir, session);
         let is_whole = listing.unreadable.is_empty();
         (self.seen(listing), is_whole)
     }
@@ -104,7 +105,7 @@ impl Recorder<'_> {
     /// Takes what is new in a folder's files since the last look.
     pub(in crate::agent) async fn follow(&mut self) {
         let place = self.trail.place().clone();
-        let listing = follow::list(&place.projects.join(&place.folder));
+        let listing = agent_format::list(&place.projects.join(&place.folder));
         let files = self.seen(listing).into_iter();
         for file in files.filter(|file| file.kind == FileKind::Transcript) {
             let Some((path, key)) = self.named(&place.folder, &file) else {
@@ -151,12 +152,8 @@ impl Recorder<'_> {
     /// key's: no agent writes such a file.
     pub(super) fn named(&self, folder: &str, file: &TranscriptFile) -> Option<(String, SessionKey)> {
         let path = format!("{folder}/{}", file.path);
-        let transcript = match path.strip_suffix(".meta.json") {
-            Some(stem) => format!("{stem}.jsonl"),
-            None => path.clone(),
-        };
         let place = self.trail.place();
-        let key = place.key_of(&place.projects.join(transcript)).ok()?;
+        let key = place.key_of(&transcript_of(&place.projects.join(&path))).ok()?;
         Some((path, key))
     }
 

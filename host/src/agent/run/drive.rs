@@ -13,7 +13,7 @@ use super::Talk;
 use crate::agent::AgentError;
 use crate::agent::process;
 use crate::agent::recorder::Recorder;
-use crate::printed::{Output, Piece};
+use crate::agent_format::printed::{Output, Piece};
 
 /// How much is read at once.
 const BUFFER: usize = 64 << 10;

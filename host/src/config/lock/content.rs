@@ -7,11 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, de};
 
 use super::limits::Raised;
-use super::line::quoted;
 use super::permissions::Further;
 use super::{LockEntry, Permissions};
 use crate::config::network::NetworkGrant;
-use crate::config::{ConfigError, DirGrant, text};
+use crate::config::{ConfigError, DirGrant, text, toml_text};
 
 /// What stands in `adapters.lock`, by the adapters' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,18 +90,18 @@ impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(HEADER)?;
         for (name, entry) in &self.entries {
-            writeln!(f, "\n[adapters.{}]", quoted(name))?;
-            writeln!(f, "sha256 = {}", quoted(&entry.sha256))?;
+            writeln!(f, "\n[adapters.{}]", toml_text(name))?;
+            writeln!(f, "sha256 = {}", toml_text(&entry.sha256))?;
             if entry.tried {
                 writeln!(f, "tried = true # it was started, and has not opened yet")?;
             }
             let permissions = &entry.permissions;
-            array(f, "imports", permissions.imports().map(quoted))?;
+            array(f, "imports", permissions.imports().map(toml_text))?;
             array(f, "network", permissions.network())?;
             array(f, "dirs", permissions.dirs())?;
             if !permissions.is_of_older() {
-                array(f, "secrets", permissions.secrets().map(quoted))?;
-                array(f, "limits", permissions.limits().map(|line| quoted(&line)))?;
+                array(f, "secrets", permissions.secrets().map(toml_text))?;
+                array(f, "limits", permissions.limits().map(|line| toml_text(&line)))?;
             }
         }
         Ok(())

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use super::limits::Raised;
-use super::line::{dir_line, network_line};
 use crate::config::grounds::real;
 use crate::config::network::NetworkGrant;
 use crate::config::{DirGrant, DirMode, Manifest, Setting};
@@ -78,9 +77,9 @@ impl Permissions {
             imports: imports.iter().map(|import| interface(import).to_owned()).collect(),
             network: network
                 .into_iter()
-                .map(|grant| (network_line(&grant, base), grant))
+                .map(|grant| (grant.entry_below(Some(base)), grant))
                 .collect(),
-            dirs: dirs.into_iter().map(|grant| (dir_line(&grant, base), grant)).collect(),
+            dirs: dirs.into_iter().map(|grant| (grant.entry(Some(base)), grant)).collect(),
             further,
         }
     }

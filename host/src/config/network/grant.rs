@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{HostPattern, NetworkHost, NetworkHostError, Special};
 use crate::config::SourceLocation;
-use crate::config::manifest::toml_text;
+use crate::config::text::{toml_path, toml_text};
 
 /// How an adapter reaches out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,15 +166,17 @@ impl NetworkGrant {
 
     /// As it stands among others in a manifest: text, or a table where there is more to say.
     pub fn entry(&self) -> String {
+        self.entry_below(None)
+    }
+
+    /// The same, with paths relative to a folder where they lie below it.
+    pub(in crate::config) fn entry_below(&self, base: Option<&Path>) -> String {
         let to = toml_text(&self.written);
         let private = if self.private { ", private = true" } else { "" };
-        let ca = self
-            .ca
-            .as_ref()
-            .map(|ca| format!(", ca = {}", toml_text(&ca.to_string_lossy())));
-        match (self.private, ca) {
-            (false, None) => to,
-            (_, ca) => format!("{{ to = {to}{private}{} }}", ca.unwrap_or_default()),
+        match &self.ca {
+            Some(ca) => format!("{{ to = {to}{private}, ca = {} }}", toml_path(ca, base)),
+            None if self.private => format!("{{ to = {to}{private} }}"),
+            None => to,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::config::{ConfigError, Manifest, check_file};
 use crate::mirror::{DestinationOptions, Trouble};
 
 use super::Good;
-use super::watch::Directory;
+use super::adapter_directory::Directory;
 
 /// A component with its manifest, on its way to take part.
 #[derive(Debug)]

@@ -7,22 +7,16 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use super::adapter_directory::Directory;
 use super::candidate::{Candidate, Files, Problem, stamps};
-use super::watch::Directory;
 use super::{AdapterChange, Good, LastGood, Named};
 use crate::adapter::Compiled;
+use crate::backoff::{Backoff, PARKED};
 use crate::config::directory::{Found, is_destination_name};
 use crate::config::lock::Approvals;
 use crate::config::network::Refusal;
 use crate::host::HostError;
 use crate::mirror::DestinationOptions;
-
-/// The first pause after a failure that may pass by itself; then twice as long each time.
-const FIRST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(30);
-
-/// The pause after a failure that cannot.
-const PARKED: Duration = Duration::from_secs(300);
 
 /// One name in the adapter directory: what is open there, and what becomes of every change.
 #[derive(Debug)]
@@ -41,7 +35,7 @@ pub(super) struct Slot {
     files: Files,
     /// What is wrong, as it was told last.
     told: Option<String>,
-    pause: Duration,
+    backoff: Backoff,
 }
 
 /// What is open. The mirror and running calls hold the adapter too: once replaced, it ends with the last of them.
@@ -67,7 +61,7 @@ impl Slot {
             at_start: false,
             files: Files::new(),
             told: None,
-            pause: FIRST,
+            backoff: Backoff::default(),
         }
     }
 
@@ -128,7 +122,8 @@ impl Slot {
         self.is_removed = false;
         match self.change(found).await {
             Ok(()) => {
-                (self.told, self.pause) = (None, FIRST);
+                self.told = None;
+                self.backoff.succeed();
                 None
             }
             Err(problem) => self.refuse(found, problem).await,
@@ -273,8 +268,7 @@ impl Slot {
         if is_file {
             return None;
         }
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST);
+        let pause = self.backoff.fail();
         Some(if can_retry { pause } else { PARKED })
     }
 

@@ -6,11 +6,11 @@ use std::io;
 use bytes::Bytes;
 
 use super::Answer;
+use crate::agent_format::{lines_of, parent_of};
 use crate::host::Core;
 use crate::key::SessionKey;
 use crate::mirror::DeliveryRecords;
 use crate::spool::{Spool, StreamLook};
-use crate::transcript::{lines_of, parent_of};
 
 /// One writer's copy of a stream, and what the mirror's records said of it at that time.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::stream::KnownStream;
 use super::{Answer, SessionStore};
+use crate::agent_format::{Bag, lines_of, metadata};
 use crate::key::SessionKey;
 use crate::spool::{Base, Place, ReadError, Stored};
 use crate::store::{Batch, Kind, Position};
-use crate::transcript::{Bag, lines_of, metadata};
 
 /// So often the spools may change while they are read: what was delivered is removed from them.
 const TRIES: u32 = 5;

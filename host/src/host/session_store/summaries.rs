@@ -3,10 +3,10 @@ use futures_util::{StreamExt, stream};
 use super::listing::KnownSession;
 use super::reading::StreamReading;
 use super::{Answer, SessionStore};
+use crate::agent_format::lines_of;
 use crate::block_on::block_on;
 use crate::store::Summary;
 use crate::summary::{Fold, KeyStyle};
-use crate::transcript::lines_of;
 
 /// How many sessions are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;

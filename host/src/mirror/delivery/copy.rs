@@ -8,8 +8,9 @@ use super::super::ledger::Share;
 use super::super::on_disk;
 use super::Delivery;
 use super::compare::LogCount;
+use super::due::WaitingLines;
 use crate::spool::{Chunk, Place, ReadError, Stream};
-use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Position};
+use crate::store::Position;
 
 /// One writer's copy of the stream, and how far the destination has it.
 #[derive(Debug)]
@@ -76,18 +77,14 @@ impl LocalCopy {
         self.next.line < self.stream.end().line
     }
 
-    /// Whether they wait no longer: a caller asked for it, or they fill a batch.
-    pub(super) fn is_due(&self) -> bool {
-        !self.is_grounded || self.is_due_from(self.next)
-    }
-
-    /// Whether the lines from there on wait no longer; not where there are none.
-    pub(super) fn is_due_from(&self, next: Place) -> bool {
+    /// What waits from a line on.
+    pub(super) fn waiting_from(&self, next: Place) -> WaitingLines {
         let end = self.stream.end();
-        let is_asked_for = next.line < self.due.min(end.line);
-        is_asked_for
-            || end.line.saturating_sub(next.line) >= BATCH_ENTRIES
-            || end.offset.saturating_sub(next.offset) >= BATCH_BYTES as u64
+        WaitingLines {
+            lines: end.line.saturating_sub(next.line),
+            bytes: end.offset.saturating_sub(next.offset),
+            is_asked_for: next.line < self.due.min(end.line),
+        }
     }
 
     /// What the ledger says.

@@ -11,7 +11,6 @@ use super::super::survey::lines;
 use super::super::trouble::Trouble;
 use super::Delivery;
 use super::copy::LocalCopy;
-use crate::config::Flush;
 use crate::spool::Chunk;
 use crate::store::{Batch, BatchDraft, Chain, Kind, Origin, StoreError};
 
@@ -36,8 +35,9 @@ impl Delivery {
         let Some(copy) = self.copies.get_mut(index) else {
             return Ok(());
         };
-        let is_eager = self.destination.options().mirror.flush == Flush::Eager;
-        let goes_on = copy.is_due_from(chunk.next) || is_eager && chunk.next.line < copy.stream.end().line;
+        let goes_on = copy
+            .waiting_from(chunk.next)
+            .is_due(self.destination.options().mirror.flush);
         let draft = BatchDraft {
             kind: Kind::Entries,
             origin: origin(copy, chunk.first.line),

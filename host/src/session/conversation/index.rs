@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::super::row::{ContentBlock, Row, RowKind, blocks, is_truthy, member};
+use crate::agent_format::{ContentBlock, EntryFields, RowKind, blocks, is_truthy, member};
 use crate::transcript::members::string;
 
 /// A text that stands in many rows: a uuid, an id.
@@ -62,7 +62,7 @@ struct RowsOfUuid {
 
 impl RowIndex {
     /// Takes in the next row, if it is part of a conversation.
-    pub(super) fn take(&mut self, row: &Row<'_>, place: LineSlice) {
+    pub(super) fn take(&mut self, row: &EntryFields<'_>, place: LineSlice) {
         let Some((kind, uuid)) = row.link() else { return };
         let uuid = self.name(&uuid);
         let blocks = blocks(row.message);
@@ -102,7 +102,7 @@ impl RowIndex {
         }
     }
 
-    fn response(&mut self, kind: RowKind, row: &Row<'_>) -> Option<Name> {
+    fn response(&mut self, kind: RowKind, row: &EntryFields<'_>) -> Option<Name> {
         let id = string(member(row.message, "id")).filter(|id| kind == RowKind::Assistant && !id.is_empty())?;
         Some(self.name(&id))
     }

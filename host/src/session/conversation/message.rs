@@ -1,11 +1,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::row::{Row, RowKind, member};
+use crate::agent_format::{self, EntryFields, MessagePart, RowKind, member};
 use crate::transcript::members::string;
 
-/// A message of a conversation, in the words of the agent's own SDK. For its parts, give what
-/// [`super::Conversation::next_line`] returns to [`crate::session::Message::read`].
+/// A message of a conversation, in the words of the agent's own SDK; for people, [`SessionMessage::parts`].
 #[derive(Clone, Debug, Serialize)]
 pub struct SessionMessage {
     /// Who speaks.
@@ -44,7 +43,7 @@ pub struct Parents {
 impl SessionMessage {
     /// Reads the line of an entry that is a message.
     pub(super) fn read(line: &[u8], parents: &Parents) -> Self {
-        let row = Row::read(line).unwrap_or_default();
+        let row = EntryFields::read(line).unwrap_or_default();
         let (kind, uuid) = row.link().unwrap_or((RowKind::User, "".into()));
         Self {
             kind: match kind {
@@ -56,6 +55,11 @@ impl SessionMessage {
             message: RawValue::from_string(row.message.to_owned()).ok(),
             parents: parents.clone(),
         }
+    }
+
+    /// What it says, part by part.
+    pub fn parts(&self) -> Vec<MessagePart> {
+        agent_format::parts_of(self.message.as_ref().map_or("", |message| message.get()))
     }
 }
 

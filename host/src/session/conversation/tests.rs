@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::session::MessagePart;
 use crate::session::fixture::{append, main_key};
 use crate::store::MemoryStore;
 
@@ -51,6 +52,16 @@ async fn messages(store: Arc<MemoryStore>, key: &SessionKey) -> Vec<SessionMessa
 async fn uuids(rows: &[String]) -> Vec<String> {
     let messages = messages(stored(&main_key(), rows).await, &main_key()).await;
     messages.into_iter().map(|message| message.uuid).collect()
+}
+
+#[tokio::test]
+async fn a_message_says_its_parts() {
+    let rows = [said("a", None), call("b", "a", "r", "t"), answer("c", "b", "t")];
+    let messages = messages(stored(&main_key(), &rows).await, &main_key()).await;
+    let parts: Vec<_> = messages.iter().map(SessionMessage::parts).collect();
+    assert_eq!(parts[0], [MessagePart::Text { text: "a".into() }]);
+    assert!(matches!(parts[1][..], [MessagePart::ToolCall { .. }]));
+    assert!(matches!(parts[2][..], [MessagePart::ToolResult { .. }]));
 }
 
 #[tokio::test]

@@ -8,11 +8,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::report::OddLine;
+use crate::agent_format::metadata;
 use crate::session::compare::{Listener, NewLine, without_lf};
 use crate::session::progress::Meter;
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES};
 use crate::summary::Fold;
-use crate::transcript::{check_entry, metadata};
+use crate::transcript::check_entry;
 
 /// A batch that waits for its number.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::cut::{Cutter, Draft, Unwanted};
 use super::report::{Counts, ImportNote, OddLine, StreamImported};
+use crate::agent_format::metadata;
 use crate::session::compare::{Compare, CompareError, Comparison};
 use crate::session::local::{LocalStream, ProjectsDir};
 use crate::session::progress::Meter;
@@ -15,7 +16,6 @@ use crate::session::retry::{Retry, retrying};
 use crate::session::stored::{StoredLines, StoredPiece, StoredReader};
 use crate::session::{StreamError, joined};
 use crate::store::{Batch, BatchDraft, Chain, Kind, LoadError, Origin, Position, Store, StoreError, Summary};
-use crate::transcript::metadata;
 
 /// How often one stream is taken up again because another writer was faster.
 const TRIES: u32 = 20;

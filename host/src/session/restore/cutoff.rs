@@ -1,10 +1,10 @@
 //! Where a restored transcript ends: a state that it had before.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::agent_format::EntryFields;
 use crate::key::SessionKey;
 use crate::session::StreamError;
-use crate::session::row::Row;
 use crate::transcript::members::string;
 
 /// Where a restored session ends.
@@ -55,7 +55,7 @@ impl Cutoff {
     pub(super) fn judge(&mut self, line: &[u8]) -> Decision {
         let Some(end) = &self.end else { return Decision::Written };
         // A line that is no JSON object has neither uuid nor time.
-        let row = Row::read(line).unwrap_or_default();
+        let row = EntryFields::read(line).unwrap_or_default();
         match end {
             RestoreEnd::Through(uuid) if string(row.uuid).is_some_and(|own| own == *uuid) => {
                 self.is_over = true;
@@ -63,8 +63,8 @@ impl Cutoff {
             }
             RestoreEnd::Through(_) => Decision::Written,
             RestoreEnd::At(at) => {
-                if let Some(time) = time_of(&row) {
-                    self.is_too_young = time > *at;
+                if let Some(time) = row.time() {
+                    self.is_too_young = UNIX_EPOCH + time > *at;
                 }
                 match self.is_too_young {
                     true => Decision::LeftOut,
@@ -81,9 +81,4 @@ impl Cutoff {
             _ => Ok(()),
         }
     }
-}
-
-/// When a row was written, if it says so in the agent's own form.
-fn time_of(row: &Row<'_>) -> Option<SystemTime> {
-    humantime::parse_rfc3339(&string(row.timestamp)?).ok()
 }

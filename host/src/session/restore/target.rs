@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use crate::agent_format::PROJECTS;
 use crate::disk::private_dirs;
 use crate::key::SessionKey;
 use crate::session::{SessionError, StreamError};
@@ -23,7 +24,7 @@ impl RestoreTarget {
             path: into.to_owned(),
             source,
         };
-        let path = into.join("projects");
+        let path = into.join(PROJECTS);
         private_dirs().create(&path).map_err(failed)?;
         let projects = Dir::open_ambient_dir(&path, ambient_authority()).map_err(failed)?;
         Ok(Self {

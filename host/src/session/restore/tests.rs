@@ -183,6 +183,9 @@ async fn what_came_after_a_time_is_left_out_and_what_has_none_goes_with_the_row_
         row("later", None, ""),
         // Another writer's, which was delivered late.
         row("3", Some(2), ""),
+        // Two minutes past in one place, three past in another.
+        "{\"timestamp\":\"2026-03-01T11:02:00+01:00\"}\n".to_owned(),
+        "{\"timestamp\":\"2026-03-01T10:03:00+00:00\"}\n".to_owned(),
     ];
     append(&*store, &main_key(), rows.concat()).await;
     append(&*store, &agent("subagents/agent-1"), row("a", Some(3), "")).await;
@@ -190,7 +193,7 @@ async fn what_came_after_a_time_is_left_out_and_what_has_none_goes_with_the_row_
     let (report, target) = cut(&store, RestoreEnd::At(at)).await;
     assert_eq!((report.totals.failures, report.totals.files), (0, 1));
     let text = fs::read_to_string(target.path().join("projects/-srv-here/session.jsonl")).unwrap();
-    assert_eq!(text, [&*rows[0], &rows[1], &rows[4]].concat());
+    assert_eq!(text, [&*rows[0], &rows[1], &rows[4], &rows[5]].concat());
 }
 
 #[tokio::test]

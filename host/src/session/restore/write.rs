@@ -8,12 +8,12 @@ use super::cutoff::{Cutoff, Decision};
 use super::report::Restored;
 use super::stage::Staged;
 use super::target::RestoreTarget;
-use crate::key::{SessionKey, UnsafeKey};
+use crate::agent_format::{UnsafeKey, metadata};
+use crate::key::SessionKey;
 use crate::session::StreamError;
 use crate::session::compare::without_lf;
 use crate::session::progress::Meter;
 use crate::session::stored::{StoredLines, count_lines};
-use crate::transcript::metadata;
 
 /// Writes one stream's files under temporary names, on a blocking thread: synced when this returns.
 ///

@@ -118,6 +118,16 @@ fn titles_and_notes() {
 }
 
 #[test]
+fn names_that_are_written_with_escapes_are_read() {
+    let title = message(r#"{"ty\u0070e":"custom-title","custom\u0054itle":"T","aiTitle":"x"}"#);
+    assert_eq!(title, Message::Title { title: "T".into() });
+    let said =
+        r#"{"type":"user","isM\u0065ta":1,"mess\u0061ge":{"c\u006fntent":[{"t\u0079pe":"text","te\u0078t":"a"}]}}"#;
+    assert!(matches!(message(said), Message::Said { is_meta: true, .. }));
+    assert_eq!(parts(said), [text("a")]);
+}
+
+#[test]
 fn nothing_that_is_stored_breaks_it() {
     let deep = format!(
         r#"{{"type":"user","message":{{"content":{}1{}}}}}"#,

@@ -107,23 +107,6 @@ fn errors_repeat_nothing_of_the_line() {
     assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
 }
 
-#[test]
-fn a_row_has_an_identity_of_its_own() {
-    for row in [r#"{"uuid":"a"}"#, r#" {"n":{"uuid":""}, "uuid" : "a" }"#] {
-        assert!(is_row(row.as_bytes()), "{row}");
-    }
-    for other in [
-        r#"{"uuid":""}"#,
-        r#"{"uuid":null}"#,
-        r#"{"n":{"uuid":"a"}}"#,
-        r#"{"uuid":"a""#,
-        "odd",
-        "[]",
-    ] {
-        assert!(!is_row(other.as_bytes()), "{other}");
-    }
-}
-
 proptest! {
     #[test]
     fn hostile_entries_pass(line in hostile::entry()) {

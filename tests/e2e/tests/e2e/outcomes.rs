@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mirrorbox::key::project_key_named;
+use mirrorbox::agent_format::project_key_named;
 use mirrorbox_e2e::{Installation, Ran};
 use serde_json::Value;
 use tempfile::TempDir;

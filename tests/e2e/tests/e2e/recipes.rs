@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use mirrorbox::agent_format::project_key;
 use mirrorbox::host::Host;
-use mirrorbox::key::{SessionKey, project_key};
+use mirrorbox::key::SessionKey;
 use mirrorbox_e2e::Installation;
 
 const SESSION: &str = "0b6c9f0e-0000-4000-8000-000000000001";

@@ -116,7 +116,7 @@ fn run(machine: &Machine, dir: &Path, home: &str, options: &[&str], script: &str
 
 /// The agent's own folder for what is started in `here`.
 fn folder(dir: &Path) -> String {
-    mirrorbox::key::project_key_named(&dir.join("here"), false, None)
+    mirrorbox::agent_format::project_key_named(&dir.join("here"), false, None)
 }
 
 /// What is stored of a run's session; nothing if there is no such session.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use mirrorbox::key::project_key_named;
+use mirrorbox::agent_format::project_key_named;
 use mirrorbox_e2e::{amount, entry, patient_delivery, seed};
 
 use crate::unsteady::Unsteady;

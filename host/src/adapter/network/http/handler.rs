@@ -5,8 +5,6 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Host as Types};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{RequestOptions, WasiHttpView};
 
-use crate::adapter::guest::Guest;
-
 /// The interface in the version that wasmtime links; guests of other versions within 0.2 get this one.
 const INTERFACE: &str = "wasi:http/outgoing-handler@0.2.12";
 
@@ -14,12 +12,12 @@ type Handled = Result<Resource<HostFutureIncomingResponse>, ErrorCode>;
 
 /// Links a `handle` in place of wasmtime's, which never lets go of the options that come with a request: an instance
 /// would run out of handles after a thousand of them.
-pub(in crate::adapter::network) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker.instance(INTERFACE)?.func_wrap("handle", handle)
+pub(in crate::adapter::network) fn add_to_linker<T: WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    linker.instance(INTERFACE)?.func_wrap("handle", handle::<T>)
 }
 
-fn handle(
-    mut store: StoreContextMut<'_, Guest>,
+fn handle<T: WasiHttpView>(
+    mut store: StoreContextMut<'_, T>,
     (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
 ) -> wasmtime::Result<(Handled,)> {
     let mut http = store.data_mut().http();

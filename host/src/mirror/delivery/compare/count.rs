@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::copy::LocalCopy;
 use super::FileSection;
+use crate::agent_format::{Bag, lines_of, metadata};
 use crate::spool::ReadError;
 use crate::store::{Batch, Kind};
-use crate::transcript::{Bag, lines_of, metadata};
 
 /// What a log holds beside the lines of a section that were set off against it.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use super::super::super::content::LogLines;
 use super::super::super::ledger::LedgerEntry;
 use super::super::Delivery;
 use super::first_doubt;
+use crate::agent_format::{Bag, lines_of};
 use crate::spool::{Doubt, Other, ReadError, StreamLook};
-use crate::transcript::{Bag, lines_of};
 
 /// What one copy is to bring.
 #[derive(Debug)]

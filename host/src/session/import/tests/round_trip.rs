@@ -5,10 +5,10 @@ use mirrorbox_transcripts::hostile;
 use proptest::prelude::*;
 
 use super::MAIN;
+use crate::agent_format::metadata;
 use crate::session::fixture::{Projects, files};
 use crate::session::{RestoreOptions, restore, silent};
 use crate::store::MemoryStore;
-use crate::transcript::metadata;
 
 /// A line with everything in it that a line can have.
 fn hostile_line() -> impl Strategy<Value = Vec<u8>> {

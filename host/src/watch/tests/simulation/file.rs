@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::agent::is_mirrored;
+use crate::agent_format::is_mirrored;
 use crate::key::SessionKey;
 
 pub(super) struct AgentFile {

@@ -78,7 +78,7 @@ impl World {
         }
         let entries: Vec<_> = lines
             .iter()
-            .filter(|line| crate::agent::is_mirrored(line.as_bytes()))
+            .filter(|line| crate::agent_format::is_mirrored(line.as_bytes()))
             .cloned()
             .collect();
         let path = file.path.display();

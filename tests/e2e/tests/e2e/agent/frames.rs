@@ -91,7 +91,7 @@ impl Dying {
     }
 
     fn folder(&self) -> PathBuf {
-        let key = mirrorbox::key::project_key(&self.machine.here);
+        let key = mirrorbox::agent_format::project_key(&self.machine.here);
         self.machine.home.join(".claude/projects").join(key)
     }
 

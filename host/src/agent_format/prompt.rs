@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::transcript::members::{each_item, each_member, string};
+use super::entry::member;
+use crate::transcript::members::{each_item, string};
 
 /// The most characters of a prompt; a longer one is cut there and an ellipsis follows.
 const MAX_CHARS: usize = 200;
@@ -15,15 +16,15 @@ const EDITOR: &[&str] = &["ide_opened_file", "ide_selection"];
 
 /// What a message of a person holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct PromptParts {
+pub(crate) struct PromptParts {
     /// The first text that is a prompt.
-    pub(super) prompt: Option<String>,
+    pub(crate) prompt: Option<String>,
     /// The first slash command that is named before it and not empty; an empty one if there is no other.
-    pub(super) command: Option<String>,
+    pub(crate) command: Option<String>,
 }
 
 /// Looks into a raw message.
-pub(super) fn find(message: &str) -> PromptParts {
+pub(crate) fn prompt_in(message: &str) -> PromptParts {
     let mut found = PromptParts::default();
     for text in texts(message) {
         let line = text.replace('\n', " ");
@@ -42,36 +43,21 @@ pub(super) fn find(message: &str) -> PromptParts {
 
 /// The texts of a message; none if it answers a tool call.
 fn texts(message: &str) -> Vec<Cow<'_, str>> {
-    let Some(content) = member(message, "content") else {
-        return Vec::new();
-    };
+    let content = member(message, "content");
     if let Some(text) = string(content) {
         return vec![text];
     }
     let (mut texts, mut answers_tool) = (Vec::new(), false);
-    let read = each_item(content, |block| {
-        match member(block, "type").and_then(string).as_deref() {
-            Some("text") => texts.extend(member(block, "text").and_then(string)),
-            Some("tool_result") => answers_tool = true,
-            _ => {}
-        }
+    let read = each_item(content, |block| match string(member(block, "type")).as_deref() {
+        Some("text") => texts.extend(string(member(block, "text"))),
+        Some("tool_result") => answers_tool = true,
+        _ => {}
     });
     if read.is_err() || answers_tool {
         Vec::new()
     } else {
         texts
     }
-}
-
-/// The raw value of an object's member; none if it is no object.
-fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = None;
-    let read = each_member(object, |key, value| {
-        if string(key).is_some_and(|key| key == name) {
-            found = Some(value);
-        }
-    });
-    read.ok().and(found)
 }
 
 fn command(text: &str) -> Option<&str> {
@@ -108,7 +94,7 @@ mod tests {
     use super::*;
 
     fn prompt(content: &str) -> Option<String> {
-        find(&format!(r#"{{"role":"user","content":{content}}}"#)).prompt
+        prompt_in(&format!(r#"{{"role":"user","content":{content}}}"#)).prompt
     }
 
     #[test]
@@ -162,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_command_is_remembered_and_no_prompt() {
-        let found = |content: &str| find(&format!(r#"{{"content":{content}}}"#));
+        let found = |content: &str| prompt_in(&format!(r#"{{"content":{content}}}"#));
         let command = |command: &str, prompt: Option<&str>| PromptParts {
             prompt: prompt.map(str::to_owned),
             command: Some(command.to_owned()),
@@ -198,7 +184,7 @@ mod tests {
             r#"{"content":1}"#,
             r#"{"content":{"text":"x"}}"#,
         ] {
-            assert_eq!(find(message), PromptParts::default(), "{message}");
+            assert_eq!(prompt_in(message), PromptParts::default(), "{message}");
         }
     }
 }

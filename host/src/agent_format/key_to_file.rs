@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{Part, SessionKey};
+use super::layout::{SIDECAR, TRANSCRIPT};
+use crate::key::{Part, SessionKey};
 
 /// The most bytes that file systems take for one name.
 const MAX_NAME: usize = 255;
-
-const TRANSCRIPT: &str = ".jsonl";
-const SIDECAR: &str = ".meta.json";
 
 /// A key that must not become a file's name: the file would lie elsewhere, could not exist, or would be another key's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

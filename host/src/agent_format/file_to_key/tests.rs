@@ -74,7 +74,7 @@ fn each_refusal_has_its_reason() {
     assert!(matches!(refused("k/s/subagents/..jsonl"), PathError::Name(name) if name == "."));
     assert!(matches!(refused("k/s/subagents/...jsonl"), PathError::Name(name) if name == ".."));
     assert!(matches!(refused("k/s\0.jsonl"), PathError::Key(KeyError::Nul(_))));
-    let long = "x".repeat(super::super::MAX_PART + 1);
+    let long = "x".repeat(crate::key::MAX_PART + 1);
     assert!(matches!(
         refused(&format!("k/{long}.jsonl")),
         PathError::Key(KeyError::TooLong { .. })

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::entry::{self, EntryError};
-use super::members::{self, each_member};
+use super::entry::EntryFields;
+use crate::transcript::members::{self, each_member};
+use crate::transcript::{EntryError, object};
 
 const TYPE: &str = "agent_metadata";
 
@@ -13,8 +14,7 @@ const SUFFIX: &str = r#""type":"agent_metadata"}"#;
 
 /// Whether a line is a metadata entry. Cheap where it is not. The type must be written without escapes.
 pub fn is_metadata(line: &[u8]) -> bool {
-    memchr::memmem::find(line, TYPE.as_bytes()).is_some()
-        && std::str::from_utf8(line).is_ok_and(|text| last_type(text).is_some_and(is_metadata_type))
+    memchr::memmem::find(line, TYPE.as_bytes()).is_some() && EntryFields::read(line).is_some_and(|entry| entry.is(TYPE))
 }
 
 /// The entry that holds what a sidecar file holds: its members as they are, then the type.
@@ -22,7 +22,7 @@ pub fn is_metadata(line: &[u8]) -> bool {
 /// The entry is one line without LF: white space with a line break in it goes, all else stays to the byte.
 ///
 /// ```
-/// use mirrorbox::transcript::metadata;
+/// use mirrorbox::agent_format::metadata;
 ///
 /// let entry = metadata::from_sidecar(br#"{"agentType":"Explore"}"#)?;
 /// assert_eq!(entry, br#"{"agentType":"Explore","type":"agent_metadata"}"#);
@@ -30,7 +30,7 @@ pub fn is_metadata(line: &[u8]) -> bool {
 /// # Ok::<(), mirrorbox::transcript::EntryError>(())
 /// ```
 pub fn from_sidecar(bytes: &[u8]) -> Result<Vec<u8>, EntryError> {
-    let text = entry::object(bytes)?;
+    let text = object(bytes)?;
     let mut entry = without_line_breaks(text);
     let Some(end) = entry.rfind('}') else {
         return Err(EntryError::Empty);
@@ -48,7 +48,7 @@ pub fn from_sidecar(bytes: &[u8]) -> Result<Vec<u8>, EntryError> {
 ///
 /// What [`from_sidecar`] made comes back to the byte. Elsewhere white space around members is not kept.
 pub fn to_sidecar(entry: &[u8]) -> Result<Vec<u8>, EntryError> {
-    let text = entry::object(entry)?;
+    let text = object(entry)?;
     if !is_metadata(entry) {
         return Err(EntryError::NotMetadata);
     }
@@ -73,21 +73,6 @@ fn value(entry: &[u8]) -> Option<Map<String, Value>> {
 
 fn is_type(key: &str) -> bool {
     members::string(key).is_some_and(|key| key == "type")
-}
-
-fn is_metadata_type(value: &str) -> bool {
-    members::string(value).is_some_and(|value| value == TYPE)
-}
-
-/// The raw value of the last member `type`: of several, the last one counts.
-fn last_type(text: &str) -> Option<&str> {
-    let mut last = None;
-    let read = each_member(text, |key, value| {
-        if is_type(key) {
-            last = Some(value);
-        }
-    });
-    read.ok().and(last)
 }
 
 /// Undoes what [`from_sidecar`] does. In an object's text these bytes can only be its last member: a quote that begins

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::transcript::members::{each_item, each_member, string};
+use super::entry::{EntryFields, is_truthy, member};
+use crate::transcript::members::{each_item, string};
 
 /// What an entry says, for people: text is decoded, and a lone surrogate becomes U+FFFD.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,67 +90,39 @@ pub enum MessagePart {
     },
 }
 
-/// The members that count here, raw. Of several with one name, the last one counts.
-#[derive(Default)]
-struct MessageFields<'a> {
-    kind: &'a str,
-    timestamp: &'a str,
-    is_meta: &'a str,
-    message: &'a str,
-    content: &'a str,
-    title: &'a str,
-    note: &'a str,
-}
-
 impl Message {
     /// Reads an entry's line.
     pub fn read(line: &[u8]) -> Self {
-        let mut row = MessageFields::default();
-        let read = std::str::from_utf8(line).map(|text| each_member(text, |key, value| row.put(key, value)));
-        if !matches!(read, Ok(Ok(()))) {
-            return Self::Other { of: String::new() };
-        }
-        row.into_message()
+        let entry = EntryFields::read(line).unwrap_or_default();
+        let said = |speaker, parts| Self::Said {
+            speaker,
+            timestamp: string(entry.timestamp).map(Cow::into_owned),
+            is_meta: is_truthy(entry.is_meta),
+            parts,
+        };
+        let of = text(entry.kind);
+        let note = match of.as_str() {
+            "user" => return said(Speaker::User, parts_of(entry.message)),
+            "assistant" => return said(Speaker::Assistant, parts_of(entry.message)),
+            "system" => return said(Speaker::System, parts(entry.content)),
+            "custom-title" => return Self::title(entry.custom_title),
+            "ai-title" => return Self::title(entry.ai_title),
+            "tag" => entry.tag,
+            "summary" => entry.summary,
+            "last-prompt" => entry.last_prompt,
+            _ => return Self::Other { of },
+        };
+        Self::Note { text: text(note), of }
+    }
+
+    fn title(raw: &str) -> Self {
+        Self::Title { title: text(raw) }
     }
 }
 
-impl<'a> MessageFields<'a> {
-    fn put(&mut self, key: &'a str, value: &'a str) {
-        let place = match key {
-            r#""type""# => &mut self.kind,
-            r#""timestamp""# => &mut self.timestamp,
-            r#""isMeta""# => &mut self.is_meta,
-            r#""message""# => &mut self.message,
-            r#""content""# => &mut self.content,
-            r#""customTitle""# | r#""aiTitle""# => &mut self.title,
-            r#""tag""# | r#""summary""# | r#""lastPrompt""# => &mut self.note,
-            _ => return,
-        };
-        *place = value;
-    }
-
-    fn into_message(self) -> Message {
-        let kind = text(self.kind);
-        let said = |speaker, content| Message::Said {
-            speaker,
-            timestamp: string(self.timestamp).map(Cow::into_owned),
-            is_meta: self.is_meta == "true",
-            parts: parts(content),
-        };
-        match kind.as_str() {
-            "user" => said(Speaker::User, member(self.message, "content")),
-            "assistant" => said(Speaker::Assistant, member(self.message, "content")),
-            "system" => said(Speaker::System, self.content),
-            "custom-title" | "ai-title" => Message::Title {
-                title: text(self.title),
-            },
-            "tag" | "summary" | "last-prompt" => Message::Note {
-                text: text(self.note),
-                of: kind,
-            },
-            _ => Message::Other { of: kind },
-        }
-    }
+/// What a raw message says.
+pub(crate) fn parts_of(message: &str) -> Vec<MessagePart> {
+    parts(member(message, "content"))
 }
 
 /// A message's content: a string, or blocks.
@@ -200,19 +173,6 @@ fn result_text(content: &str) -> String {
         });
     });
     texts.join("\n")
-}
-
-/// A member's raw value; empty if it is missing. Names of members are written without escapes.
-fn member<'a>(object: &'a str, name: &str) -> &'a str {
-    let mut found = "";
-    let is_it = |key: &str| key.strip_prefix('"').and_then(|key| key.strip_suffix('"')) == Some(name);
-    // What is no object has no members.
-    let _ = each_member(object, |key, value| {
-        if is_it(key) {
-            found = value;
-        }
-    });
-    found
 }
 
 fn text(raw: &str) -> String {

@@ -14,7 +14,7 @@ const MAX_UNITS: usize = 200;
 ///
 /// ```
 /// use std::path::Path;
-/// use mirrorbox::key::project_key;
+/// use mirrorbox::agent_format::project_key;
 ///
 /// assert_eq!(project_key(Path::new("/no-such-place/my_repo.v2")), "-no-such-place-my-repo-v2");
 /// ```

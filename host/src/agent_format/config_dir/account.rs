@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value};
 
 use super::AgentHome;
+use crate::agent_format::environment::CONFIG_DIR;
 
 /// Larger than any such file; keeps a device that never ends from filling memory.
 const MAX_FILE: u64 = 64 << 20;
@@ -134,7 +135,7 @@ fn without_plugins(settings: &mut Map<String, Value>) {
     }
     // It would lead the agent back to the other directory.
     if let Some(Value::Object(env)) = settings.get_mut("env") {
-        env.remove("CLAUDE_CONFIG_DIR");
+        env.remove(CONFIG_DIR);
     }
 }
 

@@ -1,6 +1,14 @@
+//! The agent's configuration directory: its account, its settings, and what the user has put beside them.
+
+mod account;
+mod world;
+
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::environment::{has_key, named_config_dir};
+use super::layout::OWN_CONFIG_DIR;
 
 /// Where the agent on this machine keeps its account and settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,30 +22,37 @@ pub struct AgentHome {
 }
 
 impl AgentHome {
-    /// As the environment says; none where there is no home directory.
+    /// As the environment says; `None` if the home directory is not known.
     pub fn from_env() -> Option<Self> {
-        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         Some(Self {
-            config_dir: env::var_os("CLAUDE_CONFIG_DIR")
-                .filter(|dir| !dir.is_empty())
-                .map(PathBuf::from),
+            config_dir: named_config_dir(),
             home: env::home_dir()?,
-            has_key: is_set("ANTHROPIC_API_KEY") || is_set("CLAUDE_CODE_OAUTH_TOKEN"),
+            has_key: has_key(),
         })
     }
 
+    /// Makes a second configuration directory of it, as far as there may be one: what is there is copied. Returns what
+    /// is not there or of no use, and why.
+    pub(crate) fn copy_to(&self, into: &Path) -> Vec<String> {
+        let mut warnings = account::take_over(self, into);
+        warnings.extend(world::take_over(self, into));
+        warnings
+    }
+
     /// The agent's configuration directory.
-    pub(super) fn config(&self) -> PathBuf {
-        self.config_dir.clone().unwrap_or_else(|| self.home.join(".claude"))
+    fn config(&self) -> PathBuf {
+        self.config_dir
+            .clone()
+            .unwrap_or_else(|| self.home.join(OWN_CONFIG_DIR))
     }
 
     /// Where the agent's main file lies: beside `.claude`, unless the directory was named.
-    pub(super) fn main_file(&self) -> PathBuf {
+    fn main_file(&self) -> PathBuf {
         self.config_dir.as_ref().unwrap_or(&self.home).join(".claude.json")
     }
 
     /// The account as macOS keeps it, where it does.
-    pub(super) fn keychain(&self) -> Option<Vec<u8>> {
+    fn keychain(&self) -> Option<Vec<u8>> {
         if !cfg!(target_os = "macos") || self.config_dir.is_some() || self.has_key {
             return None;
         }

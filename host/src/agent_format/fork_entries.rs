@@ -1,31 +1,45 @@
+//! The entries of a fork, written anew.
+
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::super::edit::quoted;
-use super::super::row::{Row, is_truthy};
-use super::Links;
-use crate::transcript::members::{each_member, string};
+use super::entry::{EntryFields, is_truthy};
+use crate::transcript::members::{each_member, quoted, string};
 
 /// What stays with the session that it came from.
 const LEFT_OUT: &[&str] = &["teamName", "agentName", "slug", "sourceToolAssistantUUID"];
 
 /// What all entries of one fork share.
 #[derive(Debug)]
-pub(super) struct ForkStamp {
+pub(crate) struct ForkStamp {
     /// The time of its making.
-    pub(super) now: String,
+    pub(crate) now: String,
     /// The session that is forked.
-    pub(super) source: String,
+    pub(crate) source: String,
     /// The new one.
-    pub(super) session: String,
-    pub(super) title: String,
+    pub(crate) session: String,
+    pub(crate) title: String,
+}
+
+/// What a message is linked to in the fork.
+#[derive(Debug)]
+pub(crate) struct ForkLinks {
+    pub(crate) uuid: Uuid,
+    pub(crate) parent: Option<Uuid>,
+    pub(crate) logical_parent: Option<Uuid>,
 }
 
 impl ForkStamp {
     /// A message as the fork has it: other links, the rest as it is to the byte. None if it cannot be read.
     ///
     /// The last message is of now: the agent takes the newest one for the end.
-    pub(super) fn message(&self, line: &[u8], row: &Row<'_>, links: &Links, is_last: bool) -> Option<Bytes> {
+    pub(crate) fn message(
+        &self,
+        line: &[u8],
+        row: &EntryFields<'_>,
+        links: &ForkLinks,
+        is_last: bool,
+    ) -> Option<Bytes> {
         let logical_parent = match is_truthy(row.logical_parent) {
             true => quoted_or_null(links.logical_parent),
             false if row.logical_parent.is_empty() => "null".to_owned(),
@@ -54,7 +68,7 @@ impl ForkStamp {
     }
 
     /// What tools replaced, as an entry, taken out; none where there is nothing.
-    pub(super) fn replacements(&self, replaced: &mut String) -> Option<Bytes> {
+    pub(crate) fn replacements(&self, replaced: &mut String) -> Option<Bytes> {
         if replaced.is_empty() {
             return None;
         }
@@ -66,15 +80,6 @@ impl ForkStamp {
             quoted(&self.now)
         );
         Some(row.into())
-    }
-}
-
-impl Row<'_> {
-    /// Whether it says what tools replaced in a session.
-    pub(super) fn replaces(&self, session: &str) -> bool {
-        string(self.kind).is_some_and(|kind| kind == "content-replacement")
-            && string(self.session).is_some_and(|of| of == session)
-            && self.replacements.starts_with('[')
     }
 }
 

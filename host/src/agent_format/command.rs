@@ -1,25 +1,23 @@
+//! The agent's command line, and the options that are added to it.
+
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::AgentError;
+use super::environment::{SKIP_HISTORY, skips_history};
 
 const FORMAT: &str = "--output-format";
 const STREAM: &str = "stream-json";
 const MIRROR: &str = "--session-mirror";
 
 /// Options by which the agent's caller says which session it is to be.
-const CHOOSING: [&str; 7] = [
-    "--resume",
-    "-r",
-    "--continue",
-    "-c",
-    "--session-id",
-    "--fork-session",
-    NOT_KEPT,
-];
+const CHOOSING: [&str; 7] = [RESUME, "-r", "--continue", "-c", SESSION, FORK, NOT_KEPT];
+
+const RESUME: &str = "--resume";
+const SESSION: &str = "--session-id";
+const FORK: &str = "--fork-session";
 
 /// The option that has the agent keep nothing of its session.
-pub(super) const NOT_KEPT: &str = "--no-session-persistence";
+const NOT_KEPT: &str = "--no-session-persistence";
 
 /// Programs that run a script: their options, `-c` above all, are not the agent's.
 const SHELLS: [&str; 8] = ["sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh"];
@@ -29,22 +27,23 @@ const AGENT: &str = "claude";
 
 /// What is run.
 #[derive(Clone, Debug)]
-pub(super) struct CommandLine {
-    pub(super) program: OsString,
-    pub(super) arguments: Vec<OsString>,
+pub(crate) struct CommandLine {
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 impl CommandLine {
-    pub(super) fn new(words: &[OsString]) -> Result<Self, AgentError> {
-        let (program, arguments) = words.split_first().ok_or(AgentError::NoCommand)?;
-        Ok(Self {
+    /// `None` if there is not a word.
+    pub(crate) fn new(words: &[OsString]) -> Option<Self> {
+        let (program, arguments) = words.split_first()?;
+        Some(Self {
             program: program.clone(),
             arguments: arguments.to_vec(),
         })
     }
 
     /// Asks for frames where the command can print them: among JSON messages. Whether it can.
-    pub(super) fn ask_for_frames(&mut self) -> bool {
+    pub(crate) fn ask_for_frames(&mut self) -> bool {
         if self.behind_format().is_none() {
             return false;
         }
@@ -55,16 +54,34 @@ impl CommandLine {
     }
 
     /// The option that says which session it is to be, if the agent has one.
-    pub(super) fn chosen(&self) -> Option<&str> {
+    pub(crate) fn chosen(&self) -> Option<&str> {
         self.agents_own().find(|argument| {
             let name = argument.split_once('=').map_or(*argument, |(name, _)| name);
             CHOOSING.contains(&name)
         })
     }
 
-    /// Whether the agent's settings say to keep nothing of its session.
-    pub(super) fn is_not_kept(&self) -> bool {
-        self.agents_own().any(|argument| argument == NOT_KEPT)
+    /// By what the agent is to keep nothing of its session, and what to do; `None` if it keeps it. What it does not
+    /// write cannot be mirrored.
+    pub(crate) fn not_kept(&self) -> Option<String> {
+        if self.agents_own().any(|argument| argument == NOT_KEPT) {
+            return Some(format!("leave `{NOT_KEPT}` out of the command"));
+        }
+        skips_history().then(|| format!("{SKIP_HISTORY} is set in the environment"))
+    }
+
+    /// The agent begins a session with this id.
+    pub(crate) fn begin(&mut self, session: &str) {
+        self.add(format!("{SESSION}={session}"));
+    }
+
+    /// The agent goes on with a session, or with a copy of it that has another id.
+    pub(crate) fn resume(&mut self, session: &str, fork: Option<&str>) {
+        self.add(format!("{RESUME}={session}"));
+        if let Some(fork) = fork {
+            self.add(FORK);
+            self.begin(fork);
+        }
     }
 
     /// The arguments that the agent itself reads: those behind its name, where another program starts it. What a shell
@@ -88,7 +105,7 @@ impl CommandLine {
     }
 
     /// Adds an option where it is read as one. A shell's script finds it in `"$@"`.
-    pub(super) fn add(&mut self, option: impl AsRef<OsStr>) {
+    fn add(&mut self, option: impl AsRef<OsStr>) {
         if self.is_shell() && self.ends_with_script() {
             // What stands behind the script is its name, and only then its arguments.
             self.arguments.push(self.program.clone());
@@ -178,8 +195,8 @@ mod tests {
     #[test]
     fn options_are_added_before_the_rest() {
         let mut line = line("c -p -- hi");
-        line.add("--resume=x");
-        assert_eq!(text(&line), "-p --resume=x -- hi");
+        line.resume("x", Some("y"));
+        assert_eq!(text(&line), "-p --resume=x --fork-session --session-id=y -- hi");
     }
 
     #[test]
@@ -194,8 +211,14 @@ mod tests {
         }
         assert_eq!(line("taskset -c 0 claude -c").chosen(), Some("-c"));
         assert_eq!(line("claude -c claude").chosen(), Some("-c"));
-        assert!(line("nice claude --no-session-persistence").is_not_kept());
-        assert!(!line("sh -c exit --no-session-persistence").is_not_kept());
+        let option = line("nice claude --no-session-persistence").not_kept().unwrap();
+        assert!(option.contains(NOT_KEPT));
+        for others in [
+            "sh -c exit --no-session-persistence",
+            "claude -p -- --no-session-persistence",
+        ] {
+            assert_eq!(line(others).not_kept(), None, "{others}");
+        }
     }
 
     #[test]

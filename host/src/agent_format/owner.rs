@@ -1,16 +1,18 @@
+//! Whose a session is, where that restricts what may become of it.
+
 use bytes::Bytes;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::edit::quoted;
+use crate::transcript::members::quoted;
 
 /// The restriction that a fork must not lose.
 const RESTRICTED: &str = "ldr";
 
 /// Whose a session is, where that restricts what may become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     account: Option<String>,
     organization: Option<String>,
 }
@@ -27,7 +29,7 @@ struct OwnerRow {
 
 impl Owner {
     /// What a line says of the owner of a restricted session; none for every other line.
-    pub(super) fn read(line: &[u8]) -> Option<Self> {
+    pub(crate) fn read(line: &[u8]) -> Option<Self> {
         const TYPE: &str = "session-owner";
         // Most lines need not be parsed.
         memmem::find(line, TYPE.as_bytes())?;
@@ -41,7 +43,7 @@ impl Owner {
     }
 
     /// The row for another session of the same owner's.
-    pub(super) fn row(&self, session: &str) -> Bytes {
+    pub(crate) fn row(&self, session: &str) -> Bytes {
         let mut row = format!("{{\"type\":\"session-owner\",\"sessionId\":{}", quoted(session));
         for (name, value) in [("accountUuid", &self.account), ("organizationUuid", &self.organization)] {
             if let Some(value) = value {

@@ -1,9 +1,10 @@
+//! From a file's path to the session key of the transcript that is in it.
+
 use std::io;
 use std::path::{Component, Path};
 
-use super::{KeyError, SessionKey};
-
-const SUFFIX: &str = ".jsonl";
+use super::layout::TRANSCRIPT;
+use crate::key::{KeyError, SessionKey};
 
 /// Why a path is no transcript's path.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ impl SessionKey {
     /// let path = Path::new("/c/projects/p/s/subagents/agent-1.jsonl");
     /// let key = SessionKey::from_path(path, Path::new("/c/projects"))?;
     /// assert_eq!((key.project_key(), key.session_id(), key.subpath()), ("p", "s", Some("subagents/agent-1")));
-    /// # Ok::<(), mirrorbox::key::PathError>(())
+    /// # Ok::<(), mirrorbox::agent_format::PathError>(())
     /// ```
     pub fn from_path(path: &Path, projects_dir: &Path) -> Result<Self, PathError> {
         let (path, projects_dir) = (std::path::absolute(path)?, std::path::absolute(projects_dir)?);
@@ -78,14 +79,14 @@ impl SessionKey {
 }
 
 fn main(project: &str, file: &str) -> Result<SessionKey, PathError> {
-    match file.strip_suffix(SUFFIX).ok_or(PathError::NotJsonl)? {
+    match file.strip_suffix(TRANSCRIPT).ok_or(PathError::NotJsonl)? {
         "" => Err(PathError::EmptySession),
         session => Ok(SessionKey::main(project, named(session)?)?),
     }
 }
 
 fn subpath(main: SessionKey, folders: &[&str], file: &str) -> Result<SessionKey, PathError> {
-    let name = named(file.strip_suffix(SUFFIX).unwrap_or(file))?;
+    let name = named(file.strip_suffix(TRANSCRIPT).unwrap_or(file))?;
     Ok(main.with_subpath(format!("{}/{name}", folders.join("/")))?)
 }
 
