@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 
-use crate::wasm_target::TARGET;
+use crate::wasm_target::{TARGET, add_by_rustup};
 use crate::workspace::Workspace;
 use crate::{deny, fuzz, house, package, process, set_up, spelling, test};
 
-/// Formatting, house rules, spelling, dependencies, lints, documentation, packages, fuzz targets, tests.
+/// Systems on which no test runs.
+const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
+
+/// Formatting, house rules, spelling, dependencies, lints, also for other systems, documentation, packages, fuzz targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
@@ -19,6 +22,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     set_up(workspace)?;
     step("lints");
     lint(workspace)?;
+    step("other systems");
+    lint_elsewhere(workspace)?;
     step("documentation");
     document(workspace)?;
     step("packages");
@@ -45,10 +50,27 @@ fn lint(workspace: &Workspace) -> Result<()> {
     process::run(guests.args(deny))?;
     for selection in [
         &["--workspace", "--all-targets"][..],
-        // What an embedder gets who brings stores of his own.
+        // What an embedder gets who brings stores of his own, and each feature by itself.
         &["--package", "mirrorbox", "--no-default-features", "--all-targets"],
+        &["--package", "mirrorbox", "--no-default-features", "--features", "agent"],
+        &["--package", "mirrorbox", "--no-default-features", "--features", "wasm"],
     ] {
         process::run(workspace.cargo("clippy").args(selection).args(deny))?;
+    }
+    Ok(())
+}
+
+/// The library without WebAssembly, which has no C to compile, for systems whose standard library rustup has.
+fn lint_elsewhere(workspace: &Workspace) -> Result<()> {
+    for target in OTHER_SYSTEMS {
+        if let Err(error) = add_by_rustup(target) {
+            println!("{target} is left out, for its standard library cannot be had: {error:#}");
+            continue;
+        }
+        let library = ["--package", "mirrorbox", "--no-default-features", "--features", "agent"];
+        let mut clippy = workspace.cargo("clippy");
+        clippy.args(["--target", target]).args(library);
+        process::run(clippy.args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }

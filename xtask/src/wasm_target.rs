@@ -130,19 +130,20 @@ impl Way {
 
     fn take(&self, compiler: &Compiler) -> Result<()> {
         match self {
-            Way::Rustup => add_by_rustup(),
+            Way::Rustup => add_by_rustup(TARGET),
             Way::Folder(folder) => install(compiler, |scratch| folder::fetch(folder, compiler, scratch)),
             Way::Debian => install(compiler, |scratch| debian::fetch(compiler, scratch)),
         }
     }
 }
 
-fn add_by_rustup() -> Result<()> {
+/// Has rustup fetch a target's standard library. Fails where there is no rustup, or it cannot reach its server.
+pub(crate) fn add_by_rustup(target: &str) -> Result<()> {
     // Its backtraces would push the reason out of the message.
     let mut rustup = Command::new("rustup");
     process::run_within(
         RUSTUP_LIMIT,
-        rustup.args(["target", "add", TARGET]).env_remove("RUST_BACKTRACE"),
+        rustup.args(["target", "add", target]).env_remove("RUST_BACKTRACE"),
     )
 }
 
