@@ -24,8 +24,7 @@
 //! `<state>/spool/<writer>/projects/` looks like the agent's `projects/` directory. Beside it lie `others/`, for
 //! streams whose key cannot be a file's name or meets another's, and `streams/`, with a record for each stream that
 //! says which key it has and where its file is. A `lock` is held as long as anybody uses the directory; a free one
-//! means that the process is dead. Another, `<state>/spool/lock`, is held while a directory is made, adopted or
-//! removed.
+//! means that the process is dead. Another, `<state>/spool/lock`, is held to make, adopt or remove a directory.
 //!
 //! # What is synced
 //!
@@ -44,14 +43,12 @@
 //! would succeed without having written anything. So the file is never synced again. Its synced part (which the page
 //! cache still holds right, even where the block that was being appended to is now broken on disk) and the lines in
 //! hand go to a fresh file, which takes its place once it is synced. If that works, the callers never notice but for
-//! the alarm; if not, they get the error, and the next call tries again. What was acknowledged can be read all the
-//! time.
+//! the alarm; if not, they get the error, and the next call tries again. What was acknowledged can always be read.
 //!
 //! # Bounds
 //!
 //! Up to 2 MiB per stream and 16 MiB in all wait for a sync, or a single larger call; further callers wait until there
-//! is room, and nothing of theirs is copied before that. Streams take turns on at most 32 threads. The last 64 files
-//! that were used stay open.
+//! is room, and nothing of theirs is copied before that. Streams take turns on at most 32 threads; 64 files stay open.
 
 mod adopt;
 mod alarm;

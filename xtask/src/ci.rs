@@ -9,7 +9,8 @@ use crate::{deny, fuzz, house, package, process, set_up, spelling, test};
 /// Systems on which no test runs.
 const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
 
-/// Formatting, house rules, spelling, dependencies, lints, also for other systems, documentation, packages, fuzz targets, tests.
+/// Formatting, house rules, spelling, dependencies, lints (also for other systems), documentation, packages, fuzz
+/// targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
