@@ -154,3 +154,9 @@ fn options_errors_and_events() -> io::Result<()> {
 fn page() -> io::Result<()> {
     passes("test_page.py")
 }
+
+#[test]
+fn the_agents_command() -> io::Result<()> {
+    let model = mirrorbox_servers::Model::start()?;
+    passes_with("test_agent.py", &model.environment())
+}
