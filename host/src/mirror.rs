@@ -74,6 +74,7 @@ pub use destination::DestinationOptions;
 pub use event::{DeliveryCounts, Event, What};
 pub use flush::{Left, Undelivered};
 pub(crate) use history::{FillError, Moved, copy_log};
+pub(crate) use look::WantedDeleted;
 pub use look::{
     DeliveryRecords, DestinationLook, Standing, StateLook, StreamWaiting, WriterLook, look, look_at_others,
 };
@@ -333,6 +334,16 @@ impl Mirror {
             Some(why) => Err(Trouble::NotAllDeleted(why)),
             None => Ok(()),
         }
+    }
+
+    /// The streams that this process is deleting at a destination.
+    pub(crate) fn deleting(&self, destination: &str) -> Vec<SessionKey> {
+        let lanes = self
+            .shared
+            .destination(destination)
+            .map(|destination| destination.all_lanes());
+        let deleting = lanes.into_iter().flatten().filter(|lane| lane.progress().is_deleting());
+        deleting.map(|lane| lane.key.clone()).collect()
     }
 
     /// What happens from now on. A slow listener gets the number of events that it missed.

@@ -65,7 +65,12 @@ pub(super) fn spawn(line: &CommandLine, ends: Ends, surroundings: Surroundings<'
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "a child's mask can be set by the child alone")]
 fn set_file_mask(command: &mut Command, mask: u32) {
-    let mask = rustix::fs::Mode::from_bits_truncate(mask);
+    let permissions = mask & 0o777;
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "nine bits, in a type that is narrower on macOS"
+    )]
+    let mask = rustix::fs::Mode::from_bits_truncate(permissions as rustix::fs::RawMode);
     let set = move || {
         rustix::process::umask(mask);
         Ok(())

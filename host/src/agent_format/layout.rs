@@ -55,6 +55,7 @@ pub(crate) fn transcript_of(file: &Path) -> PathBuf {
 }
 
 /// The sidecar beside a transcript, where it has one.
+#[cfg(any(test, feature = "agent"))]
 pub(crate) fn sidecar_of(transcript: &Path) -> PathBuf {
     transcript.with_extension("meta.json")
 }

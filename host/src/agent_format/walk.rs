@@ -4,7 +4,9 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{FileKind, SUBAGENTS, TRANSCRIPT};
+#[cfg(any(test, feature = "agent"))]
+use super::layout::TRANSCRIPT;
+use super::layout::{FileKind, SUBAGENTS};
 use crate::disk::may_fail;
 
 const NO_FILE: &str = "is no regular file";
@@ -37,6 +39,7 @@ pub(crate) struct Listing {
 
 /// Looks through a project's folder; nothing is there where there is no folder. What cannot be looked at does not keep
 /// the rest from being found.
+#[cfg(any(test, feature = "agent"))]
 pub(crate) fn list(folder: &Path) -> Listing {
     Walk::new(folder, false).everything()
 }
@@ -47,6 +50,7 @@ pub(crate) fn list_everything(folder: &Path) -> Listing {
 }
 
 /// The same as [`list`] of one session, its main transcript last.
+#[cfg(any(test, feature = "agent"))]
 pub(crate) fn list_session(folder: &Path, session: &str) -> Listing {
     let mut walk = Walk::new(folder, false);
     walk.folder(&format!("{session}/{SUBAGENTS}"));

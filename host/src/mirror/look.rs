@@ -148,6 +148,17 @@ pub struct Standing {
     pub trouble: Option<String>,
 }
 
+/// Streams that are to be deleted, and of a session's main transcript the subpaths that are not.
+#[derive(Debug, Default)]
+pub(crate) struct WantedDeleted(BTreeMap<SessionKey, Option<BTreeSet<String>>>);
+
+impl WantedDeleted {
+    pub(crate) fn holds(&self, key: &SessionKey) -> bool {
+        let of_session = || Some((key.subpath()?, self.0.get(&key.to_main())?.as_ref()?));
+        self.0.contains_key(key) || of_session().is_some_and(|(subpath, but)| !but.contains(subpath))
+    }
+}
+
 impl DeliveryRecords {
     /// Opens what is there; makes nothing.
     pub fn open(state: &Path) -> Result<Self, SpoolError> {
@@ -189,6 +200,17 @@ impl DeliveryRecords {
             kept_from,
             trouble,
         })
+    }
+
+    /// Of streams that are being deleted at a destination, what else goes with them.
+    pub(crate) fn wanted_deleted(&self, destination: &str, streams: Vec<SessionKey>) -> io::Result<WantedDeleted> {
+        let mut wanted = WantedDeleted::default();
+        for key in streams {
+            let entry = self.ledger.as_ref().map(|ledger| ledger.load(destination, &key));
+            let delete = entry.transpose()?.and_then(|entry| entry.wanted);
+            wanted.0.insert(key, delete.and_then(|delete| delete.session));
+        }
+        Ok(wanted)
     }
 
     /// Whether a delete of a stream is wanted at a destination and not done yet: what is there of it is on its way out.

@@ -7,7 +7,7 @@ use super::reading::StreamReading;
 use super::{Answer, SessionStore, WhileAway};
 use crate::block_on::block_on;
 use crate::key::SessionKey;
-use crate::mirror::DeliveryRecords;
+use crate::mirror::{DeliveryRecords, WantedDeleted};
 use crate::session::{self, SessionError};
 use crate::spool::Spool;
 use crate::store::{Store, StoredSession};
@@ -44,6 +44,8 @@ enum RestingSpools {
 struct ListedBy<T> {
     destination: String,
     items: Vec<T>,
+    /// What was to be deleted there before it was asked: it may have listed what is gone by now.
+    going: WantedDeleted,
 }
 
 impl SessionStore {
@@ -82,18 +84,23 @@ impl SessionStore {
         let mut here = self.local(project, &records, SessionKey::is_main, RestingSpools::PassedOver)?;
         let list = async |store: Arc<dyn Store>| session::stored_sessions(&*store, project).await;
         let what = || format!("the sessions of {project}");
-        let listings = self.ask_all(project, what, list).await?;
+        let listings = self.ask_all(project, &records, what, list).await?;
         if listings.is_empty() {
             here = self.local(project, &records, SessionKey::is_main, RestingSpools::LookedAt)?;
         }
         let mut known: BTreeMap<SessionKey, (String, KnownSession)> = BTreeMap::new();
-        for ListedBy { destination, items } in listings {
+        for ListedBy {
+            destination,
+            items,
+            going,
+        } in listings
+        {
             for stored in items {
                 // What cannot be a key is no session.
                 let Ok(main) = SessionKey::main(project, &stored.session_id) else {
                     continue;
                 };
-                if records.is_wanted_deleted(&destination, &main)? {
+                if going.holds(&main) || records.is_wanted_deleted(&destination, &main)? {
                     continue;
                 }
                 let session = || (destination.clone(), KnownSession::stored(&main, stored.clone()));
@@ -118,14 +125,19 @@ impl SessionStore {
         let mut here = self.local(main.project_key(), &records, is_beside, RestingSpools::PassedOver)?;
         let list = async |store: Arc<dyn Store>| session::subkeys(&*store, &main).await;
         let what = || format!("the streams of {main}");
-        let listings = self.ask_all(main.project_key(), what, list).await?;
+        let listings = self.ask_all(main.project_key(), &records, what, list).await?;
         if listings.is_empty() {
             here = self.local(main.project_key(), &records, is_beside, RestingSpools::LookedAt)?;
         }
         let mut found = BTreeSet::new();
-        for ListedBy { destination, items } in listings {
+        for ListedBy {
+            destination,
+            items,
+            going,
+        } in listings
+        {
             for key in items {
-                if !records.is_wanted_deleted(&destination, &key)? {
+                if !going.holds(&key) && !records.is_wanted_deleted(&destination, &key)? {
                     found.insert(key);
                 }
             }
@@ -182,16 +194,22 @@ impl SessionStore {
     async fn ask_all<T>(
         &self,
         project: &str,
+        records: &DeliveryRecords,
         what: impl Fn() -> String,
         list: impl AsyncFn(Arc<dyn Store>) -> Result<Vec<T>, SessionError>,
     ) -> Answer<Vec<ListedBy<T>>> {
         let (mut listings, mut failing) = (Vec::new(), Vec::new());
         let mut unsupported = None;
         for (destination, store) in self.core.mirror.taking(project) {
+            let going = records.wanted_deleted(&destination, self.core.mirror.deleting(&destination))?;
             match store {
                 Err(why) => failing.push((destination, why)),
                 Ok(store) => match list(store).await {
-                    Ok(items) => listings.push(ListedBy { destination, items }),
+                    Ok(items) => listings.push(ListedBy {
+                        destination,
+                        items,
+                        going,
+                    }),
                     Err(error @ SessionError::Unsupported { .. }) => unsupported = Some(error),
                     Err(error) => failing.push((destination, error.to_string())),
                 },
