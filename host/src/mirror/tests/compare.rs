@@ -34,7 +34,7 @@ fn append(process: &Process, lines: &[&str]) {
 }
 
 /// What another writer stores behind all that is there: an import, say.
-async fn store_by(store: &Moody, writer: &str, kind: Kind, lines: &[&str]) -> Batch {
+pub(super) async fn store_by(store: &Moody, writer: &str, kind: Kind, lines: &[&str]) -> Batch {
     let end = store.inside.end(&key()).await.unwrap();
     let chain = end.map_or_else(|| Chain::start(&key()), |end| Chain::at(&key(), end));
     let batch = chain.number_draft(BatchDraft {
