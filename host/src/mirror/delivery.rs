@@ -8,6 +8,7 @@ mod compact;
 mod compare;
 mod confirm;
 mod copy;
+mod count;
 mod delete;
 mod due;
 mod later;

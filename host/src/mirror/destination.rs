@@ -13,10 +13,11 @@ use super::event::Announcer;
 use super::gate::{Gate, Pass};
 use super::lane::Lane;
 use super::roster::Roster;
+use super::trouble::Trouble;
 use super::worker::Memory;
 use crate::config::MirrorSettings;
 use crate::key::SessionKey;
-use crate::store::{Store, StoreError, time_to_move};
+use crate::store::{LoadError, Store, StoreError, time_to_move};
 
 /// How a destination is served.
 #[derive(Clone, Debug)]
@@ -266,6 +267,15 @@ fn of_session(lanes: &BTreeMap<SessionKey, Arc<Lane>>, session: &SessionKey) -> 
 }
 
 impl Entered {
+    /// Why a log could not be read; the gate learns of it where the destination itself failed.
+    pub(super) fn failed(&self, error: LoadError) -> Trouble {
+        let trouble = Trouble::from(error);
+        if let Some(error) = trouble.store_error().filter(|error| error.can_retry()) {
+            self.pass.failed(error);
+        }
+        trouble
+    }
+
     /// Makes a call under a deadline, and tells the gate how it went.
     pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         self.call_moving(0, call).await

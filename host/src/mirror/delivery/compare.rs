@@ -5,10 +5,10 @@
 //! other: what is there is passed over, what is lacking is stored. That says the same after every restart, for what was
 //! stored on the way is counted with the rest; and it needs no other destination and no record of what was decided.
 
-mod count;
 mod earlier;
 mod foresee;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::content::LogLines;
@@ -18,21 +18,21 @@ use super::super::ledger;
 use super::super::on_disk;
 use super::super::trouble::Trouble;
 use super::Delivery;
-use super::confirm::failed;
 use super::copy::LocalCopy;
+use super::count::{FileSection, LogCount, NewLines};
 use crate::agent_format::{Bag, lines_of};
 use crate::spool::{Chunk, Doubt, ReadError};
 use crate::store::{Batch, Position, Reader};
-pub(super) use count::{Arrived, LogCount};
 pub(super) use earlier::{LOOK, Waits};
 use foresee::{Foreseen, foresee};
 
-/// The lines of one file in a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileSection {
-    doubt: Doubt,
-    /// Here the next file begins.
-    end: u64,
+/// A copy's writer, its [`LogCount::foreseen`], and the lines that arrived.
+type Compared = (String, BTreeMap<String, u64>, NewLines);
+
+/// What was stored behind what is known of a log, for each copy that is being compared.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    copies: Vec<Option<Compared>>,
 }
 
 impl LocalCopy {
@@ -132,6 +132,33 @@ impl LocalCopy {
     }
 }
 
+impl Arrived {
+    pub(super) fn for_each(copies: &[LocalCopy]) -> Self {
+        let of = |copy: &LocalCopy| {
+            let met = copy.met.as_ref()?;
+            let writer = copy.stream.writer().to_owned();
+            Some((writer, met.foreseen.clone(), NewLines::default()))
+        };
+        Self {
+            copies: copies.iter().map(of).collect(),
+        }
+    }
+
+    pub(super) fn hear(&mut self, batch: &Batch) {
+        for (writer, foreseen, heard) in self.copies.iter_mut().flatten() {
+            heard.hear(batch, batch.origin.writer == *writer, foreseen);
+        }
+    }
+
+    pub(super) fn give_to(self, copies: &mut [LocalCopy]) {
+        for (copy, arrived) in copies.iter_mut().zip(self.copies) {
+            if let (Some(met), Some((_, _, heard))) = (&mut copy.met, arrived) {
+                met.take_in(&heard);
+            }
+        }
+    }
+}
+
 impl Delivery {
     /// The next lines of a file that the destination lacks; `None` where it has them, or its log went on meanwhile.
     pub(super) async fn lacking(&mut self, index: usize, at: &Entered) -> Result<Option<Chunk>, Trouble> {
@@ -209,7 +236,9 @@ impl Delivery {
                 met.gone = self.lines_gone(&entry)?;
             }
             let from = share.from_line.max(even.map_or(0, |even| even.line));
-            self.copies.get(index).map_or(Ok(()), |copy| met.set_off(copy, from))
+            self.copies
+                .get(index)
+                .map_or(Ok(()), |copy| met.set_off(&copy.stream, copy.next.line, from))
         })?;
         if let Some(copy) = self.copies.get_mut(index) {
             copy.met = Some(met);
@@ -225,7 +254,7 @@ impl Delivery {
         let log = self.log_at(at);
         let mut reader = Reader::new(log.store.clone(), log.key.clone());
         let mut read = LogLines::from_place(place);
-        while let Some(batch) = log.next(&mut reader).await.map_err(|error| failed(at, error))? {
+        while let Some(batch) = log.next(&mut reader).await.map_err(|error| at.failed(error))? {
             read.note(&batch);
         }
         Ok(read.up_to(reader.chain().clone()))

@@ -106,7 +106,7 @@ impl Delivery {
                     arrived.give_to(&mut self.copies);
                     return self.take_in(survey);
                 }
-                Err(error) if !differs(&error) => return Err(failed(at, error)),
+                Err(error) if !differs(&error) => return Err(at.failed(error)),
                 Err(_) => {}
             }
         }
@@ -143,7 +143,7 @@ impl Delivery {
         let mut read = read.then(|| LogLines::from_place(None));
         let seen = |batch: &Batch| read.iter_mut().for_each(|read| read.note(batch));
         let survey = log.survey_with(None, &sought, &mut self.summaries, seen).await;
-        let survey = survey.map_err(|error| failed(at, error))?;
+        let survey = survey.map_err(|error| at.failed(error))?;
         self.read = read.map(|read| read.up_to(survey.chain.clone()));
         Ok(survey)
     }
@@ -339,7 +339,7 @@ impl Delivery {
                 Err(FillError::Deleted { number }) if name == destination => {
                     return self.lose_history(index, &name, number);
                 }
-                Err(FillError::Target(error)) => return Err(failed(at, error)),
+                Err(FillError::Target(error)) => return Err(at.failed(error)),
                 Err(FillError::Changed) => return Err(others_write()),
                 Err(FillError::Source(error)) => cause = format!("destination {name}: {error}"),
                 Err(FillError::Elsewhere | FillError::Deleted { .. }) => {
@@ -389,12 +389,4 @@ fn others_write() -> Trouble {
 /// The log is not the one that we knew, or was deleted meanwhile.
 fn differs(error: &LoadError) -> bool {
     !matches!(error, LoadError::Store { .. })
-}
-
-pub(super) fn failed(at: &Entered, error: LoadError) -> Trouble {
-    let trouble = Trouble::from(error);
-    if let Some(error) = trouble.store_error().filter(|error| error.can_retry()) {
-        at.pass.failed(error);
-    }
-    trouble
 }

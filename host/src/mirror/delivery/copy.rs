@@ -7,7 +7,7 @@ use super::super::lane::Copied;
 use super::super::ledger::Share;
 use super::super::on_disk;
 use super::Delivery;
-use super::compare::LogCount;
+use super::count::LogCount;
 use super::due::WaitingLines;
 use crate::spool::{Chunk, Place, ReadError, Stream};
 use crate::store::Position;

@@ -11,7 +11,6 @@ use super::super::summaries::Summaries;
 use super::super::survey::Survey;
 use super::super::trouble::{Trouble, records};
 use super::Delivery;
-use super::confirm::failed;
 use super::copy::LocalCopy;
 
 impl Delivery {
@@ -31,7 +30,7 @@ impl Delivery {
         let news: BTreeMap<_, _> = ends.filter(is_news).collect();
         if !news.is_empty() {
             let survey = self.log_at(at).survey(None, &[], &mut Summaries::start()).await;
-            let survey = survey.map_err(|error| failed(at, error))?;
+            let survey = survey.map_err(|error| at.failed(error))?;
             let is_here = news.iter().any(|(writer, end)| survey.begins_before(writer, *end));
             self.update_ledger(|entry| {
                 entry.pass_over(&news);

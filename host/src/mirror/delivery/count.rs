@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::super::copy::LocalCopy;
-use super::FileSection;
 use crate::agent_format::{Bag, lines_of, metadata};
-use crate::spool::ReadError;
+use crate::spool::{Doubt, ReadError, Stream};
 use crate::store::{Batch, Kind};
+
+/// The lines of one file in a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileSection {
+    pub(super) doubt: Doubt,
+    /// Here the next file begins.
+    pub(super) end: u64,
+}
 
 /// What a log holds beside the lines of a section that were set off against it.
 #[derive(Debug)]
-pub(in super::super) struct LogCount {
+pub(super) struct LogCount {
     pub(super) section: FileSection,
     /// Lines that stand for none of the section's: those that are there, and those that are still to come.
     pub(super) others: Bag,
@@ -39,19 +45,10 @@ pub(super) struct Kept {
 
 /// Lines that were stored behind what is known of a log.
 #[derive(Debug, Default)]
-struct NewLines {
+pub(super) struct NewLines {
     others: Bag,
     /// Lines that were counted before they came.
     came: Bag,
-}
-
-/// A copy's writer, its [`LogCount::foreseen`], and the lines that arrived.
-type Compared = (String, BTreeMap<String, u64>, NewLines);
-
-/// What was stored behind what is known of a log, for each copy that is being compared.
-#[derive(Debug)]
-pub(in super::super) struct Arrived {
-    copies: Vec<Option<Compared>>,
 }
 
 impl LogCount {
@@ -134,20 +131,20 @@ impl LogCount {
         }
     }
 
-    /// Sets off the section's lines before the next one: a copy that was compared by another process goes on.
-    pub(super) fn set_off(&mut self, copy: &LocalCopy, from_line: u64) -> Result<(), ReadError> {
-        let start = copy.stream.start();
-        let from = self.section.doubt.from.max(from_line).max(start.line);
-        if from >= copy.next.line {
+    /// Sets off lines of the section that come before a copy's next one: a copy that was compared by another process
+    /// goes on.
+    pub(super) fn set_off(&mut self, stream: &Stream, next: u64, from_line: u64) -> Result<(), ReadError> {
+        let from = self.section.doubt.from.max(from_line).max(stream.start().line);
+        if from >= next {
             return Ok(());
         }
-        let mut place = copy.stream.find(from)?;
-        while let Some(chunk) = copy.stream.read(place)? {
-            for (_, line) in (place.line..copy.next.line).zip(lines_of(&chunk.payload)) {
+        let mut place = stream.find(from)?;
+        while let Some(chunk) = stream.read(place)? {
+            for (_, line) in (place.line..next).zip(lines_of(&chunk.payload)) {
                 self.take(line);
             }
             place = chunk.next;
-            if place.line >= copy.next.line {
+            if place.line >= next {
                 break;
             }
         }
@@ -161,7 +158,7 @@ impl LogCount {
         self.take_in(&heard);
     }
 
-    fn take_in(&mut self, heard: &NewLines) {
+    pub(super) fn take_in(&mut self, heard: &NewLines) {
         self.others.add_all(&heard.others);
         let not_promised = self.promised.take_all(&heard.came);
         self.coming.take_all(&not_promised);
@@ -170,7 +167,7 @@ impl LogCount {
 
 impl NewLines {
     /// Counts a batch's lines, but for those that were counted before they came.
-    fn hear(&mut self, batch: &Batch, is_own: bool, foreseen: &BTreeMap<String, u64>) {
+    pub(super) fn hear(&mut self, batch: &Batch, is_own: bool, foreseen: &BTreeMap<String, u64>) {
         if batch.kind != Kind::Entries {
             return;
         }
@@ -183,33 +180,6 @@ impl NewLines {
             } else if !is_own {
                 // Of its own lines each was set off when it was stored.
                 self.others.add(line);
-            }
-        }
-    }
-}
-
-impl Arrived {
-    pub(in super::super) fn for_each(copies: &[LocalCopy]) -> Self {
-        let of = |copy: &LocalCopy| {
-            let met = copy.met.as_ref()?;
-            let writer = copy.stream.writer().to_owned();
-            Some((writer, met.foreseen.clone(), NewLines::default()))
-        };
-        Self {
-            copies: copies.iter().map(of).collect(),
-        }
-    }
-
-    pub(in super::super) fn hear(&mut self, batch: &Batch) {
-        for (writer, foreseen, heard) in self.copies.iter_mut().flatten() {
-            heard.hear(batch, batch.origin.writer == *writer, foreseen);
-        }
-    }
-
-    pub(in super::super) fn give_to(self, copies: &mut [LocalCopy]) {
-        for (copy, arrived) in copies.iter_mut().zip(self.copies) {
-            if let (Some(met), Some((_, _, heard))) = (&mut copy.met, arrived) {
-                met.take_in(&heard);
             }
         }
     }
