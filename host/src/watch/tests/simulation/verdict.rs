@@ -103,11 +103,13 @@ impl World {
         if self.had_frames || self.has_imports {
             return;
         }
+        // What a file held that was removed may come behind a run's rows of the one that took its place.
+        let is_there = |line: &str| !self.has_runs || file.wanted().any(|held| held == line);
         let numbers: BTreeMap<_, _> = file
             .appended
             .iter()
             .zip(0..)
-            .filter(|(line, _)| is_unique(line))
+            .filter(|(line, _)| is_unique(line) && is_there(line))
             .collect();
         let there: Vec<u64> = held.iter().filter_map(|line| numbers.get(line).copied()).collect();
         let is_after = there.windows(2).find(|pair| pair[0] > pair[1]);
