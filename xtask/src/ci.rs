@@ -1,5 +1,7 @@
 //! `cargo xtask ci`: what a change must pass. The cheap steps come first.
 
+use std::time::Instant;
+
 use anyhow::Result;
 
 use crate::wasm_target::{TARGET, add_by_rustup};
@@ -12,6 +14,8 @@ const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin
 /// Formatting, house rules, spelling, dependencies, lints, a check for other systems, documentation, packages, fuzz
 /// targets, tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let began = Instant::now();
+    let step = |name: &str| println!("== {name} (after {} s)", began.elapsed().as_secs());
     step("formatting");
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))?;
     step("house rules");
@@ -32,7 +36,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step("fuzz targets");
     fuzz::run(workspace, &fuzz::Options::default())?;
     step("tests");
-    test::run(workspace, &test::Options::default())
+    test::run(workspace, &test::Options::default())?;
+    step("passed");
+    Ok(())
 }
 
 /// Warnings are denied through the lint level and not through `RUSTFLAGS`, which would compile everything anew.
@@ -91,8 +97,4 @@ fn document(workspace: &Workspace) -> Result<()> {
         process::run(&mut cargo)?;
     }
     Ok(())
-}
-
-fn step(name: &str) {
-    println!("== {name}");
 }

@@ -30,7 +30,7 @@ pub(super) struct Recorder<'a> {
     is_picked_up: bool,
     /// What of the agent's files cannot be taken, and why: as it was told.
     unread: BTreeMap<PathBuf, String>,
-    /// Lines that are too long to be taken, and were passed over.
+    /// Lines that are too long to be taken, and files whose earlier lines could not be read: passed over for good.
     passed_over: u64,
     /// Why something is not on local disk yet, if it is not.
     trouble: Option<String>,

@@ -55,6 +55,7 @@ impl<'a> EntryFields<'a> {
     }
 
     fn put(&mut self, key: &'a str, value: &'a str) {
+        // A name that is no text has no place here.
         let place = match string(key).unwrap_or_default().as_ref() {
             "type" => &mut self.kind,
             "uuid" => &mut self.uuid,

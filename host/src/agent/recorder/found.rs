@@ -160,11 +160,7 @@ impl Recorder<'_> {
         let mut is_marked = false;
         loop {
             let block;
-            (rest, block) = blocking(move || {
-                let block = rest.next_block();
-                (rest, block)
-            })
-            .await;
+            (rest, block) = rest.read_block().await;
             if block.is_empty() {
                 break;
             }

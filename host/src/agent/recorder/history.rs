@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Recorder;
 use super::rest::Rest;
+use crate::agent::event::AgentEvent;
 use crate::agent::spooled::Spooled;
 use crate::agent_format::is_mirrored;
 use crate::follow::{Tail, complete_lines};
@@ -16,7 +17,7 @@ use crate::transcript::LineError;
 
 impl Recorder<'_> {
     /// Spools what a transcript's file held when the run began, once, before the run's first row of it. Where it cannot
-    /// be read any more, the run's rows come all the same.
+    /// be read any more, the run says so, and its rows come all the same.
     pub(super) async fn bring_history(&mut self, key: &SessionKey) -> Result<(), AppendFailed> {
         if self.copies.entry(key.clone()).or_default().is_begun {
             return Ok(());
@@ -29,12 +30,27 @@ impl Recorder<'_> {
             .await;
             match read {
                 Ok(history) if history.lines == 0 => {}
-                Ok(history) => self.spool_history(key, history).await?,
-                Err(error) => tracing::warn!("{key}: what it held before this run is not taken: {error}"),
+                Ok(history) => {
+                    let mut rest = self.spool_history(key, history).await?;
+                    if let Some(error) = rest.failed.take() {
+                        self.lacks_history(&whole, &error);
+                    }
+                    self.tell_of_passed_over(&whole, &rest);
+                }
+                Err(error) => self.lacks_history(&whole, &error),
             }
         }
         self.copies.entry(key.clone()).or_default().is_begun = true;
         Ok(())
+    }
+
+    /// Tells it, and counts it for good: that the run's own rows can be read says nothing of those before them.
+    fn lacks_history(&mut self, whole: &Path, error: &LineError) {
+        self.passed_over += 1;
+        self.tell(AgentEvent::Unreadable {
+            file: whole.display().to_string(),
+            cause: format!("what it held before this run is not taken: {error}"),
+        });
     }
 
     /// A transcript's file, and how long it was when the run began; `None` if nobody need bring that: it was not there,
@@ -44,13 +60,15 @@ impl Recorder<'_> {
             return None;
         }
         let folder = self.trail.place().folder_of(key);
+        // A key that is no file's name was made of none: there is nothing to bring. Lengths are noted by texts.
         let path = key.in_project(folder).file().ok()?;
         let length = self.trail.length(path.to_str()?);
         let whole = self.trail.place().projects.join(path);
         (length > 0 && !self.trail.is_unread(&whole)).then_some((whole, length))
     }
 
-    async fn spool_history(&mut self, key: &SessionKey, history: History) -> Result<(), AppendFailed> {
+    /// Returns what was read, which says what of it could not be.
+    async fn spool_history(&mut self, key: &SessionKey, history: History) -> Result<Rest, AppendFailed> {
         let transcript = self.host.transcript(key.clone());
         let found = Doubtful {
             lines: history.lines,
@@ -63,13 +81,9 @@ impl Recorder<'_> {
         let mut rest = history.rest;
         loop {
             let block;
-            (rest, block) = blocking(move || {
-                let block = rest.next_block();
-                (rest, block)
-            })
-            .await;
+            (rest, block) = rest.read_block().await;
             if block.is_empty() {
-                return Ok(());
+                return Ok(rest);
             }
             transcript.append_lines(&block).await?;
         }

@@ -46,9 +46,18 @@ impl Rest {
         Self { end, ..self }
     }
 
+    /// [`Rest::next_block`] for async code.
+    pub(super) async fn read_block(mut self) -> (Self, Vec<Vec<u8>>) {
+        blocking(move || {
+            let block = self.next_block();
+            (self, block)
+        })
+        .await
+    }
+
     /// The next of them, [`BLOCK`] bytes or a single larger one; none at the end, and none behind a line that cannot be
     /// read.
-    pub(super) fn next_block(&mut self) -> Vec<Vec<u8>> {
+    fn next_block(&mut self) -> Vec<Vec<u8>> {
         let (mut block, mut bytes) = (Vec::new(), 0);
         while bytes < BLOCK && self.failed.is_none() && self.tail.place() < self.end {
             match self.tail.next_line() {
@@ -218,11 +227,7 @@ impl Recorder<'_> {
                 block.iter().for_each(|line| copy.ahead.add(line));
             }
             let read;
-            (rest, read) = blocking(move || {
-                let block = rest.next_block();
-                (rest, block)
-            })
-            .await;
+            (rest, read) = rest.read_block().await;
             copy.read_to = Some(rest.tail.place());
             if read.is_empty() {
                 return (rest, Ok(()));

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -24,6 +24,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct Machine {
     dir: tempfile::TempDir,
     store: Arc<MemoryStore>,
+    /// What its runs reported.
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 /// A run whose host knows no destination: what it spools waits for others.
@@ -37,8 +39,8 @@ impl Machine {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("projects").join(FOLDER)).unwrap();
-        let store = Arc::default();
-        Self { dir, store }
+        let (store, told) = (Arc::default(), Arc::default());
+        Self { dir, store, told }
     }
 
     fn state(&self) -> PathBuf {
@@ -72,10 +74,12 @@ impl Machine {
         let host = Host::builder(&state).build().await.unwrap();
         let (orders, heard) = mpsc::unbounded_channel();
         let (is_done, mut done) = mpsc::unbounded_channel();
+        let told = self.told.clone();
+        let on_event: OnEvent = Arc::new(move |event| told.lock().unwrap().push(event.to_string()));
         let life = tokio::spawn(async move {
             let at = (&*state, &*projects, FOLDER);
             let is_done = || is_done.send(()).unwrap();
-            let recorded = record(&host, at, session.as_deref(), Arc::new(|_| ()), heard, is_done).await;
+            let recorded = record(&host, at, session.as_deref(), on_event, heard, is_done).await;
             recorded.unwrap();
             drop(host.close(Duration::ZERO).await.unwrap());
         });
@@ -174,6 +178,24 @@ async fn a_run_brings_what_its_session_held_before() {
         assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
         assert_eq!(machine.stored().await, rows(1..=4), "{session:?}");
     }
+}
+
+/// What stood before them is gone: the run's rows come all the same, and it is said.
+#[tokio::test]
+async fn a_history_that_cannot_be_read_is_told() {
+    let machine = Machine::new();
+    machine.write(&text([1, 2]));
+    let mut run = machine.run(Some(SESSION)).await;
+    fs::remove_file(machine.file()).unwrap();
+    run.hears(machine.frame(&rows([3, 4]).join(","))).await;
+    run.ends().await;
+    assert!(machine.host().await.close(MINUTE).await.unwrap().is_empty());
+    assert_eq!(machine.stored().await, rows(3..=4));
+    let told = machine.told.lock().unwrap();
+    let lacks = told
+        .iter()
+        .filter(|event| event.contains("what it held before this run is not taken"));
+    assert_eq!(lacks.count(), 1, "{told:?}");
 }
 
 #[tokio::test]
