@@ -41,11 +41,11 @@ impl Backend {
 
     fn with_settings(more: &[(&str, &str)]) -> Self {
         let bucket = format!("transcripts-{}", Uuid::new_v4());
-        let endpoint = server::moto();
+        let endpoint = server::moto().endpoint();
         let mut settings = vec![
             ("bucket", bucket.as_str()),
             ("prefix", "team"),
-            ("endpoint", endpoint),
+            ("endpoint", endpoint.as_str()),
             ("access_key_id", "id"),
             ("secret_access_key", "secret"),
         ];

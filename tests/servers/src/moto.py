@@ -2,6 +2,7 @@
 # two conditional writes at once, both would now and then succeed, which no S3 allows. And a listing fails where another
 # thread adds or removes an object meanwhile.
 
+import os
 import sys
 import threading
 
@@ -18,6 +19,9 @@ def alone(respond):
 
     return respond_alone
 
+
+# Ends with the process that started it, however that ended.
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 
 # By now the request has come whole.
 S3Response._bucket_response = alone(S3Response._bucket_response)

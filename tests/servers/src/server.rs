@@ -142,7 +142,8 @@ impl Launch {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
-            .stdin(Stdio::null())
+            // Open until this process ends, however it does: a server that reads it ends then, too.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(user) = &self.user {

@@ -1,6 +1,7 @@
 //! Settings: defaults, values that are refused, the page's table; and what `open` checks.
 
-use super::server::Rclone;
+use mirrorbox_servers::Rclone;
+
 use super::wire::{Turn, refusal};
 use super::*;
 
@@ -105,18 +106,27 @@ fn opening_leaves_one_object_behind_and_disturbs_nobody() {
 
 #[test]
 fn a_server_that_ignores_conditions_is_refused() {
-    let rclone = Rclone::start("b");
-    let settings = [("endpoint", rclone.endpoint.as_str())];
-    let settings = Settings::from_pairs(COMPLETE[..4].iter().chain(&settings).copied());
+    let rclone = Rclone::start().unwrap();
+    rclone.make_bucket("b").unwrap();
+    let endpoint = rclone.endpoint();
+    let settings = [
+        ("endpoint", endpoint.as_str()),
+        ("access_key_id", Rclone::ACCESS_KEY),
+        ("secret_access_key", Rclone::SECRET_KEY),
+    ];
+    let settings = Settings::from_pairs(COMPLETE[..2].iter().chain(&settings).copied());
     let error = S3::open(&settings).unwrap_err();
     let text = error.to_string();
     assert!(
         matches!(error, Error::Misconfigured(_)) && text.contains("ignores"),
         "{text}"
     );
-    assert!(text.contains("`endpoint`") && !text.contains("secret-key"), "{text}");
+    assert!(
+        text.contains("`endpoint`") && !text.contains(Rclone::SECRET_KEY),
+        "{text}"
+    );
     let wrong = Options::read(&settings).map(|config| Options {
-        credentials: aws_sdk_s3::config::Credentials::new("identity", "secret-other", None, None, "test"),
+        credentials: aws_sdk_s3::config::Credentials::new(Rclone::ACCESS_KEY, "secret-other", None, None, "test"),
         ..config
     });
     let error = S3::over(client::http(), wrong.unwrap()).unwrap_err();
