@@ -14,8 +14,8 @@ pub const MAX_PART: usize = 4096;
 /// Which transcript (a *stream*): project key, session id and, for everything but the main transcript, a subpath.
 ///
 /// The parts are opaque text of 1 to [`MAX_PART`] bytes without U+0000. They may hold `/`, `:`, `..` and any
-/// Unicode: code that makes a file name of them checks that first. A clone shares the text, and is as small as a pointer:
-/// a host has several of each of a hundred thousand.
+/// Unicode: code that makes a file name of them checks that first. A clone shares the text, and is as small as a
+/// pointer: a host has several of each of a hundred thousand.
 ///
 /// ```
 /// use mirrorbox::key::SessionKey;
@@ -28,15 +28,12 @@ pub const MAX_PART: usize = 4096;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
-pub struct SessionKey(Arc<KeyTexts>);
+pub struct SessionKey(Arc<KeyText>);
 
-/// The parts of a key. Keys are compared and hashed as these are.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct KeyTexts {
-    project: Arc<str>,
-    session: Arc<str>,
-    subpath: Option<Arc<str>>,
-}
+/// The parts of a key with U+0000 between them, which none of them holds and which comes before all that they may hold:
+/// keys are in the order of their projects, then sessions, then subpaths, the main transcript first.
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct KeyText(Box<str>);
 
 /// Why text cannot be part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,32 +78,24 @@ impl fmt::Display for Part {
 impl SessionKey {
     /// The main transcript of a session.
     pub fn main(project: impl Into<String>, session: impl Into<String>) -> Result<Self, KeyError> {
-        let texts = KeyTexts {
-            project: Arc::from(project.into()),
-            session: Arc::from(session.into()),
-            subpath: None,
-        };
-        check(Part::Project, &texts.project)?;
-        check(Part::Session, &texts.session)?;
-        Ok(Self(Arc::new(texts)))
+        let (project, session) = (project.into(), session.into());
+        check(Part::Project, &project)?;
+        check(Part::Session, &session)?;
+        Ok(Self::of_parts(&[&project, &session]))
     }
 
     /// Another transcript of the same session.
     pub fn with_subpath(&self, subpath: impl Into<String>) -> Result<Self, KeyError> {
         let subpath = subpath.into();
         check(Part::Subpath, &subpath)?;
-        Ok(Self(Arc::new(KeyTexts {
-            subpath: Some(subpath.into()),
-            ..KeyTexts::clone(&self.0)
-        })))
+        Ok(Self::of_parts(&[self.project_key(), self.session_id(), &subpath]))
     }
 
     /// The same transcript in another project, whose key must be one: a part of another key, say.
     pub(crate) fn in_project(&self, project: &str) -> Self {
-        Self(Arc::new(KeyTexts {
-            project: project.into(),
-            ..KeyTexts::clone(&self.0)
-        }))
+        let mut parts = vec![project, self.session_id()];
+        parts.extend(self.subpath());
+        Self::of_parts(&parts)
     }
 
     /// The main transcript of this key's session.
@@ -114,35 +103,42 @@ impl SessionKey {
         if self.is_main() {
             return self.clone();
         }
-        Self(Arc::new(KeyTexts {
-            subpath: None,
-            ..KeyTexts::clone(&self.0)
-        }))
+        Self::of_parts(&[self.project_key(), self.session_id()])
+    }
+
+    /// Checked ones: two or three.
+    fn of_parts(parts: &[&str]) -> Self {
+        Self(Arc::new(KeyText(parts.join("\0").into())))
+    }
+
+    fn part(&self, place: usize) -> Option<&str> {
+        self.0.0.split('\0').nth(place)
     }
 
     /// The project key.
     pub fn project_key(&self) -> &str {
-        &self.0.project
+        self.part(0).unwrap_or_default()
     }
 
     /// The session id.
     pub fn session_id(&self) -> &str {
-        &self.0.session
+        self.part(1).unwrap_or_default()
     }
 
     /// The subpath, `/`-joined; none for the main transcript.
     pub fn subpath(&self) -> Option<&str> {
-        self.0.subpath.as_deref()
+        self.part(2)
     }
 
     /// Whether it belongs to the session of this main transcript. In order, a session's keys come one after the other.
     pub(crate) fn is_part_of(&self, main: &Self) -> bool {
-        self.0.project == main.0.project && self.0.session == main.0.session
+        let mine = [self.part(0), self.part(1)];
+        mine == [main.part(0), main.part(1)]
     }
 
     /// Whether this is a session's main transcript.
     pub fn is_main(&self) -> bool {
-        self.0.subpath.is_none()
+        self.part(2).is_none()
     }
 }
 
@@ -190,6 +186,12 @@ impl TryFrom<Parts> for SessionKey {
             Some(subpath) => main.with_subpath(subpath),
             None => Ok(main),
         }
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.split('\0')).finish()
     }
 }
 

@@ -122,19 +122,30 @@ impl Delivery {
             _ => self.resting = None,
         }
         let reopened = self.confirmed != generation && self.is_worth_a_look();
-        if !reopened && !self.is_deleting() {
-            match self.due() {
-                None => return NextTurn::WithNews,
-                Some(due) if due > Instant::now() => return NextTurn::At(due),
-                Some(_) => {}
-            }
+        let next = self.next_turn();
+        if !reopened && next != NextTurn::Soon {
+            return next;
         }
         match self.work().await {
             Ok(()) => {
                 self.went_well();
-                NextTurn::Soon
+                // What has nothing left to do gets no turn to find that out: by then it may be forgotten, and would ask
+                // its destination again, for as long as there are more such lanes than are remembered.
+                self.next_turn()
             }
             Err(trouble) => self.endure(trouble),
+        }
+    }
+
+    /// When there is something to do, as far as is known now.
+    fn next_turn(&mut self) -> NextTurn {
+        if self.is_deleting() {
+            return NextTurn::Soon;
+        }
+        match self.due() {
+            None => NextTurn::WithNews,
+            Some(due) if due > Instant::now() => NextTurn::At(due),
+            Some(_) => NextTurn::Soon,
         }
     }
 
@@ -213,7 +224,7 @@ impl Delivery {
         }
         if news.hurry {
             for copy in &mut self.copies {
-                copy.due = copy.stream.end().line;
+                copy.due_before = copy.stream.end().line;
             }
         }
         if news.retry {
@@ -255,7 +266,7 @@ impl Delivery {
             }
             Remedy::Wait => {
                 if self.backoff.failures() == TOLD_AFTER {
-                    let cause = trouble.clone();
+                    let cause = Box::new(trouble.clone());
                     self.set_state(State::Retrying { cause });
                 }
                 pause.min(compare::LOOK)
@@ -282,7 +293,7 @@ impl Delivery {
                 cause: trouble.clone(),
             });
         }
-        let cause = trouble.clone();
+        let cause = Box::new(trouble.clone());
         self.set_state(State::Retrying { cause });
     }
 
@@ -293,7 +304,7 @@ impl Delivery {
                 cause => What::Parked { cause },
             });
         }
-        let cause = trouble.clone();
+        let cause = Box::new(trouble.clone());
         self.set_state(State::Parked { cause });
     }
 

@@ -55,7 +55,7 @@ pub(super) struct MirrorDestination {
     /// The lanes that may lack something: a flush waits for these.
     unsettled: Mutex<BTreeMap<SessionKey, Arc<Lane>>>,
     workers: AtomicUsize,
-    /// Its workers' alone: it knows of streams, which keep their spools locked.
+    /// The workers own it. Weak here, for it holds streams, and those keep their spools locked.
     memory: Mutex<Weak<Memory>>,
 }
 

@@ -22,7 +22,8 @@ pub(super) struct Lane {
     roster: Weak<Roster<Self>>,
     progress: Mutex<LaneProgress>,
     moved: Notify,
-    inbox: Mutex<LaneNews>,
+    /// None for a lane that sleeps.
+    inbox: Mutex<Option<Box<LaneNews>>>,
     turn: Mutex<Turn>,
     /// Since when lines wait that do not fill a batch.
     waiting_since: Mutex<Option<Instant>>,
@@ -60,18 +61,18 @@ pub(super) struct Delivered {
     pub(super) is_even: bool,
 }
 
-/// How it goes.
+/// How it goes. Of most nothing failed, and a lane is kept for every stream: a cause has a place of its own.
 #[derive(Clone, Debug, Default)]
 pub(super) enum State {
     /// Well, as far as is known.
     #[default]
     Following,
     /// It failed, and is tried again.
-    Retrying { cause: Trouble },
+    Retrying { cause: Box<Trouble> },
     /// It is tried again rarely.
-    Parked { cause: Trouble },
+    Parked { cause: Box<Trouble> },
     /// Nothing more goes there.
-    Stopped { cause: Trouble },
+    Stopped { cause: Box<Trouble> },
 }
 
 /// What was not looked at yet. Whatever is said twice is said once.
@@ -142,7 +143,7 @@ impl Lane {
     }
 
     pub(super) fn tell(self: &Arc<Self>, news: impl FnOnce(&mut LaneNews)) {
-        news(&mut self.inbox());
+        news(self.inbox().get_or_insert_default());
         // Without a roster there is no destination any more.
         if let Some(roster) = self.roster.upgrade() {
             roster.ring(self);
@@ -150,7 +151,7 @@ impl Lane {
     }
 
     pub(super) fn take_news(&self) -> LaneNews {
-        std::mem::take(&mut self.inbox())
+        self.inbox().take().map_or_else(LaneNews::default, |news| *news)
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, LaneProgress> {
@@ -194,7 +195,7 @@ impl Lane {
         self.waiting_since.lock()
     }
 
-    fn inbox(&self) -> MutexGuard<'_, LaneNews> {
+    fn inbox(&self) -> MutexGuard<'_, Option<Box<LaneNews>>> {
         self.inbox.lock()
     }
 }
@@ -263,7 +264,7 @@ impl State {
     pub(super) fn cause(&self) -> Option<&Trouble> {
         match self {
             State::Following => None,
-            State::Retrying { cause } | State::Parked { cause } | State::Stopped { cause } => Some(cause),
+            State::Retrying { cause } | State::Parked { cause } | State::Stopped { cause } => Some(&**cause),
         }
     }
 }

@@ -17,7 +17,8 @@ use crate::disk::{self, Disk};
 use crate::key::SessionKey;
 use crate::store::Position;
 
-/// In the place of a destination's name: what those are to hear that are named later. No destination is called that.
+/// In the place of a destination's name: the deletes for destinations that are added later. No destination is called
+/// that.
 const LATER: &str = ".later";
 
 /// Where it is noted which writers are to be forgotten. No destination is called that either.
@@ -51,10 +52,11 @@ pub(super) struct Share {
     pub(super) even: Option<Even>,
 }
 
-/// All lines of a copy before one were set off against the log as it was, and no line of the log was left that could
-/// stand for a later one: what others store behind it does.
+/// How far lines of a copy were set off against a log without a rest: no line of the log as it ended then can stand for
+/// a later line of the copy, only what others store behind it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Even {
+    /// All lines before this one were set off.
     pub(super) line: u64,
     /// The end of the log then; none where it was empty.
     pub(super) position: Option<Position>,
@@ -122,6 +124,12 @@ impl LedgerEntry {
             let share = self.share_mut(writer);
             share.from_line = share.from_line.max(*end);
         }
+    }
+
+    /// Whether it says nothing. Tombstones stay when the last writer is forgotten: to a writer that comes later, and
+    /// begins without having read the log from its start, one that nobody reckoned with would be news.
+    fn is_empty(&self) -> bool {
+        self.writers.is_empty() && self.wanted.is_none() && self.tombstones.is_empty()
     }
 
     pub(super) fn share(&self, writer: &str) -> Share {
@@ -217,7 +225,7 @@ impl Ledger {
         self.want_deleted(LATER, key, ends, wanted)
     }
 
-    /// What a destination is to hear of a stream that is named later than a delete.
+    /// The deletes of a stream that a destination has to take over which is added after them.
     pub(super) fn later(&self, key: &SessionKey) -> io::Result<LedgerEntry> {
         self.load(LATER, key)
     }
@@ -286,11 +294,11 @@ impl Ledger {
         self.disk.sync_dir(Path::new(""))
     }
 
-    /// A name of no key is no entry.
+    /// Writes an entry, synced; removes its file where the entry says nothing.
     fn save(&self, destination: &str, entry: &LedgerEntry) -> io::Result<()> {
         let path = name(destination, &entry.key);
         let dir = disk::parent(&path);
-        if entry.writers.is_empty() && entry.wanted.is_none() {
+        if entry.is_empty() {
             disk::remove_if_there(&*self.disk, &path)?;
             return self.disk.sync_dir(dir);
         }

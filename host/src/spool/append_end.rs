@@ -9,7 +9,7 @@ use super::error::AppendError;
 use super::layout::StreamNames;
 use super::mark::SyncMark;
 use super::place::{Base, Doubt, Doubtful, Place};
-use super::record::StreamRecord;
+use super::record::{FileName, StreamRecord};
 use super::writer::Writer;
 use crate::disk::{self, BUFFER, DiskFile};
 use crate::key::SessionKey;
@@ -22,9 +22,6 @@ pub(super) struct EntryBlock {
     /// Some of them are no entries.
     pub(super) is_odd: bool,
 }
-
-/// The name of an empty file that was made for a stream.
-pub(super) type MadeFile = Arc<Path>;
 
 /// The thread that writes to a stream holds this.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ impl AppendEnd {
         key: &SessionKey,
         base: &Arc<Base>,
         doubts: Arc<[Doubt]>,
-        made: &mut Option<MadeFile>,
+        made: &mut Option<FileName>,
     ) -> Result<Self, AppendError> {
         let names = writer.names.stream(key);
         let created = Self::try_create(writer, key, base, doubts, &names, made);
@@ -66,17 +63,17 @@ impl AppendEnd {
         base: &Arc<Base>,
         doubts: Arc<[Doubt]>,
         names: &StreamNames,
-        made: &mut Option<MadeFile>,
+        made: &mut Option<FileName>,
     ) -> io::Result<Self> {
         writer.make_dir_once(names.dir())?;
-        let path = match &mut *made {
+        let file = match &mut *made {
             Some(made) => made.clone(),
-            none => none.insert(create_file(writer, key)?.into()).clone(),
+            none => none.insert(create_file(writer, key)?).clone(),
         };
         let start = Place::first(base);
         let record = StreamRecord {
             key: key.clone(),
-            file: path,
+            file,
             start,
             base: base.clone(),
             doubts,
@@ -141,7 +138,7 @@ impl AppendEnd {
         found.add_to(&mut doubts, self.end.line);
         record.doubts = doubts.into();
         // Where this fails the doubt may be on disk all the same: it says less than it could, and nothing wrong.
-        let written = record.write(&*self.writer.disk, &self.names().record());
+        let written = record.write(&*self.writer.disk, &self.names());
         written.map_err(|source| self.cannot_write(source))?;
         self.record = record;
         Ok(())
@@ -151,8 +148,12 @@ impl AppendEnd {
     pub(super) fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
         match &self.poisoned {
             Some(file) => Ok(file.clone()),
-            None => self.writer.files.open(&self.record.file),
+            None => self.writer.files.open(&self.path()),
         }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.record.path(&self.writer.names)
     }
 
     pub(super) fn names(&self) -> StreamNames {
@@ -226,11 +227,12 @@ impl AppendEnd {
         file.sync()?;
         // Not by `disk::replace`: what is done when the directory cannot be synced depends on the name being given
         // already.
-        disk.rename(&fresh, &self.record.file)?;
+        let path = self.path();
+        disk.rename(&fresh, &path)?;
         // The name is the fresh file's now, whether or not that is on disk: until it is, nothing is acknowledged.
-        self.writer.files.put(&self.record.file, &file);
+        self.writer.files.put(&path, &file);
         self.poisoned = Some(file.clone());
-        if let Err(error) = disk.sync_dir(disk::parent(&self.record.file)) {
+        if let Err(error) = disk.sync_dir(disk::parent(&path)) {
             self.cut(&file);
             return Err(error);
         }
@@ -240,11 +242,11 @@ impl AppendEnd {
     }
 
     pub(super) fn raise(&self, trouble: FileTrouble) {
-        self.writer.raise(Some(&self.record.key), &self.record.file, trouble);
+        self.writer.raise(Some(&self.record.key), &self.path(), trouble);
     }
 
     pub(super) fn name(&self) -> PathBuf {
-        self.writer.disk.name_of(&self.record.file)
+        self.writer.disk.name_of(&self.path())
     }
 
     fn cannot_write(&self, source: io::Error) -> AppendError {
@@ -265,13 +267,13 @@ impl AppendEnd {
 /// The file's name is on disk before the record that names it.
 fn record_new(writer: &Writer, names: &StreamNames, record: &StreamRecord) -> io::Result<()> {
     let disk = &*writer.disk;
-    disk.sync_dir(disk::parent(&record.file))?;
+    disk.sync_dir(disk::parent(&record.path(&writer.names)))?;
     match writer.files.create(&names.mark()) {
         // An earlier try failed after this.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => drop(made?),
     }
-    record.write(disk, &names.record())
+    record.write(disk, names)
 }
 
 fn end_of(end: Place, blocks: &[&EntryBlock]) -> Place {
@@ -300,18 +302,18 @@ fn write(file: &dyn DiskFile, mut at: u64, blocks: &[&EntryBlock]) -> io::Result
 }
 
 /// The agent's own name, or else the name that no other stream can have.
-fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<PathBuf> {
+fn create_file(writer: &Writer, key: &SessionKey) -> io::Result<FileName> {
     if let Some(path) = writer.names.agent_file(key) {
         match make_file(writer, &path) {
             Err(error) if is_name_trouble(error.kind()) => {}
-            made => return made.map(|()| path),
+            made => return made.map(|()| FileName::Usual),
         }
     }
     let path = writer.names.other_file(key);
     writer.make_dirs(disk::parent(&path))?;
     let file = disk::create_anew(&*writer.disk, &path)?;
     writer.files.put(&path, &file);
-    Ok(path)
+    Ok(FileName::new(path, &writer.names, key))
 }
 
 fn make_file(writer: &Writer, path: &Path) -> io::Result<()> {

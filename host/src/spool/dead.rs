@@ -106,7 +106,7 @@ impl Dead {
     /// The key of a stream; none where it never began.
     pub(crate) fn key_of(&self, name: &str) -> Result<Option<SessionKey>, SpoolError> {
         let names = self.writer.names.stream_of_hash(name);
-        match StreamRecord::read(&*self.writer.disk, &names.record()) {
+        match StreamRecord::read(&*self.writer.disk, &names) {
             Ok(record) => Ok(Some(record.key)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.writer.failed(error)),

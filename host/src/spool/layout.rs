@@ -25,6 +25,7 @@ pub(super) struct WriterNames {
 /// The names that belong to one stream beside its file. `<hash>` is the SHA-256 of the key.
 #[derive(Clone, Debug)]
 pub(super) struct StreamNames {
+    writer: WriterNames,
     dir: PathBuf,
 }
 
@@ -68,6 +69,11 @@ impl WriterNames {
         plain.then(|| self.dir.join(PROJECTS).join(file))
     }
 
+    /// The name that a stream's file has wherever it is free.
+    pub(super) fn usual_file(&self, key: &SessionKey) -> PathBuf {
+        self.agent_file(key).unwrap_or_else(|| self.other_file(key))
+    }
+
     pub(super) fn other_file(&self, key: &SessionKey) -> PathBuf {
         self.dir.join("others").join(format!("{}.jsonl", key.fingerprint()))
     }
@@ -78,12 +84,17 @@ impl WriterNames {
 
     pub(super) fn stream_of_hash(&self, hash: &str) -> StreamNames {
         StreamNames {
+            writer: self.clone(),
             dir: self.streams().join(hash),
         }
     }
 }
 
 impl StreamNames {
+    pub(super) fn writer(&self) -> &WriterNames {
+        &self.writer
+    }
+
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }

@@ -116,11 +116,11 @@ impl StreamLook {
         let (disk, record) = (&*self.disk, &self.record);
         let opened = lines_of(disk, &self.names, record).and_then(|(path, file)| {
             // In this order: as long as the record says the same, no other file had got the name.
-            let now = StreamRecord::read(disk, &self.names.record())?;
+            let now = StreamRecord::read(disk, &self.names)?;
             Ok((path, file, now))
         });
         let (path, file, now) = opened.map_err(|source| ReadError::Io {
-            file: disk.name_of(&record.file),
+            file: disk.name_of(&record.path(self.names.writer())),
             source,
         })?;
         let path = disk.name_of(&path);
@@ -318,7 +318,7 @@ fn other(disk: &Arc<dyn Disk>, key: &SessionKey, writer: &str) -> io::Result<Opt
 
 /// Fails with `NotFound` where no stream was begun.
 fn look_at_stream(disk: &Arc<dyn Disk>, names: StreamNames, is_alive: bool) -> io::Result<StreamLook> {
-    let record = StreamRecord::read(&**disk, &names.record())?;
+    let record = StreamRecord::read(&**disk, &names)?;
     let (_, file) = lines_of(&**disk, &names, &record)?;
     let marked = mark::look(&**disk, &names.mark(), is_alive)?;
     let marked = marked.unwrap_or(record.start).max(record.start);
@@ -343,9 +343,10 @@ fn lines_of(disk: &dyn Disk, names: &StreamNames, record: &StreamRecord) -> io::
             opened => return Ok((names.pruned(), opened?)),
         }
     }
-    match disk.open(&record.file) {
+    let path = record.path(names.writer());
+    match disk.open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::Error::other("its file is gone")),
-        opened => Ok((record.file.to_path_buf(), opened?)),
+        opened => Ok((path, opened?)),
     }
 }
 

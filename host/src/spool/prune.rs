@@ -39,7 +39,7 @@ impl AppendEnd {
             ..self.record.clone()
         };
         self.unsettled = true;
-        record.write(&*disk, &names.record())?;
+        record.write(&*disk, &names)?;
         Ok(PrunedFile { file, record })
     }
 
@@ -48,8 +48,9 @@ impl AppendEnd {
         let PrunedFile { file, record } = rest;
         // Not by `disk::replace`: the file was synced before the record was written that tells of it, readers see the
         // new name at once, and the directory is synced by `settle`, before anything else is done with the file.
-        self.writer.disk.rename(&self.names().pruned(), &record.file)?;
-        self.writer.files.put(&record.file, &file);
+        let path = self.path();
+        self.writer.disk.rename(&self.names().pruned(), &path)?;
+        self.writer.files.put(&path, &file);
         self.record = StreamRecord {
             pruning: false,
             ..record
@@ -63,9 +64,9 @@ impl AppendEnd {
             return Ok(());
         }
         let (disk, names) = (&*self.writer.disk, self.names());
-        disk.sync_dir(disk::parent(&self.record.file))?;
+        disk.sync_dir(disk::parent(&self.path()))?;
         disk.sync_dir(names.dir())?;
-        self.record.write(disk, &names.record())?;
+        self.record.write(disk, &names)?;
         disk::remove_if_there(disk, &names.pruned())?;
         self.unsettled = false;
         Ok(())

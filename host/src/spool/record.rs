@@ -1,11 +1,12 @@
 //! What is known of a stream beside its lines, in `stream.json`: replaced whole and synced, which happens rarely.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::layout::{StreamNames, WriterNames};
 use super::place::{Base, Doubt, Place, Stored};
 use crate::disk::{self, Disk};
 use crate::key::SessionKey;
@@ -15,8 +16,7 @@ use crate::store::Position;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StreamRecord {
     pub(super) key: SessionKey,
-    /// Where its lines are. Shared with those who read.
-    pub(super) file: Arc<Path>,
+    pub(super) file: FileName,
     /// The place at which the file begins.
     pub(super) start: Place,
     /// Mostly nothing, and shared then.
@@ -25,6 +25,15 @@ pub(super) struct StreamRecord {
     pub(super) doubts: Arc<[Doubt]>,
     /// If a pruned copy is still under its temporary name, it is to replace the file.
     pub(super) pruning: bool,
+}
+
+/// Where the lines are. A writer has very many streams, and the names of nearly all follow from their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FileName {
+    /// As [`WriterNames::usual_file`] says.
+    Usual,
+    /// That was taken.
+    Other(Arc<PathBuf>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +60,29 @@ struct WrittenStored {
     digest: String,
 }
 
+impl FileName {
+    pub(super) fn new(path: PathBuf, names: &WriterNames, key: &SessionKey) -> Self {
+        match path == names.usual_file(key) {
+            true => Self::Usual,
+            false => Self::Other(Arc::new(path)),
+        }
+    }
+
+    pub(super) fn path(&self, names: &WriterNames, key: &SessionKey) -> PathBuf {
+        match self {
+            Self::Usual => names.usual_file(key),
+            Self::Other(path) => path.to_path_buf(),
+        }
+    }
+}
+
 impl StreamRecord {
-    pub(super) fn write(&self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    /// The file with the lines.
+    pub(super) fn path(&self, names: &WriterNames) -> PathBuf {
+        self.file.path(names, &self.key)
+    }
+
+    pub(super) fn write(&self, disk: &dyn Disk, names: &StreamNames) -> io::Result<()> {
         let stored = self.base.stored.as_ref().map(|stored| WrittenStored {
             destination: stored.destination.clone(),
             number: stored.position.number,
@@ -62,34 +92,34 @@ impl StreamRecord {
             project: self.key.project_key().to_owned(),
             session: self.key.session_id().to_owned(),
             subpath: self.key.subpath().map(str::to_owned),
-            file: self.file.to_path_buf(),
+            file: self.path(names.writer()),
             start: self.start,
             base_lines: self.base.lines,
             stored,
             doubts: self.doubts.to_vec(),
             pruning: self.pruning,
         };
-        disk::replace(disk, path, &serde_json::to_vec_pretty(&written)?)
+        disk::replace(disk, &names.record(), &serde_json::to_vec_pretty(&written)?)
     }
 
     /// Fails with `NotFound` where no stream was begun.
-    pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
-        let bytes = disk::read_small(&*disk.open(path)?)?;
+    pub(super) fn read(disk: &dyn Disk, names: &StreamNames) -> io::Result<Self> {
+        let bytes = disk::read_small(&*disk.open(&names.record())?)?;
         let written: Written = serde_json::from_slice(&bytes)?;
-        written.into_record()
+        written.into_record(names.writer())
     }
 }
 
 impl Written {
-    fn into_record(self) -> io::Result<StreamRecord> {
+    fn into_record(self, names: &WriterNames) -> io::Result<StreamRecord> {
         let main = SessionKey::main(self.project, self.session).map_err(io::Error::other)?;
         let key = match self.subpath {
             Some(subpath) => main.with_subpath(subpath).map_err(io::Error::other)?,
             None => main,
         };
         Ok(StreamRecord {
+            file: FileName::new(self.file, names, &key),
             key,
-            file: self.file.into(),
             start: self.start,
             base: Arc::new(Base {
                 lines: self.base_lines,

@@ -24,7 +24,7 @@ pub(super) fn open(
     is_recovered: bool,
     alarms: &mut Vec<Alarm>,
 ) -> io::Result<Stream> {
-    let record = StreamRecord::read(&*writer.disk, &names.record())?;
+    let record = StreamRecord::read(&*writer.disk, names)?;
     let (mark, recorded) = match writer.files.open(&names.mark()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => (SyncMark::default(), None),
         file => SyncMark::read(&*file?)?,
@@ -32,7 +32,7 @@ pub(super) fn open(
     // Nothing was written since: what is there is on disk.
     let was_in_order = is_recovered && !record.pruning;
     let file = match was_in_order {
-        true => writer.files.open(&record.file),
+        true => writer.files.open(&record.path(&writer.names)),
         false => open_file(writer, names, &record),
     };
     let file = file.map_err(not_missing)?;
@@ -62,17 +62,17 @@ fn not_missing(error: io::Error) -> io::Error {
 
 /// The file, and what was under way when the process died brought to its end.
 fn open_file(writer: &Writer, names: &StreamNames, record: &StreamRecord) -> io::Result<Arc<dyn disk::DiskFile>> {
-    let disk = &*writer.disk;
+    let (disk, path) = (&*writer.disk, record.path(&writer.names));
     disk::remove_if_there(disk, &names.fresh())?;
     if record.pruning {
         // Of a file that was synced before its record was written; `settle` syncs the directory.
-        match disk.rename(&names.pruned(), &record.file) {
+        match disk.rename(&names.pruned(), &path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    let file = disk.open(&record.file)?;
-    writer.files.put(&record.file, &file);
+    let file = disk.open(&path)?;
+    writer.files.put(&path, &file);
     Ok(file)
 }
 
@@ -152,6 +152,6 @@ impl AppendEnd {
     }
 
     fn note(&self, trouble: FileTrouble, alarms: &mut Vec<Alarm>) {
-        alarms.push(self.writer.raise(Some(&self.record.key), &self.record.file, trouble));
+        alarms.push(self.writer.raise(Some(&self.record.key), &self.path(), trouble));
     }
 }

@@ -1,16 +1,17 @@
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
-use super::append_end::{AppendEnd, EntryBlock, MadeFile};
+use super::append_end::{AppendEnd, EntryBlock};
 use super::error::{AppendError, Damage, ReadError};
 use super::look::{self, Other};
 use super::open_lines::OpenLines;
 use super::place::{Base, Chunk, Doubt, Doubtful, Place};
+use super::record::FileName;
 use super::writer::Writer;
 use crate::key::SessionKey;
 
@@ -33,14 +34,15 @@ pub struct Stream {
 struct Writing {
     /// None until the stream is on disk.
     tail: Option<AppendEnd>,
-    made: Option<MadeFile>,
+    /// An empty file that was made for it: its name is taken.
+    made: Option<FileName>,
 }
 
 /// What readers may see.
 #[derive(Clone, Debug)]
 struct View {
-    /// The name of the file with the lines; none until the stream is on disk.
-    file: Option<Arc<Path>>,
+    /// The file with the lines; none until the stream is on disk.
+    file: Option<FileName>,
     start: Place,
     base: Arc<Base>,
     /// Everything before is synced.
@@ -229,7 +231,7 @@ impl Stream {
 
     /// The file's name, for people.
     pub(super) fn name(&self) -> PathBuf {
-        self.view().name(&self.writer)
+        self.writer.disk.name_of(&self.path(&self.view()))
     }
 
     /// Lets readers see what is synced.
@@ -241,14 +243,13 @@ impl Stream {
     fn open(&self) -> Result<OpenLines, ReadError> {
         // Held until the file is open: no other one gets its name meanwhile.
         let view = self.view();
-        let path = view.name(&self.writer);
-        let file = match &view.file {
-            None => None,
-            Some(name) => match self.writer.files.open(name) {
-                Ok(file) => Some(file),
-                Err(source) => return Err(ReadError::Io { file: path, source }),
-            },
-        };
+        let name = self.path(&view);
+        let path = self.writer.disk.name_of(&name);
+        let file = view.file.as_ref().map(|_| self.writer.files.open(&name)).transpose();
+        let file = file.map_err(|source| ReadError::Io {
+            file: path.clone(),
+            source,
+        })?;
         Ok(OpenLines {
             file,
             path,
@@ -256,6 +257,13 @@ impl Stream {
             base: view.base.clone(),
             end: view.end,
         })
+    }
+
+    /// The file with the lines; the writer's directory until the stream is on disk.
+    fn path(&self, view: &View) -> PathBuf {
+        let names = &self.writer.names;
+        let file = view.file.as_ref();
+        file.map_or_else(|| names.dir().to_owned(), |file| file.path(names, &self.key))
     }
 
     fn show_doubts(&self, tail: &AppendEnd) {
@@ -282,11 +290,6 @@ impl View {
             self.base = tail.record.base.clone();
         }
         self.end = tail.end;
-    }
-
-    fn name(&self, writer: &Writer) -> PathBuf {
-        let file = self.file.as_deref().unwrap_or(writer.names.dir());
-        writer.disk.name_of(file)
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Arrived {
 }
 
 impl LocalCopy {
-    /// The lines of a file that the next line is one of; `None` where it is no file's.
+    /// The section of a file that the next line belongs to; `None` if it was not read from a file.
     pub(super) fn section(&self) -> Option<FileSection> {
         let doubts = self.stream.doubts();
         let begun = doubts.iter().rposition(|doubt| doubt.from <= self.next.line)?;

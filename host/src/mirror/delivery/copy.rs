@@ -21,7 +21,7 @@ pub(super) struct LocalCopy {
     /// Everything before is there, or is not to be delivered.
     pub(super) next: Place,
     /// Lines before this one are due.
-    pub(super) due: u64,
+    pub(super) due_before: u64,
     /// A batch of it may be there.
     pub(super) begun: bool,
     /// Where the log ended when its cursor was written; none without one.
@@ -36,7 +36,7 @@ pub(super) struct LocalCopy {
     pub(super) is_stopped: bool,
     /// What the log holds beside it, where its next lines may be there under other writers.
     pub(super) met: Option<LogCount>,
-    /// It was forgotten when it was quiet, and nothing that is there stood for none of its lines.
+    /// It was dropped from memory while it was quiet; by then every line of the log stood for one of its lines.
     pub(super) is_revived: bool,
 }
 
@@ -50,7 +50,7 @@ impl LocalCopy {
         Self {
             is_live,
             next: cursor.map_or(start, |cursor| cursor.place.clamp(start, end)),
-            due: due_at_first(is_live),
+            due_before: due_at_first(is_live),
             begun: position.is_some(),
             position,
             is_met: false,
@@ -65,7 +65,7 @@ impl LocalCopy {
 
     /// Whether it is as it was taken in.
     pub(super) fn is_untouched(&self) -> bool {
-        self.due == due_at_first(self.is_live) && !self.is_met && self.met.is_none() && !self.is_stopped
+        self.due_before == due_at_first(self.is_live) && !self.is_met && self.met.is_none() && !self.is_stopped
     }
 
     /// Whether lines wait, or what comes before them.
@@ -83,7 +83,7 @@ impl LocalCopy {
         WaitingLines {
             lines: end.line.saturating_sub(next.line),
             bytes: end.offset.saturating_sub(next.offset),
-            is_asked_for: next.line < self.due.min(end.line),
+            is_asked_for: next.line < self.due_before.min(end.line),
         }
     }
 

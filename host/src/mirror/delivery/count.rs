@@ -18,7 +18,7 @@ pub(super) struct FileSection {
 #[derive(Debug)]
 pub(super) struct LogCount {
     pub(super) section: FileSection,
-    /// Lines that stand for none of the section's: those that are there, and those that are still to come.
+    /// Lines of the log, stored or still to come, that stand for no line of the section.
     pub(super) others: Bag,
     /// Of these, the ones that no batch has brought yet.
     pub(super) coming: Bag,

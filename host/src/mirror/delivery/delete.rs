@@ -218,6 +218,9 @@ impl Delivery {
             .wanted
             .as_ref()
             .is_some_and(|wanted| wanted.writer == origin.writer);
+        // Of a delete that was tried nobody may know that it landed. If it did, lines that came after it was asked for,
+        // and were there by then, are hidden by it, and by this tombstone.
+        let is_tried = entry.wanted.as_ref().is_some_and(|wanted| wanted.tried.is_some());
         let is_ours = wanted || self.copies.iter().any(|copy| copy.stream.writer() == origin.writer);
         let mut kept = BTreeMap::new();
         for copy in self
@@ -227,7 +230,8 @@ impl Delivery {
         {
             let writer = copy.stream.writer();
             let held = survey.held.get(writer).copied().unwrap_or_default();
-            let first = copy.next.line.max(held).max(entry.share(writer).from_line);
+            let there = if is_tried { held } else { copy.next.line.max(held) };
+            let first = there.max(entry.share(writer).from_line);
             let end = copy.stream.end().line;
             kept.insert(writer.to_owned(), (first, end));
         }

@@ -26,7 +26,7 @@ impl WaitingLines {
         self.is_asked_for || fills_a_batch || (flush == Flush::Eager && self.lines > 0)
     }
 
-    /// When it is due that has waited since then.
+    /// The moment at which lines that have waited since `since` become due.
     pub(super) fn due(self, flush: Flush, since: Instant, now: Instant) -> Instant {
         match self.is_due(flush) {
             true => now,

@@ -158,7 +158,7 @@ impl Delivery {
             copy.is_stopped = true;
         }
         self.announce(What::Superseded { by: by.clone(), number });
-        let cause = Trouble::Superseded { by, number };
+        let cause = Box::new(Trouble::Superseded { by, number });
         self.set_state(State::Stopped { cause });
     }
 

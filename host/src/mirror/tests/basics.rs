@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::{Fate, Machine, Moody, key, numbered, stored};
-use crate::config::{Flush, MirrorSettings, Writers};
+use crate::config::{Flush, Keep, MirrorSettings, Writers};
+use crate::mirror::keep::Keeping;
 use crate::store::{Store, StoreError};
 
 fn settings() -> MirrorSettings {
@@ -276,4 +277,34 @@ async fn a_delete_by_another_host_stops_what_was_written_before_we_knew() {
     one.append(&key(), 7..=9);
     one.flush().await;
     assert_eq!(stored(&store.inside, &key()).await, numbered(7..=9));
+}
+
+/// No spool is left that was there when a session was deleted; a later process's first batch failed on its way.
+#[tokio::test(start_paused = true)]
+async fn a_delete_of_long_ago_takes_no_later_line() {
+    let (a, machine) = (Moody::new(), Machine::new());
+    let stores: Vec<(&str, Arc<dyn Store>)> = vec![("a", a.clone())];
+    let process = machine.start(&stores, &eager());
+    process.append(&key(), 1..=1);
+    process.flush().await;
+    process.mirror.delete(&key(), process.spool.writer()).unwrap();
+    process.append(&key(), 2..=2);
+    process.flush().await;
+    let machine = machine.killed(process).await;
+    let keeping = Keeping {
+        keep: Keep::UntilDelivered,
+        worth_pruning: 1,
+    };
+    let process = machine.start_keeping(&stores, &eager(), keeping);
+    process.flush().await;
+    process.mirror.keeper.sweep(None);
+    let tried = a.appends();
+    a.next([Fate::Fails(away())]);
+    process.append(&key(), 3..=3);
+    a.tried(tried + 1).await;
+    let machine = machine.killed(process).await;
+    assert_eq!(stored(&a.inside, &key()).await, numbered(2..=2));
+    let process = machine.start(&stores, &eager());
+    process.flush().await;
+    assert_eq!(stored(&a.inside, &key()).await, numbered(2..=3));
 }

@@ -49,6 +49,8 @@ pub(crate) struct Moody {
     /// and for subpaths.
     listing: Mutex<Duration>,
     calls: watch::Sender<u64>,
+    /// How often it was asked for an end.
+    asked: watch::Sender<u64>,
     /// How far the summaries reached that came.
     summaries: Mutex<Vec<u64>>,
     compactions: AtomicU64,
@@ -81,6 +83,11 @@ impl Moody {
     /// How many appends were tried.
     pub(crate) fn appends(&self) -> u64 {
         *self.calls.borrow()
+    }
+
+    /// How often it was asked where a log ends.
+    pub(crate) fn asked(&self) -> watch::Receiver<u64> {
+        self.asked.subscribe()
     }
 
     /// Waits until so many appends were tried.
@@ -172,6 +179,7 @@ impl Store for Moody {
     }
 
     async fn end(&self, key: &SessionKey) -> Result<Option<Position>, StoreError> {
+        self.asked.send_modify(|asked| *asked += 1);
         let delay = *self.delay.lock().unwrap();
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;

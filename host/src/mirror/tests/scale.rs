@@ -1,6 +1,7 @@
 //! What is done for one stream costs as much as one stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fixture::{Machine, Moody};
 use crate::config::MirrorSettings;
@@ -49,6 +50,23 @@ async fn streams_that_were_quiet_for_long_go_on_where_they_were() {
             super::fixture::numbered(1..=last)
         );
     }
+}
+
+/// More streams than are remembered, delivered at one time: none has another turn for which it was forgotten meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_has_everything_is_left_alone() {
+    let (a, machine) = (Moody::new(), Machine::new());
+    let process = machine.start(&[("a", a.clone())], &MirrorSettings::default());
+    (0..3000).for_each(|session| process.append(&key(session), 1..=1));
+    process.flush().await;
+    let mut asked = a.asked();
+    let before = *asked.borrow_and_update();
+    tokio::select! {
+        biased;
+        _ = asked.wait_for(|asked| *asked > before + 3000) => panic!("it is asked again and again"),
+        () = tokio::time::sleep(Duration::from_secs(60)) => {}
+    }
+    assert_eq!(*a.asked().borrow(), before);
 }
 
 /// Of 100,000 streams, each is at each destination: what one takes at rest is multiplied by that.

@@ -1,4 +1,5 @@
-//! What copies on this disk are still to bring to a log: it is counted as if it were there, and need not be waited for.
+//! What copies on this disk are still to bring to a log: it is counted as if it were there, so no copy brings it a
+//! second time. What stands behind it in the file waits for it: `earlier`.
 
 use super::super::super::content::LogLines;
 use super::super::super::ledger::LedgerEntry;

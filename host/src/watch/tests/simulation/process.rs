@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ pub(super) struct Process<O> {
 pub(super) struct Places {
     pub(super) state: PathBuf,
     pub(super) projects: PathBuf,
+    /// A run said that it could not read what a file held before it.
+    pub(super) lacks_history: Arc<AtomicBool>,
 }
 
 impl Places {
@@ -173,13 +175,23 @@ async fn run(
     heard: mpsc::UnboundedReceiver<Heard>,
     done: Arc<AtomicU64>,
 ) {
-    let Places { state, projects } = &places;
+    let Places {
+        state,
+        projects,
+        lacks_history,
+    } = &places;
     let at: (&Path, &Path, &str) = (state, projects, &folder);
     let is_done = || {
         done.fetch_add(1, Ordering::Relaxed);
     };
+    let lacks_history = lacks_history.clone();
+    let on_event: OnEvent = Arc::new(move |event| {
+        if event.to_string().contains("held before this run") {
+            lacks_history.store(true, Ordering::Relaxed);
+        }
+    });
     // A run whose trail cannot be written down does not begin.
-    drop(record(&host, at, session.as_deref(), silent(), heard, is_done).await);
+    drop(record(&host, at, session.as_deref(), on_event, heard, is_done).await);
 }
 
 fn silent() -> OnEvent {

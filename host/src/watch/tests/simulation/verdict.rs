@@ -1,6 +1,7 @@
 //! What must be the case: after every look, and once everything is healed and drained.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::file::{AgentFile, is_unique};
@@ -97,19 +98,23 @@ impl World {
         self.check_order(&at, file, &held);
     }
 
-    /// Lines that were added at the end are there in this order. Rows beside a run's frames come once it ends, and an
-    /// import does not know what waits in spools.
+    /// Lines that were added at the end are there in this order. Rows beside a run's frames come once it ends, an import
+    /// does not know what waits in spools, and a run that could not read what its files held says so.
     fn check_order(&self, at: &str, file: &AgentFile, held: &[String]) {
-        if self.had_frames || self.has_imports {
+        let lacks_history = self.places.lacks_history.load(Ordering::Relaxed);
+        if self.had_frames || self.has_imports || lacks_history {
             return;
         }
         // What a file held that was removed may come behind a run's rows of the one that took its place.
         let is_there = |line: &str| !self.has_runs || file.wanted().any(|held| held == line);
+        // A process that does not know what came after a delete keeps it back and says so; one that knows brings it
+        // later.
+        let was_kept_back = |line: &str| self.truth.is_told(at, &file.key, line);
         let numbers: BTreeMap<_, _> = file
             .appended
             .iter()
             .zip(0..)
-            .filter(|(line, _)| is_unique(line) && is_there(line))
+            .filter(|(line, _)| is_unique(line) && is_there(line) && !was_kept_back(line))
             .collect();
         let there: Vec<u64> = held.iter().filter_map(|line| numbers.get(line).copied()).collect();
         let is_after = there.windows(2).find(|pair| pair[0] > pair[1]);

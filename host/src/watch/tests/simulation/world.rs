@@ -74,7 +74,11 @@ impl World {
             trace: Arc::default(),
             machine: Machine::new(),
             files: keys.map(|key| AgentFile::new(&projects, key)).collect(),
-            places: Places { state, projects },
+            places: Places {
+                state,
+                projects,
+                lacks_history: Arc::default(),
+            },
             dir,
             stores: (0..dice.within(1..3)).map(|_| Moody::new()).collect(),
             typos: BTreeSet::new(),
