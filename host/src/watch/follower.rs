@@ -31,7 +31,7 @@ const TOGETHER: Duration = Duration::from_millis(30);
 /// How often everything is looked at, whatever the system tells,
 const EVERY: Duration = Duration::from_secs(3);
 /// and what part of the time that may take: where the system tells of changes, it is there for those that it misses,
-const SHARE: u32 = 60;
+const SHARE: u32 = 100;
 /// and where it does not, it is all that there is.
 const SHARE_BY_CLOCK: u32 = 4;
 
@@ -157,9 +157,8 @@ impl<'a> Follower<'a> {
         if let Err(error) = self.changes.listen() {
             self.go_by_clock(&error);
         }
-        let scanned = self.scan_all().await;
-        let share = if self.changes.are_told() { SHARE } else { SHARE_BY_CLOCK };
-        let pause = (scanned * share).max(EVERY);
+        let (begun, is_first) = (Instant::now(), self.streams.is_empty());
+        self.scan_all().await;
         self.runs.tidy();
         self.doubt_runs();
         let due: Vec<_> = self
@@ -168,6 +167,13 @@ impl<'a> Follower<'a> {
             .filter(|(_, stream)| stream.is_due(is_last))
             .map(|(key, _)| key.clone())
             .collect();
+        // Up to here it takes as long where nothing is new; the first look also reads what is remembered of each.
+        let pause = match (is_first, self.changes.are_told()) {
+            (true, _) => EVERY,
+            (false, true) => begun.elapsed() * SHARE,
+            (false, false) => begun.elapsed() * SHARE_BY_CLOCK,
+        };
+        let pause = pause.max(EVERY);
         if due.is_empty() {
             // What cannot be looked at may be all there is to say.
             self.show();
@@ -184,12 +190,10 @@ impl<'a> Follower<'a> {
         pause
     }
 
-    /// Finds out what there is, some folders after the other: a list of everything would be large. Gives how long the
-    /// disk took.
-    async fn scan_all(&mut self) -> Duration {
-        let (projects, begun) = (self.watch.projects.clone(), Instant::now());
+    /// Finds out what there is, some folders after the other: a list of everything would be large.
+    async fn scan_all(&mut self) {
+        let projects = self.watch.projects.clone();
         let (mut top, folders) = blocking(move || Scan::top(&projects)).await;
-        let mut scanned = begun.elapsed();
         self.again.clear();
         let mut moves = Moves::default();
         let gone = self.folders_but(&folders);
@@ -197,7 +201,7 @@ impl<'a> Follower<'a> {
         extent.files.insert(self.watch.projects.clone());
         extent.folders.extend(gone);
         for some in std::iter::once(&[][..]).chain(folders.chunks(FOLDERS)) {
-            let (projects, some, begun) = (self.watch.projects.clone(), some.to_vec(), Instant::now());
+            let (projects, some) = (self.watch.projects.clone(), some.to_vec());
             extent.folders.extend(some.iter().cloned());
             let mut scan = std::mem::take(&mut top);
             let scan = blocking(move || {
@@ -205,7 +209,6 @@ impl<'a> Follower<'a> {
                 scan
             });
             let scan = scan.await;
-            scanned += begun.elapsed();
             self.take_in(scan, &std::mem::take(&mut extent), &mut moves);
         }
         self.tell_of_moves(moves);
@@ -214,7 +217,6 @@ impl<'a> Follower<'a> {
         {
             tracing::warn!("that files are followed from now on cannot be written down: {error}");
         }
-        scanned
     }
 
     /// Projects' folders of which something is known, and that are not among these.

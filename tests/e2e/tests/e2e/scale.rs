@@ -25,6 +25,9 @@ const MEMORY_EACH: u64 = 1 << 10;
 /// And for each transcript at each of several destinations.
 const MEMORY_EACH_WAY: u64 = 8 << 10;
 
+/// What part of a core many may take beside what a few do while nothing happens.
+const QUIET: f64 = 0.02;
+
 /// So few transcripts cost nothing.
 const FEW: u64 = 10;
 
@@ -135,6 +138,15 @@ impl Followed {
         kib << 10
     }
 
+    /// The processor's time that it took so far.
+    fn processor(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // Behind the name, which may hold anything: user and system time are the 12th and 13th, in hundredths.
+        let (_, behind) = stat.rsplit_once(')').unwrap();
+        let times = behind.split_whitespace().skip(11).take(2);
+        Duration::from_millis(10 * times.map(|time| time.parse::<u64>().unwrap()).sum::<u64>())
+    }
+
     fn end(&mut self) {
         let mut child = self.child.take().unwrap();
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
@@ -221,6 +233,7 @@ fn transcripts_may_be_more_than_open_files() {
     many.end();
     starts_without_asking(&mut many, count, files);
     appends_in_the_same_time(&mut few, &mut many, count);
+    costs_little_while_nothing_happens(&few, &many, count);
     few.end();
     many.end();
 }
@@ -293,6 +306,22 @@ fn appends_in_the_same_time(few: &mut Followed, many: &mut Followed, count: u64)
     // On a machine with other work, the short form is about more than twice as long.
     let most = if amount(0, 1) == 1 { 1.5 } else { 2.5 };
     assert!(ratio < most, "{of_many:?}, and {of_few:?} with {FEW}");
+}
+
+/// Beside what the process takes with a few; in the long form alone, for the short one's are few.
+fn costs_little_while_nothing_happens(few: &Followed, many: &Followed, count: u64) {
+    let both = [few, many];
+    let (begun, before) = (Instant::now(), both.map(Followed::processor));
+    sleep(Duration::from_secs(amount(0, 120)));
+    let (took, after) = (begun.elapsed().as_secs_f64().max(1.0), both.map(Followed::processor));
+    let share = |one: usize| (after[one] - before[one]).as_secs_f64() / took;
+    let (of_few, of_many) = (share(0), share(1));
+    println!(
+        "while nothing happens, {count} take {:.2} % of a core, and {FEW} {:.2} %",
+        of_many * 100.0,
+        of_few * 100.0
+    );
+    assert!(of_many - of_few < QUIET, "{of_many} of a core, and {of_few}");
 }
 
 #[test]
