@@ -10,6 +10,7 @@ mod ci;
 mod demo;
 mod deny;
 mod dependencies;
+mod dist;
 mod fuzz;
 mod house;
 mod oracle;
@@ -64,6 +65,8 @@ enum Task {
     Spelling,
     /// The crates that are published, packed as a registry would get them: target/package
     Package,
+    /// What is released: archive, Debian package, wheel, checksums: target/dist
+    Dist,
     /// What a release consists of, as a CycloneDX file
     Sbom(sbom::Options),
     /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
@@ -95,6 +98,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Deny => deny::run(&workspace),
         Task::Spelling => spelling::run(&workspace),
         Task::Package => package::run(&workspace),
+        Task::Dist => dist::run(&workspace),
         Task::Sbom(options) => sbom::run(&workspace, &options),
         Task::Setup => {
             set_up(&workspace)?;

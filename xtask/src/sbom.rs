@@ -25,6 +25,13 @@ pub(crate) struct Options {
     out: Option<PathBuf>,
 }
 
+impl Options {
+    /// Written there.
+    pub(crate) fn into(out: PathBuf) -> Self {
+        Self { out: Some(out) }
+    }
+}
+
 /// Writes the file and says where it is.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let usual = || workspace.target.join("mirrorbox.cdx.json");

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, oracle, process, servers, set_up};
+use crate::{build, dist, oracle, process, servers, set_up};
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
@@ -31,6 +31,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::tests(workspace)?;
+    dist::test_wheel(workspace);
     let ran = Ran::of(&mut tests(workspace, &options.arguments))?;
     let again = ran.worth_another_run().filter(|_| options.arguments.is_empty());
     let Some(names) = again else { return ran.end() };

@@ -18,6 +18,8 @@ pub(crate) struct Workspace {
     /// The target directory, absolute.
     pub(crate) target: PathBuf,
     packages: Vec<Package>,
+    /// Given to the compiler, in the way of `RUSTFLAGS`.
+    flags: Option<String>,
 }
 
 /// A package of the workspace.
@@ -62,7 +64,24 @@ impl Workspace {
             root: text(&metadata, "workspace_root")?.into(),
             target: text(&metadata, "target_directory")?.into(),
             packages,
+            flags: None,
         })
+    }
+
+    /// The same sources as they are released: built beside everything else, and without this machine's paths in what
+    /// comes of it.
+    pub(crate) fn released(&self) -> Workspace {
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home
+            .or_else(|| Some(env::home_dir()?.join(".cargo")))
+            .unwrap_or_default();
+        let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+        Workspace {
+            root: self.root.clone(),
+            target: self.target.join("released"),
+            packages: self.packages.clone(),
+            flags: Some(remap(&home, "cargo") + " " + &remap(&self.root, "mirrorbox")),
+        }
     }
 
     /// The packages whose folders lie directly in `folder` (relative to the root), by name.
@@ -86,6 +105,9 @@ impl Workspace {
             .env("CARGO_TARGET_DIR", &self.target);
         // The results are looked for in the host's own folder.
         cargo.env_remove("CARGO_BUILD_TARGET");
+        if let Some(flags) = &self.flags {
+            cargo.env("RUSTFLAGS", flags);
+        }
         // `cargo run` described this very package to us. A build script that watches these variables would run anew
         // whenever a build comes through here after one that did not.
         for (name, _) in env::vars_os() {

@@ -160,3 +160,89 @@ fn the_agents_command() -> io::Result<()> {
     let model = mirrorbox_servers::Model::start()?;
     passes_with("test_agent.py", &model.environment())
 }
+
+/// What the wheel is for.
+const PYTHONS: [&str; 4] = ["3.10", "3.11", "3.12", "3.13"];
+
+/// A program of some version of Python, wherever pyenv keeps it.
+fn python(version: &str, arguments: &[&str]) -> Command {
+    let mut python = Command::new(format!("python{version}"));
+    let versions = Command::new("pyenv").args(["versions", "--bare"]).output();
+    if let Ok(versions) = versions {
+        let versions = String::from_utf8_lossy(&versions.stdout);
+        python.env(
+            "PYENV_VERSION",
+            versions.split_whitespace().collect::<Vec<_>>().join(":"),
+        );
+    }
+    python.args(arguments);
+    python
+}
+
+/// What it printed; fails with what it complained of.
+fn said(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    let (said, errors) = (output.stdout, output.stderr);
+    let errors = String::from_utf8_lossy(&errors);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The wheel in an environment that has nothing else, for the oldest and the newest Python; in the long form for all of
+/// them, and with the agent's SDK. `cargo xtask test` packs it.
+#[test]
+fn the_wheel_brings_everything() -> io::Result<()> {
+    let wheels = built()?.join("wheel");
+    let mut wheels = fs::read_dir(&wheels)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|wheel| wheel.path());
+    let Some(wheel) = wheels.find(|path| path.extension().is_some_and(|end| end == "whl")) else {
+        eprintln!("passed over: there is no wheel; `cargo xtask test` packs it");
+        return Ok(());
+    };
+    let is_long = mirrorbox_e2e::amount(0, 1) == 1;
+    let short = [PYTHONS[0], PYTHONS[3]];
+    for version in if is_long { &PYTHONS[..] } else { &short } {
+        if !python(version, &["--version"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+        {
+            eprintln!("passed over: there is no Python {version}");
+            continue;
+        }
+        let folder = tempfile::tempdir()?;
+        let bin = folder.path().join("bin");
+        said(python(version, &["-m", "venv"]).arg(folder.path()))?;
+        let mut pip = Command::new(bin.join("pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "pytest>=8.4,<10"]);
+        if is_long {
+            pip.arg("claude-agent-sdk==0.2.186");
+        }
+        said(pip.arg(&wheel))?;
+        let command = said(Command::new(bin.join("mirrorbox")).arg("--version"))?;
+        assert_eq!(command.trim(), format!("mirrorbox {}", env!("CARGO_PKG_VERSION")));
+        let page = here().join("tests/test_page.py");
+        let mut pytest = Command::new(bin.join("python"));
+        pytest
+            .args(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"])
+            .arg(page);
+        pytest
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env_remove("MIRRORBOX_CONFIG");
+        println!("Python {version}: {}", said(&mut pytest)?);
+        if is_long {
+            said(Command::new(bin.join("python")).args(["-c", WITH_THE_SDK]))?;
+        }
+    }
+    Ok(())
+}
+
+/// README's lines.
+const WITH_THE_SDK: &str = "
+from claude_agent_sdk import ClaudeAgentOptions
+import mirrorbox
+assert mirrorbox.durable(ClaudeAgentOptions()).session_store is not None
+assert mirrorbox.wrapped(ClaudeAgentOptions(), task='nightly').cli_path
+";

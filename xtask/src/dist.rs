@@ -1,0 +1,96 @@
+//! `cargo xtask dist`: what is released, in `target/dist`: the command as an archive and as a Debian package, the wheel
+//! of the Python package, what they consist of, and checksums. The same sources give the same bytes, wherever they lie.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+mod archive;
+mod debian;
+mod released;
+mod wheel;
+
+use crate::workspace::Workspace;
+use crate::{process, sbom, set_up};
+
+/// What files in packages are dated: 1980-01-01, the first day that a zip can name.
+const DATE: &str = "315532800";
+
+/// What a package is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Built {
+    /// The command, which has the adapters inside.
+    pub(crate) command: PathBuf,
+    /// The native half of the Python package.
+    pub(crate) native: PathBuf,
+    /// The oldest C library that they run with, as wheels name it: `manylinux_2_28`.
+    pub(crate) platform: String,
+}
+
+/// Builds everything and says where it is.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    set_up(workspace)?;
+    let built = released::build(workspace)?;
+    let out = workspace.target.join("dist");
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
+    fs::create_dir_all(&out)?;
+    let version = env!("CARGO_PKG_VERSION");
+    let share = archive::stage(workspace, &built, &workspace.target.join("dist-work"))?;
+    archive::pack(&share, &out, version)?;
+    debian::pack(&share, &out, version)?;
+    wheel::build(workspace, &built, &out)?;
+    let bill = sbom::Options::into(out.join(format!("mirrorbox-{version}.cdx.json")));
+    sbom::run(workspace, &bill)?;
+    for file in checksums(&out)? {
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+/// The wheel as tests want it, of what was built for them. Where it cannot be packed, they say so and are passed over.
+pub(crate) fn test_wheel(workspace: &Workspace) {
+    let debug = workspace.target.join("debug");
+    let built = Built {
+        command: debug.join("mirrorbox"),
+        native: debug.join("deps/libmirrorbox_native.so"),
+        platform: "linux".to_owned(),
+    };
+    let out = debug.join("wheel");
+    let packed = match fs::remove_dir_all(&out) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => wheel::build(workspace, &built, &out),
+    };
+    if let Err(error) = packed {
+        eprintln!("The wheel cannot be packed, so the tests that want it are passed over: {error:#}");
+    }
+}
+
+/// Writes `SHA256SUMS`, and returns what is there.
+fn checksums(out: &Path) -> Result<Vec<PathBuf>> {
+    let mut names = fs::read_dir(out)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<Result<Vec<_>>>()?;
+    names.sort();
+    let sums = process::output(Command::new("sha256sum").args(&names).current_dir(out))?;
+    fs::write(out.join("SHA256SUMS"), sums)?;
+    names.push("SHA256SUMS".into());
+    Ok(names.iter().map(|name| out.join(name)).collect())
+}
+
+/// Runs a program that packs: it dates files as we say.
+fn pack_with(command: &mut Command) -> Result<()> {
+    let output = process::output(command.env("SOURCE_DATE_EPOCH", DATE));
+    output.map(drop)
+}
+
+/// What the command prints when it is asked for a page or a script.
+fn printed(command: &Path, arguments: &[&str]) -> Result<String> {
+    let text = process::output(Command::new(command).args(arguments))?;
+    ensure!(!text.is_empty(), "{} {arguments:?} printed nothing", command.display());
+    Ok(text)
+}

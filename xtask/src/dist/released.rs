@@ -1,0 +1,48 @@
+//! The released build: in a target directory of its own, with no path of this machine in it, and linked against an old
+//! C library by zig, which a package of Python's index brings.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Built;
+use crate::workspace::Workspace;
+use crate::{build, process, python};
+
+/// Of 2018: Debian 10, Ubuntu 18.10, RHEL 8 and everything newer.
+const GLIBC: &str = "2.28";
+
+/// The linker, and what has cargo use it.
+const TOOLS: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
+
+/// What is built, together: it is compiled once.
+const PACKAGES: [&str; 2] = ["mirrorbox-cli", "mirrorbox-python"];
+
+pub(super) fn build(workspace: &Workspace) -> Result<Built> {
+    let tools = workspace.target.join("dist-tools");
+    if !tools.join("bin/cargo-zigbuild").is_file() {
+        python::make(&tools, &TOOLS)?;
+    }
+    let released = workspace.released();
+    build::adapters(&released)?;
+    let machine = env::consts::ARCH;
+    let target = format!("{machine}-unknown-linux-gnu");
+    let mut cargo = released.cargo("zigbuild");
+    cargo.args(["--release", "--target", &format!("{target}.{GLIBC}")]);
+    cargo.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
+    process::run(cargo.env("PATH", first_on_path(&tools.join("bin"))?))?;
+    let folder = released.target.join(&target).join("release");
+    Ok(Built {
+        command: folder.join("mirrorbox"),
+        native: folder.join("libmirrorbox_native.so"),
+        platform: format!("manylinux_{}", GLIBC.replace('.', "_")),
+    })
+}
+
+fn first_on_path(folder: &Path) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
+    Ok(env::join_paths(folders)?)
+}
