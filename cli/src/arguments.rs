@@ -16,7 +16,7 @@ pub(crate) struct Global {
     /// Print results as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Open adapters that may do more than adapters.lock says, and take that down there
+    /// Open adapters that may do more than adapters.lock says, and write that down there
     #[arg(long, global = true)]
     pub(crate) auto_approve: bool,
     /// Say more on stderr; twice: still more

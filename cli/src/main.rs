@@ -34,7 +34,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed or damaged, 2 wrong usage or configuration, 3 done but not \
-                          everything is delivered";
+                          everything is kept and delivered, 130 interrupted; `run` ends with the agent's own, if that \
+                          is not 0";
 
 fn main() -> ExitCode {
     file_mask::make_private();

@@ -59,6 +59,7 @@ pub use contract::ContractError;
 pub use crash_loop::InstanceState;
 pub use engine::Runtime;
 pub use error::AdapterError;
+pub(crate) use instance::STEPS;
 pub use refusals::Refused;
 pub use usage::Usage;
 pub use wants::Wants;
@@ -218,8 +219,8 @@ fn prepare(
     Ok((template, admission))
 }
 
-/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread. `moving` so many
-/// bytes, it has more time.
+/// Calls an export of a free instance. What the arguments borrow moves to the instance's thread. With `moving` and a
+/// payload's size in bytes, the call has the more time for it that [`time_to_move`] says.
 macro_rules! call {
     ($adapter:expr, $export:ident $(, $argument:expr)*) => {
         call!($adapter, moving 0, $export $(, $argument)*)

@@ -1,6 +1,7 @@
 //! What is known of the agent whose transcripts these are: where its files lie and what they hold.
 //!
-//! Nothing else in the library spells a suffix, a folder or a variable of the agent. A second agent begins here.
+//! Nothing else in the library reads a suffix, a folder, a member or a variable of the agent; messages to people name
+//! some. A second agent begins here.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -45,7 +46,7 @@ pub(crate) use command::CommandLine;
 pub use config_dir::AgentHome;
 #[cfg(feature = "agent")]
 pub(crate) use entry::is_mirrored;
-pub(crate) use entry::{ContentBlock, EntryFields, RowKind, blocks, is_row, is_truthy, member, parent_of};
+pub(crate) use entry::{ContentBlock, EntryFields, RowKind, blocks, is_row, is_truthy, parent_of};
 #[cfg(feature = "agent")]
 pub(crate) use environment::{CONFIG_DIR, MARKERS};
 pub use environment::{folder_of, projects_dir};

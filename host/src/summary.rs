@@ -64,7 +64,7 @@ struct Texts {
 /// What a listing shows of a session. Nothing here is empty.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SessionInfo {
-    /// One text that stands for the session: its title, else a prompt.
+    /// One text that stands for the session: its title, else its latest prompt, the agent's summary, its first prompt.
     pub summary: String,
     /// The title that a user or the agent gave it.
     pub custom_title: Option<String>,
@@ -165,7 +165,7 @@ impl Fold {
                 *newest = Some(found);
             }
         }
-        if entry.is("tag") {
+        if entry.is_tag() {
             texts.tag = text(entry.tag).filter(|tag| !tag.is_empty());
         }
         self.fold_prompt(&entry);

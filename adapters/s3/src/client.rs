@@ -19,7 +19,8 @@ use mirrorbox_adapter::{Result, log};
 
 use crate::settings::Options;
 
-/// Makes a client. It never retries (the host does, and waits longer each time) and sets no deadline but for connecting
+/// Makes a client. It never retries by itself (`bucket` does in two cases, else the host does, and waits longer each
+/// time) and sets no deadline but for connecting
 /// (the host has one for each call, and an upload may take long). The digest chain is the checksum, and a signature
 /// covers what is sent.
 pub(crate) fn build(options: &Options, http: SharedHttpClient, clock: ServerClock) -> Client {

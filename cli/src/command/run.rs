@@ -44,7 +44,8 @@ pub(crate) struct Run {
     /// Go on in a new session that begins with a copy of the stored one
     #[arg(long, requires = "session")]
     fork: bool,
-    /// Read the stored session from this destination [default: the one that reaches furthest]
+    /// Read the stored session from this destination [default: the one that this machine's copy goes on from, else the
+    /// one that reaches furthest]
     #[arg(long, value_name = "NAME", requires = "session")]
     from: Option<String>,
     /// Store under this project key, and look for stored sessions there [default: the current directory's]

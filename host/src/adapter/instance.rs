@@ -261,6 +261,9 @@ impl Job {
     }
 }
 
+/// Starting an instance, its own opening and the call: as often as its time a call takes at most, its payload aside.
+pub(crate) const STEPS: u32 = 3;
+
 /// What instances are made from, and the instance for a job, or why it did not start.
 pub(super) type Started<'a> = (&'a Template, Result<&'a mut Live, AdapterError>);
 
@@ -354,7 +357,7 @@ async fn answer<R>(
     (live.fate(), answer)
 }
 
-/// An instance that is not there yet, or is, and the thread that has it.
+/// The way to an instance's thread, which makes the instance with its first job.
 #[derive(Debug)]
 pub(super) struct Instance {
     jobs: mpsc::Sender<Order>,

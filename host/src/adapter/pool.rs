@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::AdapterError;
 use super::idle::IdleInstances;
-use super::instance::{self, GuestCall, Instance, Job, Template};
+use super::instance::{self, GuestCall, Instance, Job, STEPS, Template};
 use super::log::GuestLog;
 use super::place::Places;
 use super::usage::Usage;
@@ -69,10 +69,10 @@ impl InstancePool {
         }
     }
 
-    /// How long a call is waited for. A new instance opens itself first. The thread keeps the time; this is for a
-    /// thread that is itself stuck in a call of the operating system.
+    /// How long a call is waited for. A new instance starts and opens itself first. The thread keeps the time; this is
+    /// for a thread that is itself stuck in a call of the operating system.
     fn patience(&self) -> Duration {
-        self.template.timeout * 2 + GRACE
+        self.template.timeout * STEPS + GRACE
     }
 
     /// An instance that waits, or a new one, unless instances crash one after the other.

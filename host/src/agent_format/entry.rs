@@ -89,6 +89,16 @@ impl<'a> EntryFields<'a> {
         string(self.kind).is_some_and(|found| found == kind)
     }
 
+    /// Whether it names the session's tag.
+    pub(crate) fn is_tag(&self) -> bool {
+        self.is("tag")
+    }
+
+    /// The model's response that its message is a part of, if it says so.
+    pub(crate) fn response_id(&self) -> Option<Cow<'a, str>> {
+        string(member(self.message, "id")).filter(|id| !id.is_empty())
+    }
+
     /// When it was written, since 1970, if it says so.
     pub(crate) fn time(&self) -> Option<Duration> {
         timestamp::read(&string(self.timestamp)?)
@@ -176,9 +186,21 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> &'a str {
 /// A block of a message's content, raw.
 #[derive(Debug, Default)]
 pub(crate) struct ContentBlock<'a> {
-    pub(crate) kind: &'a str,
+    kind: &'a str,
     pub(crate) id: &'a str,
     pub(crate) tool_use_id: &'a str,
+}
+
+impl ContentBlock<'_> {
+    /// Whether it calls a tool.
+    pub(crate) fn is_call(&self) -> bool {
+        string(self.kind).is_some_and(|kind| kind == "tool_use")
+    }
+
+    /// Whether it is a tool's answer.
+    pub(crate) fn is_answer(&self) -> bool {
+        string(self.kind).is_some_and(|kind| kind == "tool_result")
+    }
 }
 
 /// The blocks of a message's content; none where the content is a string.

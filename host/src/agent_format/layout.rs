@@ -1,4 +1,5 @@
-//! The names of the agent's files and folders, which are said here and nowhere else.
+//! The names of the files and folders with transcripts. Those of credentials, settings and memory stand in
+//! `config_dir`.
 //!
 //! | path below the configuration directory | what |
 //! | --- | --- |

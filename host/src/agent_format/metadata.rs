@@ -1,10 +1,12 @@
 //! What is known of a subagent: a sidecar file (`agent-<id>.meta.json`) on disk, an entry of the type `agent_metadata`
 //! in its transcript. Such an entry may stand anywhere and more than once; the last one counts.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use super::entry::EntryFields;
-use crate::transcript::members::{self, each_member};
+use super::entry::{EntryFields, member};
+use crate::transcript::members::{self, each_member, string};
 use crate::transcript::{EntryError, object};
 
 const TYPE: &str = "agent_metadata";
@@ -42,6 +44,13 @@ pub fn from_sidecar(bytes: &[u8]) -> Result<Vec<u8>, EntryError> {
     entry.push_str(SUFFIX);
     entry.push_str(behind.get(1..).unwrap_or_default());
     Ok(entry.into_bytes())
+}
+
+/// The call of a tool and the agent that a subagent was started by, as its metadata entry says.
+pub(crate) fn parents(entry: &[u8]) -> (Option<String>, Option<String>) {
+    let text = std::str::from_utf8(entry).unwrap_or_default().trim_end();
+    let id = |name| string(member(text, name)).map(Cow::into_owned);
+    (id("toolUseId"), id("parentAgentId"))
 }
 
 /// The sidecar file of a metadata entry: the entry without its type.

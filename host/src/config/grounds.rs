@@ -61,8 +61,8 @@ impl Grounds {
     }
 
     /// Takes down what a manifest grants under a name, in the place of what was granted under it before, and settles
-    /// where the manifest's directories lie: [`Manifest::settle`]. Names the state directory to the manifest, on whose
-    /// disk its adapter leaves room. Looks at the disk.
+    /// where the manifest's directories lie: [`Manifest::settle`]. The manifest also learns where the state directory
+    /// is, so that the adapter leaves room on that disk. Looks at the disk.
     pub fn claim(&mut self, name: &str, manifest: &mut Manifest) {
         let mounts = Mounts::read();
         let granted = manifest.settle().map(|(grant, place, line)| Granted {

@@ -46,7 +46,8 @@ pub struct Manifest {
     pub instances: u16,
     /// The most memory that one instance may reach.
     memory: ByteSize,
-    /// The most time that one call may take.
+    /// The most time that one call may take; one with a payload has more:
+    /// [`time_to_move`](crate::store::time_to_move).
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
     /// The most that one call may return.

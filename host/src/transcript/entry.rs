@@ -1,4 +1,5 @@
-//! Checks whether a line is an entry. The spool asks that of every line before it takes it.
+//! Checks whether a line is an entry. The spool asks that of every line: `append` refuses what is not one, and what was
+//! read from a file is stored as it is, and marked.
 
 use super::members;
 

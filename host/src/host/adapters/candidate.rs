@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapter::{Adapter, AdapterError, Compiled, Runtime};
+use crate::adapter::{Adapter, AdapterError, Compiled, Runtime, STEPS};
 use crate::config::directory::{FileStamp, Found};
 use crate::config::lock::Approvals;
 use crate::config::{ConfigError, Manifest, check_file};
@@ -105,7 +105,7 @@ impl Candidate {
             mirror: self.manifest.mirror.clone(),
             calls: self.manifest.instances.into(),
             // The adapter keeps its own time; this is for one that cannot.
-            timeout: self.manifest.timeout * 2 + Duration::from_secs(5),
+            timeout: self.manifest.timeout * STEPS + Duration::from_secs(5),
         }
     }
 }

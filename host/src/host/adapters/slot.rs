@@ -66,8 +66,8 @@ impl Slot {
     }
 
     /// What stands in the directory when a host starts is a destination from the first moment, whatever is wrong with
-    /// it: its streams wait until it is mended. Everything does where no manifest, this one or the last good one, says
-    /// which do. Whether there is something to open. Blocks for the disk.
+    /// it: its streams wait until it is mended. Where neither this manifest nor the last good one can be read, it
+    /// takes every project's. Returns whether there is something to open. Blocks for the disk.
     pub(super) fn take_part_at_start(&mut self) -> Result<bool, HostError> {
         self.at_start = true;
         let found = self.found.borrow().clone();

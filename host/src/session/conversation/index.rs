@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use crate::agent_format::{ContentBlock, EntryFields, RowKind, blocks, is_truthy, member};
+use crate::agent_format::{ContentBlock, EntryFields, RowKind, blocks, is_truthy};
 use crate::transcript::members::string;
 
 /// A text that stands in many rows: a uuid, an id.
@@ -66,10 +66,6 @@ impl RowIndex {
         let Some((kind, uuid)) = row.link() else { return };
         let uuid = self.name(&uuid);
         let blocks = blocks(row.message);
-        let of_type = |wanted: &'static str| {
-            let is_it = move |block: &&ContentBlock<'_>| string(block.kind).is_some_and(|kind| kind == wanted);
-            blocks.iter().filter(is_it)
-        };
         let link = Link {
             place,
             kind,
@@ -80,9 +76,14 @@ impl RowIndex {
             is_of_team: is_truthy(row.team),
             agent: (!matches!(row.agent, "" | "null")).then(|| self.name(&string(row.agent).unwrap_or_default())),
             response: self.response(kind, row),
-            calls: self.names_of(of_type("tool_use").map(|block| block.id)),
-            answers: self.names_of(of_type("tool_result").map(|block| block.tool_use_id)),
-            is_answer: kind == RowKind::User && of_type("tool_result").next().is_some(),
+            calls: self.names_of(blocks.iter().filter(|block| block.is_call()).map(|block| block.id)),
+            answers: self.names_of(
+                blocks
+                    .iter()
+                    .filter(|block| block.is_answer())
+                    .map(|block| block.tool_use_id),
+            ),
+            is_answer: kind == RowKind::User && blocks.iter().any(ContentBlock::is_answer),
             source: string(row.source).map(|source| self.name(&source)),
             timestamp: string(row.timestamp).unwrap_or_default().into(),
         };
@@ -103,7 +104,7 @@ impl RowIndex {
     }
 
     fn response(&mut self, kind: RowKind, row: &EntryFields<'_>) -> Option<Name> {
-        let id = string(member(row.message, "id")).filter(|id| kind == RowKind::Assistant && !id.is_empty())?;
+        let id = row.response_id().filter(|_| kind == RowKind::Assistant)?;
         Some(self.name(&id))
     }
 

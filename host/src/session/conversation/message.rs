@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::agent_format::{self, EntryFields, MessagePart, RowKind, member};
+use crate::agent_format::{self, EntryFields, MessagePart, RowKind, metadata};
 use crate::transcript::members::string;
 
 /// A message of a conversation, in the words of the agent's own SDK; for people, [`SessionMessage::parts`].
@@ -66,11 +66,10 @@ impl SessionMessage {
 impl Parents {
     /// Reads the line of a metadata entry.
     pub(super) fn read(line: &[u8]) -> Self {
-        let text = std::str::from_utf8(line).unwrap_or_default().trim_end();
-        let id = |name| string(member(text, name)).map(|id| id.into_owned());
+        let (parent_tool_use_id, parent_agent_id) = metadata::parents(line);
         Self {
-            parent_tool_use_id: id("toolUseId"),
-            parent_agent_id: id("parentAgentId"),
+            parent_tool_use_id,
+            parent_agent_id,
         }
     }
 }
