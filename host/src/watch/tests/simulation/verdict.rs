@@ -98,8 +98,8 @@ impl World {
         self.check_order(&at, file, &held);
     }
 
-    /// Lines that were added at the end are there in this order. Rows beside a run's frames come once it ends, an import
-    /// does not know what waits in spools, and a run that could not read what its files held says so.
+    /// Lines that were added at the end are there in this order. Rows beside a run's frames come once it ends, an
+    /// import does not know what waits in spools, and a run that could not read what its files held says so.
     fn check_order(&self, at: &str, file: &AgentFile, held: &[String]) {
         let lacks_history = self.places.lacks_history.load(Ordering::Relaxed);
         if self.had_frames || self.has_imports || lacks_history {

@@ -29,7 +29,13 @@ async fn a_host_outlives_every_fault(name: &str) {
     let host = host.build().await.unwrap();
     let mut rng = Rng::with_seed(seed());
     let appending = Appending::to(&host);
-    for _ in 0..if soak() { 200 } else { 12 } {
+    let rounds = if soak() { 200 } else { 12 };
+    for round in 0.. {
+        // Some kinds only hold things up, and on a busy machine little is under way: one has struck at the end.
+        if round >= rounds && proxy.counts().resets > 0 {
+            break;
+        }
+        assert!(round < 10 * rounds, "no fault struck");
         let before = proxy.counts();
         // Only what is under way can be hit.
         let under_way = proxy.until(|counts| counts.to_server > before.to_server + 10_000);
@@ -40,7 +46,6 @@ async fn a_host_outlives_every_fault(name: &str) {
         proxy.heal();
         host.retry();
     }
-    assert!(proxy.counts().resets > 0, "no fault struck");
     let acknowledged = appending.stop().await;
     host.retry();
     let left = host.flush(PATIENCE).await.unwrap();
