@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use clap::Args;
 
 mod archive;
 mod debian;
@@ -30,10 +31,22 @@ pub(crate) struct Built {
     pub(crate) platform: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Pack what `cargo xtask test` has built, for this machine alone
+    #[arg(long)]
+    debug: bool,
+}
+
 /// Builds everything and says where it is.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    set_up(workspace)?;
-    let built = released::build(workspace)?;
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let built = match options.debug {
+        true => built_for_tests(workspace),
+        false => {
+            set_up(workspace)?;
+            released::build(workspace)?
+        }
+    };
     let out = workspace.target.join("dist");
     if out.exists() {
         fs::remove_dir_all(&out)?;
@@ -54,19 +67,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 /// The wheel as tests want it, of what was built for them. Where it cannot be packed, they say so and are passed over.
 pub(crate) fn test_wheel(workspace: &Workspace) {
-    let debug = workspace.target.join("debug");
-    let built = Built {
-        command: debug.join("mirrorbox"),
-        native: debug.join("deps/libmirrorbox_native.so"),
-        platform: "linux".to_owned(),
-    };
-    let out = debug.join("wheel");
+    let out = workspace.target.join("debug/wheel");
     let packed = match fs::remove_dir_all(&out) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => wheel::build(workspace, &built, &out),
+        _ => wheel::build(workspace, &built_for_tests(workspace), &out),
     };
     if let Err(error) = packed {
         eprintln!("The wheel cannot be packed, so the tests that want it are passed over: {error:#}");
+    }
+}
+
+fn built_for_tests(workspace: &Workspace) -> Built {
+    let debug = workspace.target.join("debug");
+    Built {
+        command: debug.join("mirrorbox"),
+        native: debug.join("deps/libmirrorbox_native.so"),
+        platform: "linux".to_owned(),
     }
 }
 

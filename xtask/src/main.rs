@@ -66,7 +66,7 @@ enum Task {
     /// The crates that are published, packed as a registry would get them: target/package
     Package,
     /// What is released: archive, Debian package, wheel, checksums: target/dist
-    Dist,
+    Dist(dist::Options),
     /// What a release consists of, as a CycloneDX file
     Sbom(sbom::Options),
     /// Only what the other commands do first: system packages, the wasm32-wasip2 standard library, servers for tests
@@ -98,7 +98,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Deny => deny::run(&workspace),
         Task::Spelling => spelling::run(&workspace),
         Task::Package => package::run(&workspace),
-        Task::Dist => dist::run(&workspace),
+        Task::Dist(options) => dist::run(&workspace, &options),
         Task::Sbom(options) => sbom::run(&workspace, &options),
         Task::Setup => {
             set_up(&workspace)?;
