@@ -117,11 +117,13 @@ impl SessionKey {
 
     /// The project key.
     pub fn project_key(&self) -> &str {
+        // Every key has a project and a session: `of_parts`.
         self.part(0).unwrap_or_default()
     }
 
     /// The session id.
     pub fn session_id(&self) -> &str {
+        // As above.
         self.part(1).unwrap_or_default()
     }
 

@@ -27,8 +27,8 @@ pub(crate) struct Built {
     pub(crate) command: PathBuf,
     /// The native half of the Python package.
     pub(crate) native: PathBuf,
-    /// The oldest C library that they run with, as wheels name it: `manylinux_2_28`.
-    pub(crate) platform: String,
+    /// The oldest C library that they run with; `None` where they were linked against this machine's.
+    pub(crate) glibc: Option<&'static str>,
 }
 
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let share = archive::stage(workspace, &built, &workspace.target.join("dist-work"))?;
     archive::pack(&share, &out, version)?;
-    debian::pack(&share, &out, version)?;
+    debian::pack(&share, &built, &out, version)?;
     wheel::build(workspace, &built, &out)?;
     let bill = sbom::Options::into(out.join(format!("mirrorbox-{version}.cdx.json")));
     sbom::run(workspace, &bill)?;
@@ -82,7 +82,7 @@ fn built_for_tests(workspace: &Workspace) -> Built {
     Built {
         command: debug.join("mirrorbox"),
         native: debug.join("deps/libmirrorbox_native.so"),
-        platform: "linux".to_owned(),
+        glibc: None,
     }
 }
 

@@ -48,6 +48,7 @@ pub fn from_sidecar(bytes: &[u8]) -> Result<Vec<u8>, EntryError> {
 
 /// The call of a tool and the agent that a subagent was started by, as its metadata entry says.
 pub(crate) fn parents(entry: &[u8]) -> (Option<String>, Option<String>) {
+    // A line that is not text is not an entry, and names nobody.
     let text = std::str::from_utf8(entry).unwrap_or_default().trim_end();
     let id = |name| string(member(text, name)).map(Cow::into_owned);
     (id("toolUseId"), id("parentAgentId"))

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::{DATE, pack_with};
+use super::{Built, DATE, pack_with};
 use crate::process;
 
 /// Debian's name of this machine.
@@ -18,7 +18,7 @@ fn architecture() -> &'static str {
 }
 
 /// `mirrorbox_VERSION_MACHINE.deb`.
-pub(super) fn pack(staged: &Path, out: &Path, version: &str) -> Result<()> {
+pub(super) fn pack(staged: &Path, built: &Built, out: &Path, version: &str) -> Result<()> {
     let root = staged.with_file_name("debian");
     let usr = root.join("usr");
     fs::create_dir_all(&usr)?;
@@ -31,7 +31,7 @@ pub(super) fn pack(staged: &Path, out: &Path, version: &str) -> Result<()> {
     let doc = usr.join("share/doc/mirrorbox");
     fs::rename(doc.join("LICENSE"), doc.join("copyright"))?;
     fs::create_dir_all(root.join("DEBIAN"))?;
-    fs::write(root.join("DEBIAN/control"), control(version))?;
+    fs::write(root.join("DEBIAN/control"), control(built, version))?;
     // `dpkg-deb` refuses what only its owner may read.
     process::run(Command::new("chmod").args(["-R", "u=rwX,go=rX"]).arg(&root))?;
     date(&root)?;
@@ -47,10 +47,15 @@ pub(super) fn pack(staged: &Path, out: &Path, version: &str) -> Result<()> {
     Ok(())
 }
 
-fn control(version: &str) -> String {
+/// What was linked against this machine's own C library says nothing of others.
+fn control(built: &Built, version: &str) -> String {
+    let libc = match built.glibc {
+        Some(oldest) => format!("libc6 (>= {oldest})"),
+        None => "libc6".to_owned(),
+    };
     format!(
-        "Package: mirrorbox\nVersion: {version}\nArchitecture: {}\nSection: utils\nPriority: optional\nDepends: libc6 (>= \
-         2.28), libgcc-s1\nMaintainer: The Mirrorbox authors <mirrorbox@invalid>\nDescription: Durable mirror for the \
+        "Package: mirrorbox\nVersion: {version}\nArchitecture: {}\nSection: utils\nPriority: optional\nDepends: {libc}, \
+         libgcc-s1\nMaintainer: The Mirrorbox authors <mirrorbox@invalid>\nDescription: Durable mirror for the \
          transcripts of AI agents\n Keeps every line that an agent writes on local disk first, then in S3, Redis,\n \
          PostgreSQL or a folder, through outages and kills, and brings sessions back\n byte for byte on another machine.\n",
         architecture()

@@ -37,7 +37,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<Built> {
     Ok(Built {
         command: folder.join("mirrorbox"),
         native: folder.join("libmirrorbox_native.so"),
-        platform: format!("manylinux_{}", GLIBC.replace('.', "_")),
+        glibc: Some(GLIBC),
     })
 }
 

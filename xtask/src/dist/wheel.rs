@@ -30,7 +30,11 @@ pub(crate) fn build(workspace: &Workspace, built: &Built, out: &Path) -> Result<
         "--no-build-isolation",
         "--wheel-dir",
     ]);
-    let platform = format!("{}_{}", built.platform, std::env::consts::ARCH);
+    let system = match built.glibc {
+        Some(oldest) => format!("manylinux_{}", oldest.replace('.', "_")),
+        None => "linux".to_owned(),
+    };
+    let platform = format!("{system}_{}", std::env::consts::ARCH);
     pack_with(pip.arg(out).arg(&staged).env("MIRRORBOX_PLATFORM", platform))?;
     let wheels = fs::read_dir(out)?
         .map(|entry| Ok(entry?.path()))
