@@ -137,6 +137,9 @@ fn answers(imports: &[&str], grants: &Grants) -> Vec<bool> {
             "10.0.0.1:2",
             "10.9.9.9:1",
             "10.9.9.9:2",
+            // Private, and in no range above: what a name that may lead to anything private allows beyond them.
+            "192.168.0.1:1",
+            "192.168.0.1:2",
         ] {
             let to: std::net::SocketAddr = to.parse().unwrap();
             answers.push(policy.connect(to, []).is_ok());
@@ -144,6 +147,19 @@ fn answers(imports: &[&str], grants: &Grants) -> Vec<bool> {
         }
     }
     answers
+}
+
+/// A name that may lead anywhere private allows more than the ranges that were granted beside it.
+#[test]
+fn a_private_name_is_wider_than_the_private_range_that_was_granted() {
+    let mut before = network(&["tcp://x.example:1", "tcp://x.example:2", "tcp://10.0.0.0/8:2"]);
+    before.network[0].private = true;
+    let mut now = network(&["tcp://x.example:2"]);
+    now.network[0].private = true;
+    let allowed = answers(&[], &now).into_iter().zip(answers(&[], &before));
+    assert!(allowed.into_iter().any(|(now, before)| now && !before));
+    let (now, before) = (entry(1, &[], now), entry(1, &[], before));
+    assert!(matches!(now.verdict(Some(&before)), Verdict::Wider(_)));
 }
 
 proptest! {

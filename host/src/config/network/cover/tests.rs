@@ -112,6 +112,8 @@ fn probes() -> Vec<(NetworkHost, IpAddr, u16)> {
         "127.0.0.2",
         "169.254.1.1",
         "169.254.169.254",
+        // Private, and in no range above but one that reaches beyond what is private.
+        "192.168.0.1",
         "fd00::1",
         "fd00::2",
         "::1",
