@@ -22,7 +22,7 @@ use crate::transcript::MAX_LINE;
 pub(super) struct Stream {
     key: SessionKey,
     /// As its files were when they were looked at last, and everything in them was taken.
-    seen: Stamps,
+    seen: SeenStamps,
     /// As they are, where that is something else or they have to be looked at again. Of those that are quiet, which
     /// are nearly all, nothing more is kept.
     now: Option<Box<Stamps>>,
@@ -37,6 +37,13 @@ pub(super) struct Stream {
     /// What is remembered of it could not be read yet: how far it was taken is not known.
     is_unknown: bool,
     waits: Option<Box<(Wait, Instant)>>,
+}
+
+/// Stamps as every stream keeps them: few have a sidecar, and only those have room for its stamp.
+#[derive(Debug, Default)]
+struct SeenStamps {
+    transcript: Option<Stamp>,
+    sidecar: Option<Box<Stamp>>,
 }
 
 /// From where on a transcript is taken.
@@ -79,8 +86,8 @@ impl Stream {
         let record = record.unwrap_or_default();
         let is_new = record.is_none();
         let (seen, mark) = match record {
-            Some(record) => (record.stamps(), Some(record.mark)),
-            None => (Stamps::default(), None),
+            Some(record) => (SeenStamps::from(record.stamps()), Some(record.mark)),
+            None => (SeenStamps::default(), None),
         };
         Self {
             key,
@@ -97,7 +104,7 @@ impl Stream {
 
     /// Its files are as these stamps say.
     pub(super) fn found(&mut self, now: Stamps) {
-        let is_quiet = now == self.seen && self.waits.is_none();
+        let is_quiet = now == self.seen.stamps() && self.waits.is_none();
         self.now = (!is_quiet).then(|| Box::new(now));
     }
 
@@ -129,7 +136,7 @@ impl Stream {
 
     /// Takes what is new. Dropped halfway, the next process takes it as it finds it.
     pub(super) async fn look(&mut self, look: &Look<'_>) {
-        let now = self.now.as_deref().copied().unwrap_or(self.seen);
+        let now = self.now.as_deref().copied().unwrap_or_else(|| self.seen.stamps());
         let files = Files::of(look.projects, &self.key, now);
         match self.take(look, &files, now).await {
             Ok(()) => (self.waits, self.now) = (None, None),
@@ -163,7 +170,7 @@ impl Stream {
             begun: self.begun,
             entries: 0,
         };
-        let taken = taking.all(start, self.seen, self.is_new).await;
+        let taken = taking.all(start, self.seen.stamps(), self.is_new).await;
         let Taking {
             mark, begun, entries, ..
         } = taking;
@@ -181,7 +188,7 @@ impl Stream {
         if is_found {
             self.tell_of_found(look, change, entries);
         }
-        self.seen = now;
+        self.seen = now.into();
         let record = Record::new(now, self.mark.get_or_insert_default().clone());
         look.records.save(&self.key, &record).map_err(cannot_keep)
     }
@@ -259,6 +266,24 @@ impl Stream {
         }
         let again = look.again(&cause);
         self.waits = Some(Box::new((cause, again)));
+    }
+}
+
+impl SeenStamps {
+    fn stamps(&self) -> Stamps {
+        Stamps {
+            transcript: self.transcript,
+            sidecar: self.sidecar.as_deref().copied(),
+        }
+    }
+}
+
+impl From<Stamps> for SeenStamps {
+    fn from(Stamps { transcript, sidecar }: Stamps) -> Self {
+        Self {
+            transcript,
+            sidecar: sidecar.map(Box::new),
+        }
     }
 }
 
