@@ -87,7 +87,10 @@ impl fmt::Display for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error.to_string())
+        match error {
+            ConfigError::Write { .. } => Self::failed(error.to_string()),
+            _ => Self::usage(error.to_string()),
+        }
     }
 }
 

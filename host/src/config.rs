@@ -6,6 +6,7 @@
 
 mod audit;
 pub mod directory;
+mod fresh_file;
 mod gate;
 mod grants;
 pub mod grounds;
@@ -30,6 +31,7 @@ use lock::Approvals;
 
 pub use audit::Audit;
 pub use directory::Rejected;
+pub use fresh_file::FreshFile;
 #[cfg(feature = "wasm")]
 pub(crate) use gate::check_file;
 pub use gate::read_file;

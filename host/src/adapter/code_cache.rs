@@ -3,9 +3,9 @@
 //! What is kept here is native code. Its directory is for its owner alone, and never lies where components are dropped:
 //! who may drop a component must not thereby be able to drop native code.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use wasmtime::component::Component;
 
 use super::AdapterError;
 use crate::config::check_file;
+use crate::disk::{Disk, Folder, replace_by};
 
 const SUFFIX: &str = "cwasm";
 
@@ -65,16 +66,14 @@ impl CodeCache {
     /// Written whole and synced before it gets its name; replaced by another, never changed.
     fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         self.remove_old();
-        let temporary = self.dir.join(format!("{}.new", Uuid::new_v4().simple()));
-        let written = File::create_new(&temporary)
-            .and_then(|mut file| file.write_all(code).and_then(|()| file.sync_all()))
-            // Without a sync of the directory: what is lost is compiled again.
-            .and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
+        let disk = Folder::open_existing(&self.dir)?;
+        let name = Path::new(path.file_name().unwrap_or_default());
+        // Other processes may write the same.
+        let temporary = PathBuf::from(format!("{}.new", Uuid::new_v4().simple()));
+        replace_by(&disk, &temporary, name, code).inspect_err(|_| {
             // What stays is removed when it is old.
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+            let _ = disk.remove(&temporary);
+        })
     }
 
     /// As far as that can be done: what stays costs space, nothing else.
@@ -154,6 +153,8 @@ fn private_dir(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     /// The smallest component there is.

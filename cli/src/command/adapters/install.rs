@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mirrorbox::config::directory::MAX_COMPONENT;
-use mirrorbox::config::read_file;
+use mirrorbox::config::{FreshFile, read_file};
 use serde::Serialize;
 
 use super::Context;
 use super::approve::present;
-use super::fresh::Fresh;
 use super::inspect::inspect;
 use crate::built_in::BuiltIn;
 use crate::destinations::warn;
@@ -62,14 +61,14 @@ impl Install {
         }
         let place = adapters.join(format!("{name}.wasm"));
         let (replaced, has_manifest) = (place.exists(), manifest_of(&place).exists());
-        let fresh = Fresh::write(&adapters.join(format!(".{name}.wasm.new")), &component)?;
+        let fresh = FreshFile::write(&place, &component)?;
         let manifest = manifest_of(&place);
         let template = built_in.and_then(|built_in| built_in.manifest);
         let manifest_made = template.is_some() && !has_manifest;
         if let Some(template) = template.filter(|_| manifest_made) {
-            Fresh::write(&adapters.join(format!(".{name}.toml.new")), template.as_bytes())?.put(&manifest)?;
+            FreshFile::write(&manifest, template.as_bytes())?.put()?;
         }
-        fresh.put(&place)?;
+        fresh.put()?;
         if built_in.is_some()
             && let Err(error) = approve(context, &name, has_manifest).await
         {

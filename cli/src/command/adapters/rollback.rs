@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mirrorbox::config::FreshFile;
 use mirrorbox::config::directory::is_destination_name;
 use mirrorbox::host::{Good, LastGood};
 use serde::Serialize;
 
 use super::Context;
-use super::fresh::Fresh;
 use crate::error::{CliError, Exit};
 
 /// Put the last component that was opened, other than the one that is there, back into the configuration
@@ -110,21 +110,15 @@ impl PresentFiles {
         };
         if let Some(before) = &self.text {
             let aside = self.manifest.with_extension("toml.before-rollback");
-            Fresh::write_like(&self.manifest, &hidden(&aside), before.as_bytes())?.put(&aside)?;
+            FreshFile::write_like(&self.manifest, &aside, before.as_bytes())?.put()?;
         }
-        Fresh::write_like(&self.manifest, &hidden(&self.manifest), text.as_bytes())?.put(&self.manifest)?;
+        FreshFile::write_like(&self.manifest, &self.manifest, text.as_bytes())?.put()?;
         Ok(true)
     }
 
     fn put_component(&self, bytes: &[u8]) -> Result<(), CliError> {
-        Fresh::write_like(&self.component, &hidden(&self.component), bytes)?.put(&self.component)
+        Ok(FreshFile::write_like(&self.component, &self.component, bytes)?.put()?)
     }
-}
-
-/// Beside the file, under a name that nobody looks at.
-fn hidden(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.new"))
 }
 
 impl RollbackDocument<'_> {

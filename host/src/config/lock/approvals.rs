@@ -1,11 +1,11 @@
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Content, Difference, LockEntry, LockError, Permissions, Verdict};
 use crate::config::gate::{self, FileGate};
 use crate::config::grounds::real;
-use crate::config::{ConfigError, Manifest};
+use crate::config::{ConfigError, FreshFile, Manifest};
 
 /// The file in the configuration directory.
 pub(in crate::config) const NAME: &str = "adapters.lock";
@@ -142,16 +142,18 @@ impl Approvals {
     /// Reads, changes and writes the file while no other process does. `change` says whether there is anything to
     /// write.
     fn change(&self, change: impl FnOnce(&mut Content) -> bool) -> Result<(), ConfigError> {
-        let failed = |source| ConfigError::Write {
-            path: self.path(),
+        let path = self.path();
+        let _locked = lock(&self.dir).map_err(|source| ConfigError::Write {
+            path: path.clone(),
             source,
-        };
-        let _locked = lock(&self.dir).map_err(failed)?;
+        })?;
         let mut content = self.read()?;
-        if change(&mut content) {
-            write(&self.path(), &content.to_string()).map_err(failed)?;
+        if !change(&mut content) {
+            return Ok(());
         }
-        Ok(())
+        // A link stays one.
+        let place = path.canonicalize().unwrap_or(path);
+        FreshFile::write_private(&place, content.to_string().as_bytes())?.put()
     }
 
     fn read(&self) -> Result<Content, ConfigError> {
@@ -220,47 +222,6 @@ fn lock(dir: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn lock(_dir: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// Puts a new file in the place of the old one, synced before and after. A link stays one. What the old one lets others
-/// do, the new one does; where there was none, it is its owner's alone.
-fn write(path: &Path, content: &str) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let fresh = path.with_file_name(format!(".{NAME}.new"));
-    let put = || {
-        let mut file = create_private(&fresh)?;
-        match fs::metadata(&path) {
-            Ok(before) => file.set_permissions(before.permissions())?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        file.write_all(content.as_bytes())?;
-        file.sync_all()?;
-        // As `disk::replace` does, in a directory that is the user's: rights and links stay as they are.
-        fs::rename(&fresh, &path)?;
-        match path.parent() {
-            Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),
-            _ => Ok(()),
-        }
-    };
-    put().inspect_err(|_| {
-        // There is an error on its way already.
-        let _ = fs::remove_file(&fresh);
-    })
-}
-
-/// A file that was not there, for its owner alone. What a process that was killed left under that name goes: nobody
-/// else writes here while the directory is locked.
-fn create_private(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

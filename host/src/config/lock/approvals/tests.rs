@@ -1,5 +1,6 @@
 //! Approvals on disk: what is recorded when, by one process or by several at once.
 
+use std::fs;
 use std::thread;
 
 use super::*;
