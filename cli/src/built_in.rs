@@ -12,6 +12,18 @@ pub(crate) struct BuiltIn {
     pub(crate) manifest: Option<&'static str>,
 }
 
+/// How a destination is delivered to, as every manifest says it.
+pub(crate) const MIRROR_SECTION: &str = include_str!("built_in/mirror.toml");
+
+macro_rules! manifest {
+    ($name:literal) => {
+        Some(concat!(
+            include_str!(concat!("built_in/", $name, ".toml")),
+            include_str!("built_in/mirror.toml")
+        ))
+    };
+}
+
 macro_rules! component {
     ($name:literal) => {
         include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".wasm"))
@@ -29,17 +41,17 @@ const ALL: [BuiltIn; 4] = [
     BuiltIn {
         name: "postgres",
         component: component!("postgres"),
-        manifest: Some(include_str!("built_in/postgres.toml")),
+        manifest: manifest!("postgres"),
     },
     BuiltIn {
         name: "redis",
         component: component!("redis"),
-        manifest: Some(include_str!("built_in/redis.toml")),
+        manifest: manifest!("redis"),
     },
     BuiltIn {
         name: "s3",
         component: component!("s3"),
-        manifest: Some(include_str!("built_in/s3.toml")),
+        manifest: manifest!("s3"),
     },
 ];
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use self::files::NewFiles;
 use super::Context;
-use crate::built_in;
+use crate::built_in::{self, MIRROR_SECTION};
 use crate::error::{CliError, Exit};
 use crate::output::say;
 use crate::paths;
@@ -152,12 +152,7 @@ fn manifest(store: &str) -> String {
 
 [grants]                  # what the adapter may touch: this folder and nothing else
 dirs = [{{ host = {store}, guest = \"/data\" }}]
-
-[mirror]
-# flush = \"batched\"       # at the end of a turn, with 500 entries or 1 MiB, after 5 s; or \"eager\": at once
-# writers = \"merge\"       # keep every host's lines; or \"last\": the host that took a stream over last writes
-# projects = [\"*\"]        # which project keys come here; * stands for any text
-"
+{MIRROR_SECTION}"
     )
 }
 

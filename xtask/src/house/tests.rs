@@ -99,3 +99,12 @@ fn a_circle_is_found_through_what_is_exported_again() {
         );
     }
 }
+
+#[test]
+fn a_page_names_files_that_are_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = "`host/src/key.rs` and `host/src/`,\n`host/src/gone.rs`; `host/NAME.rs`, `a/b`, host/src/other.rs\n";
+    let files = [source("CONTRIBUTING.md", text), source("docs/state.md", text)];
+    let missing = places::missing(root, &files);
+    assert_eq!(missing, ["CONTRIBUTING.md:2: host/src/gone.rs is not there"]);
+}
