@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: what is released, in `target/dist`: the command as an archive and as a Debian package, the wheel
-//! of the Python package, what they consist of, and checksums. The same sources give the same bytes, wherever they lie.
+//! of the Python package, the tarball of the Node package, what they consist of, and checksums. The same sources give the
+//! same bytes, wherever they lie.
 
 use std::fs;
 use std::io;
@@ -11,6 +12,7 @@ use clap::Args;
 
 mod archive;
 mod debian;
+mod npm;
 mod released;
 mod wheel;
 
@@ -27,6 +29,8 @@ pub(crate) struct Built {
     pub(crate) command: PathBuf,
     /// The native half of the Python package.
     pub(crate) native: PathBuf,
+    /// The native half of the Node package.
+    pub(crate) node: PathBuf,
     /// The oldest C library that they run with; `None` where they were linked against this machine's.
     pub(crate) glibc: Option<&'static str>,
 }
@@ -57,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     archive::pack(&share, &out, version)?;
     debian::pack(&share, &built, &out, version)?;
     wheel::build(workspace, &built, &out)?;
+    npm::build(workspace, &built, &out)?;
     let bill = sbom::Options::into(out.join(format!("mirrorbox-{version}.cdx.json")));
     sbom::run(workspace, &bill)?;
     for file in checksums(&out)? {
@@ -65,16 +70,31 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The wheel as tests want it, of what was built for them. Where it cannot be packed, they say so and are passed over.
-pub(crate) fn test_wheel(workspace: &Workspace) {
-    let out = workspace.target.join("debug/wheel");
-    let packed = match fs::remove_dir_all(&out) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => wheel::build(workspace, &built_for_tests(workspace), &out),
+/// The wheel and the tarball as tests want them, of what was built for them. Where one cannot be packed, they say so and
+/// are passed over.
+pub(crate) fn test_packages(workspace: &Workspace) {
+    let built = built_for_tests(workspace);
+    let folder = |name: &str| {
+        let out = workspace.target.join("debug").join(name);
+        match fs::remove_dir_all(&out) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(out),
+        }
     };
-    if let Err(error) = packed {
-        eprintln!("The wheel cannot be packed, so the tests that want it are passed over: {error:#}");
+    let pack = |name| match name {
+        "wheel" => wheel::build(workspace, &built, &folder(name)?).map(drop),
+        _ => npm::build(workspace, &built, &folder(name)?),
+    };
+    for name in ["wheel", "npm"] {
+        if let Err(error) = pack(name) {
+            eprintln!("No package for {name} can be packed, so the tests that want it are passed over: {error:#}");
+        }
     }
+}
+
+/// A copy without what only a debugger reads.
+fn strip(from: &Path, to: &Path) -> Result<()> {
+    process::run(Command::new("strip").args(["--strip-debug", "-o"]).arg(to).arg(from))
 }
 
 fn built_for_tests(workspace: &Workspace) -> Built {
@@ -82,6 +102,7 @@ fn built_for_tests(workspace: &Workspace) -> Built {
     Built {
         command: debug.join("mirrorbox"),
         native: debug.join("deps/libmirrorbox_native.so"),
+        node: debug.join("deps/libmirrorbox_node.so"),
         glibc: None,
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, dist, oracle, process, servers, set_up};
+use crate::{build, dist, node, oracle, process, servers, set_up};
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
@@ -27,11 +27,12 @@ const FEW: usize = 3;
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     oracle::ensure(workspace);
+    node::ensure(workspace);
     servers::ensure(workspace);
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::tests(workspace)?;
-    dist::test_wheel(workspace);
+    dist::test_packages(workspace);
     let ran = Ran::of(&mut tests(workspace, &options.arguments))?;
     let again = ran.worth_another_run().filter(|_| options.arguments.is_empty());
     let Some(names) = again else { return ran.end() };

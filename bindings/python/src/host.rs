@@ -5,18 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mirrorbox::adapter::Runtime;
-use mirrorbox::config::Config;
-use mirrorbox::host::{Events, Host, HostEvent, SessionStore, WhileAway};
-use mirrorbox::mirror::Undelivered;
+use mirrorbox::host::{Events, Host, SessionStore};
+use mirrorbox_bindings::{Failure, event, time, undelivered, while_away};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use serde_json::{Value, json};
 
-use crate::failure;
+use crate::failure::{invalid, raised};
 use crate::owned::Owned;
 use crate::sessions::NativeStore;
-use crate::wait::{time, wait, wait_for};
+use crate::wait::{wait, wait_for};
 
 /// How often who waits for an event looks whether the host was closed: its sessions outlive it, and end no event.
 const LOOK: Duration = Duration::from_millis(250);
@@ -32,7 +29,7 @@ pub(crate) struct NativeHost {
 impl NativeHost {
     fn with<T>(&self, ask: impl FnOnce(&Host) -> T) -> PyResult<T> {
         let host = self.host.get()?.lock();
-        host.as_ref().map(ask).ok_or_else(failure::closed)
+        host.as_ref().map(ask).ok_or_else(|| raised(Failure::closed()))
     }
 }
 
@@ -48,19 +45,11 @@ impl NativeHost {
         command: Option<PathBuf>,
     ) -> PyResult<Self> {
         let opened = py.detach(|| {
-            if let Some(command) = command {
-                Runtime::compile_with(command);
-            }
-            let config = Config::load_lenient(&config, &state).map_err(|error| failure::of_config(&error))?;
-            let host = Host::builder(&config.state).config(&config).build_blocking();
-            host.map_err(|error| failure::of_host(&error))
+            let host = mirrorbox_bindings::host(&config, &state, command)?;
+            host.build_blocking().map_err(Failure::from)
         });
-        let host = opened?;
-        let while_away = match answer_from_here {
-            true => WhileAway::AnswerFromHere,
-            false => WhileAway::Refuse,
-        };
-        let store = host.session_store().while_away(while_away);
+        let host = opened.map_err(raised)?;
+        let store = host.session_store().while_away(while_away(answer_from_here));
         Ok(Self {
             host: Owned::new(Mutex::new(Some(host))),
             store: Owned::new(store),
@@ -82,7 +71,7 @@ impl NativeHost {
     /// Delivers what is there, for so many seconds at most. What remains, as JSON.
     fn flush(&self, py: Python<'_>, seconds: f64) -> PyResult<String> {
         let flush = self.with(|host| host.flush(time(seconds)))?;
-        let left = py.detach(|| wait(flush)).map_err(|error| failure::of_host(&error))?;
+        let left = py.detach(|| wait(flush)).map_err(raised)?;
         Ok(undelivered(&left).to_string())
     }
 
@@ -90,7 +79,7 @@ impl NativeHost {
     fn status(&self, py: Python<'_>) -> PyResult<String> {
         py.detach(|| {
             let status = self.with(Host::status)?;
-            serde_json::to_string(&status).map_err(|error| failure::invalid(error.to_string()))
+            serde_json::to_string(&status).map_err(|error| invalid(error.to_string()))
         })
     }
 
@@ -115,7 +104,7 @@ impl NativeHost {
         let Some(host) = host else { return Ok(None) };
         let left = py.detach(|| host.close_blocking(time(seconds)));
         self.is_closed.store(true, Ordering::Release);
-        let left = left.map_err(|error| failure::of_host(&error))?;
+        let left = left.map_err(raised)?;
         Ok(Some(undelivered(&left).to_string()))
     }
 }
@@ -142,40 +131,6 @@ impl NativeEvents {
                 }
             }
         });
-        Ok(next.map(|event| described(&event).to_string()))
-    }
-}
-
-fn undelivered(left: &Undelivered) -> Value {
-    json!({"text": left.to_string(), "adopting": left.adopting, "left": left.left})
-}
-
-fn described(event: &HostEvent) -> Value {
-    match event {
-        HostEvent::Mirror(event) => json!({
-            "of": "destination",
-            "name": event.what.name(),
-            "destination": event.destination,
-            "stream": event.key,
-            "text": event.what.to_string(),
-        }),
-        HostEvent::Spool(alarm) => json!({
-            "of": "spool",
-            "name": "spool",
-            "stream": alarm.key,
-            "text": format!("{}: {}", alarm.file.display(), alarm.trouble),
-        }),
-        HostEvent::Adapter(event) => json!({
-            "of": "adapter",
-            "name": event.what.name(),
-            "destination": event.adapter,
-            "text": event.what.to_string(),
-        }),
-        HostEvent::Missed(count) => json!({
-            "of": "events",
-            "name": "missed",
-            "text": format!("{count} events were missed: they were not read fast enough"),
-        }),
-        _ => json!({"of": "events", "name": "unknown", "text": "an event that this version does not know"}),
+        Ok(next.map(|next| event(&next).to_string()))
     }
 }

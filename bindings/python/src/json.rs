@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use crate::failure;
+use crate::failure::invalid;
 
 /// So deep may values lie in one another: the stack has an end.
 const DEEPEST: usize = 500;
@@ -14,9 +14,7 @@ pub(crate) fn to_line(entry: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let mut line = Vec::new();
     let Ok(members) = entry.cast::<PyDict>() else {
         let class = entry.get_type().name()?.to_string();
-        return Err(failure::invalid(format!(
-            "an entry is a dict, and not of the class `{class}`"
-        )));
+        return Err(invalid(format!("an entry is a dict, and not of the class `{class}`")));
     };
     object(members, &mut line, 0)?;
     Ok(line)
@@ -25,7 +23,7 @@ pub(crate) fn to_line(entry: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 fn value(value: &Bound<'_, PyAny>, line: &mut Vec<u8>, depth: usize) -> PyResult<()> {
     if depth > DEEPEST {
         let message = format!("an entry has more than {DEEPEST} values in one another");
-        return Err(failure::invalid(message));
+        return Err(invalid(message));
     }
     if let Ok(text) = value.cast::<PyString>() {
         return string(text, line);
@@ -63,7 +61,7 @@ fn scalar(value: &Bound<'_, PyAny>) -> PyResult<String> {
         return int.call_method1("__repr__", (number,))?.extract();
     }
     let class = value.get_type().name()?.to_string();
-    Err(failure::invalid(format!(
+    Err(invalid(format!(
         "an entry holds JSON values only, and none of the class `{class}`"
     )))
 }
@@ -115,7 +113,7 @@ fn array<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, line: &mut Vec<u8>
 fn string(text: &Bound<'_, PyString>, line: &mut Vec<u8>) -> PyResult<()> {
     if let Ok(text) = text.to_cow() {
         // Escapes as JavaScript does: only what must be, in the short form where there is one.
-        return serde_json::to_writer(line, text.as_ref()).map_err(|error| failure::invalid(error.to_string()));
+        return serde_json::to_writer(line, text.as_ref()).map_err(|error| invalid(error.to_string()));
     }
     // With lone surrogates, each three bytes.
     let bytes: Vec<u8> = text.call_method1("encode", ("utf-8", "surrogatepass"))?.extract()?;

@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use mirrorbox::host::{AppendFailed, KeyStyle, Loaded, SessionStore};
-use mirrorbox::key::SessionKey;
+use mirrorbox_bindings::{Failure, key, time};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use crate::failure;
+use crate::failure::raised;
 use crate::json::to_line;
 use crate::owned::Owned;
-use crate::wait::{time, wait_for};
+use crate::wait::wait_for;
 
 type Appending = Pin<Box<dyn Future<Output = Result<(), AppendFailed>> + Send>>;
 
@@ -41,7 +41,7 @@ impl NativeStore {
         subpath: Option<String>,
         entries: &Bound<'_, PyList>,
     ) -> PyResult<PendingAppend> {
-        let key = key(project, session, subpath)?;
+        let key = key(project, session, subpath).map_err(raised)?;
         let lines: Vec<Vec<u8>> = entries.iter().map(|entry| to_line(&entry)).collect::<PyResult<_>>()?;
         let store = self.store.get()?.clone();
         let mut appending: Appending = Box::pin(async move { store.append(&key, &lines).await });
@@ -67,10 +67,8 @@ impl NativeStore {
         session: String,
         subpath: Option<String>,
     ) -> PyResult<Option<NativeLoaded>> {
-        let (key, store) = (key(project, session, subpath)?, self.store.get()?);
-        let loaded = py
-            .detach(|| store.load_blocking(&key))
-            .map_err(|error| failure::of_store(&error))?;
+        let (key, store) = (key(project, session, subpath).map_err(raised)?, self.store.get()?);
+        let loaded = py.detach(|| store.load_blocking(&key)).map_err(raised)?;
         Ok(loaded.map(|loaded| NativeLoaded {
             loaded: Owned::new(loaded),
         }))
@@ -80,7 +78,7 @@ impl NativeStore {
     fn list_sessions(&self, py: Python<'_>, project: &str) -> PyResult<Vec<(String, u64)>> {
         let store = self.store.get()?.clone();
         let listed = py.detach(|| store.list_sessions_blocking(project));
-        let listed = listed.map_err(|error| failure::of_store(&error))?.into_iter();
+        let listed = listed.map_err(raised)?.into_iter();
         Ok(listed.map(|listed| (listed.session, listed.modified)).collect())
     }
 
@@ -88,7 +86,7 @@ impl NativeStore {
     fn list_session_summaries(&self, py: Python<'_>, project: &str) -> PyResult<Vec<(String, u64, String)>> {
         let store = self.store.get()?.clone();
         let listed = py.detach(|| store.list_session_summaries_blocking(project, KeyStyle::Snake));
-        let listed = listed.map_err(|error| failure::of_store(&error))?.into_iter();
+        let listed = listed.map_err(raised)?.into_iter();
         Ok(listed
             .map(|listed| (listed.session, listed.modified, listed.data))
             .collect())
@@ -97,21 +95,21 @@ impl NativeStore {
     /// Deletes a session, or one stream of it.
     #[pyo3(signature = (project, session, subpath))]
     fn delete(&self, py: Python<'_>, project: String, session: String, subpath: Option<String>) -> PyResult<()> {
-        let (key, store) = (key(project, session, subpath)?, self.store.get()?);
-        py.detach(|| store.delete_blocking(&key))
-            .map_err(|error| failure::of_store(&error))
+        let (key, store) = (key(project, session, subpath).map_err(raised)?, self.store.get()?);
+        py.detach(|| store.delete_blocking(&key)).map_err(raised)
     }
 
     /// The subpaths of a session.
     fn list_subkeys(&self, py: Python<'_>, project: String, session: String) -> PyResult<Vec<String>> {
-        let (key, store) = (key(project, session, None)?, self.store.get()?);
-        py.detach(|| store.list_subkeys_blocking(&key))
-            .map_err(|error| failure::of_store(&error))
+        let (key, store) = (key(project, session, None).map_err(raised)?, self.store.get()?);
+        py.detach(|| store.list_subkeys_blocking(&key)).map_err(raised)
     }
 
     /// What waits for more of a session is delivered now.
     fn turn_ended(&self, project: String, session: String) -> PyResult<()> {
-        self.store.get()?.turn_ended(&key(project, session, None)?);
+        self.store
+            .get()?
+            .turn_ended(&key(project, session, None).map_err(raised)?);
         Ok(())
     }
 }
@@ -140,11 +138,8 @@ impl PendingAppend {
             Call::UnderWay(appending) => py.detach(|| wait_for(appending, time(seconds))),
         };
         match done {
-            Some(done) => done.map_err(|error| failure::of_append(&error)),
-            None => Err(failure::timed_out(format!(
-                "the entries are accepted, and not where they are to be after {seconds} s; do not send them again \
-                 (`status()` says what holds them up)"
-            ))),
+            Some(done) => done.map_err(raised),
+            None => Err(raised(Failure::is_late(seconds))),
         }
     }
 }
@@ -163,15 +158,7 @@ impl NativeLoaded {
         match py.detach(|| loaded.next_blocking()) {
             None => Ok(None),
             Some(Ok(lines)) => Ok(Some(PyBytes::new(py, &lines))),
-            Some(Err(error)) => Err(failure::of_store(&error)),
+            Some(Err(error)) => Err(raised(error)),
         }
-    }
-}
-
-fn key(project: String, session: String, subpath: Option<String>) -> PyResult<SessionKey> {
-    let main = SessionKey::main(project, session).map_err(failure::of_key)?;
-    match subpath {
-        Some(subpath) => main.with_subpath(subpath).map_err(failure::of_key),
-        None => Ok(main),
     }
 }

@@ -42,12 +42,3 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
         }
     }
 }
-
-/// So many seconds; no time where that is no number, or a negative one.
-pub(crate) fn time(seconds: f64) -> Duration {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) => time,
-        Err(_) if seconds > 0.0 => Duration::MAX,
-        Err(_) => Duration::ZERO,
-    }
-}

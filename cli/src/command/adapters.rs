@@ -1,6 +1,5 @@
 mod approve;
 mod check;
-mod fresh;
 mod inspect;
 mod install;
 mod list;

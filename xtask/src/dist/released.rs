@@ -18,7 +18,7 @@ const GLIBC: &str = "2.28";
 const TOOLS: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
 
 /// What is built, together: it is compiled once.
-const PACKAGES: [&str; 2] = ["mirrorbox-cli", "mirrorbox-python"];
+const PACKAGES: [&str; 3] = ["mirrorbox-cli", "mirrorbox-python", "mirrorbox-node"];
 
 pub(super) fn build(workspace: &Workspace) -> Result<Built> {
     let tools = workspace.target.join("dist-tools");
@@ -37,6 +37,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<Built> {
     Ok(Built {
         command: folder.join("mirrorbox"),
         native: folder.join("libmirrorbox_native.so"),
+        node: folder.join("libmirrorbox_node.so"),
         glibc: Some(GLIBC),
     })
 }

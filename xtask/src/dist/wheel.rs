@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Built, pack_with};
+use super::{Built, pack_with, strip};
 use crate::workspace::Workspace;
-use crate::{process, python};
+use crate::python;
 
 /// What packs it.
 const TOOLS: [&str; 2] = ["setuptools==84.2.1", "wheel==0.48.0"];
@@ -68,9 +68,4 @@ fn stage(workspace: &Workspace, built: &Built) -> Result<PathBuf> {
     strip(&built.native, &package.join("_native.abi3.so"))?;
     strip(&built.command, &package.join("bin/mirrorbox"))?;
     Ok(staged)
-}
-
-/// A copy without what only a debugger reads.
-fn strip(from: &Path, to: &Path) -> Result<()> {
-    process::run(Command::new("strip").args(["--strip-debug", "-o"]).arg(to).arg(from))
 }
