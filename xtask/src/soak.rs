@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, process, set_up};
+use crate::{build, dist, node, oracle, process, set_up};
 
 /// Files that are followed, on disks and destinations that fail as seeds decide.
 const SIMULATION: &str = "watch::tests::simulation";
@@ -17,6 +17,9 @@ pub(crate) struct Options {
     filters: Vec<String>,
 }
 
+/// Those of the packages for Python and Node that have a long form.
+const PACKAGES: [&str; 2] = ["brings_everything", "loads_leak_nothing"];
+
 /// Builds what the tests need and runs them, one after the other, for many of them measure; each prints its seed and
 /// its figures. The dev profile is optimised enough for that, and dependencies are compiled only once.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
@@ -24,10 +27,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     build::adapters(workspace)?;
     build::test_guests(workspace)?;
     build::tests(workspace)?;
+    oracle::ensure(workspace);
+    node::ensure(workspace);
+    dist::test_packages(workspace);
     let simulation = [SIMULATION.to_owned()];
+    let packages = PACKAGES.map(str::to_owned);
     for (targets, filters) in [
         (["--lib"].as_slice(), simulation.as_slice()),
         (&["--test", "e2e", "--test", "watch"], &options.filters),
+        (&["--test", "python", "--test", "node"], &packages),
     ] {
         let mut cargo = workspace.cargo("test");
         cargo.arg("--workspace").args(targets);

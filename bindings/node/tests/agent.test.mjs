@@ -23,7 +23,7 @@ class Machine {
   }
 
   options(work, more = {}) {
-    const env = { ...process.env, CLAUDE_CONFIG_DIR: this.home, HOME: this.home };
+    const env = { ...process.env, CLAUDE_CONFIG_DIR: this.home, HOME: this.home, TMPDIR: this.home };
     return { cwd: work, env, permissionMode: 'default', ...more };
   }
 
@@ -31,37 +31,33 @@ class Machine {
     return durable(this.options(work, more), { config: this.config, state: this.state });
   }
 
-  wrapped(work, how) {
-    return wrapped(this.options(work), { config: this.config, state: this.state, ...how });
+  wrapped(work, how, more) {
+    return wrapped(this.options(work, more), { config: this.config, state: this.state, ...how });
   }
 
   store() {
     return new SessionStore({ config: this.config, state: this.state });
   }
 
-  /** Rows of the agent's own files that have an identity. */
-  rows() {
-    const files = fs.globSync?.('projects/*/*.jsonl', { cwd: this.home }) ?? this.#files();
-    const lines = files.flatMap((file) => fs.readFileSync(path.join(this.home, file), 'utf8').split('\n'));
-    return lines.filter(Boolean).map((line) => JSON.parse(line)).filter(({ uuid }) => uuid !== undefined);
+  /** Transcripts of the agent; a resumed session's lie in a folder for that. */
+  files() {
+    const all = fs.readdirSync(this.home, { recursive: true }).map(String);
+    return all.filter((file) => /(^|\/)projects\/[^/]+\/[^/]+\.jsonl$/.test(file));
   }
 
-  #files() {
-    const projects = path.join(this.home, 'projects');
-    if (!fs.existsSync(projects)) return [];
-    const folders = fs.readdirSync(projects).map((project) => path.join('projects', project));
-    return folders.flatMap((folder) => {
-      const files = fs.readdirSync(path.join(this.home, folder)).filter((file) => file.endsWith('.jsonl'));
-      return files.map((file) => path.join(folder, file));
-    });
+  /** Their rows that have an identity. */
+  rows() {
+    const lines = this.files().flatMap((file) => fs.readFileSync(path.join(this.home, file), 'utf8').split('\n'));
+    const rows = lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line));
+    return rows.filter(({ uuid }) => uuid !== undefined);
   }
 
   /** Identities of the rows that are stored. */
   async stored() {
     const store = this.store();
     const found = new Set();
-    const projects = path.join(this.home, 'projects');
-    for (const projectKey of fs.existsSync(projects) ? fs.readdirSync(projects) : []) {
+    const projects = new Set(this.files().map((file) => path.basename(path.dirname(file))));
+    for (const projectKey of projects) {
       for (const { sessionId } of await store.listSessions(projectKey)) {
         for (const { uuid } of (await store.load({ projectKey, sessionId })) ?? []) found.add(uuid);
       }
@@ -87,17 +83,20 @@ async function withWork(test) {
   const work = path.join(place.folder, 'work');
   fs.mkdirSync(work);
   try {
-    await test((name) => new Machine(place.config, path.join(place.folder, name)), work);
+    await test((name) => new Machine(place.config, path.join(place.folder, name)), work, place);
   } finally {
     place.remove();
   }
 }
 
 // The program that is killed is this file, too.
-const [, , way, config, folder, work] = process.argv;
+const [, , way, config, folder, work, resume] = process.argv;
 if (way === 'durable' || way === 'wrapped') {
   const machine = new Machine(config, folder);
-  await ask('HOLD', way === 'durable' ? machine.durable(work) : machine.wrapped(work));
+  // The SDK lays a resumed session out there.
+  process.env.TMPDIR = machine.home;
+  const more = resume ? { resume } : {};
+  await ask('HOLD', way === 'durable' ? machine.durable(work, more) : machine.wrapped(work, {}, more));
   process.exit(0);
 }
 
@@ -126,36 +125,65 @@ test('another machine goes on with a task', () =>
     assert.match(result, /PINEAPPLE-42/);
   }));
 
+test('a destination that is away costs nothing', () =>
+  withWork(async (machine, work, place) => {
+    place.goAway();
+    const one = machine('one');
+    const options = one.durable(work);
+    await ask('Remember PINEAPPLE-42', options);
+    assert.ok(!(await options.sessionStore.close(0)).isNone);
+    fs.renameSync(path.join(place.folder, 'elsewhere'), place.store);
+    place.state = one.state;
+    place.run('drain');
+    const files = fs.readdirSync(place.store, { recursive: true }).map((file) => path.join(place.store, String(file)));
+    const batches = files.filter((file) => file.endsWith('.jsonl')).map((file) => fs.readFileSync(file, 'utf8'));
+    const stored = batches.join('');
+    const rows = one.rows();
+    assert.ok(rows.length > 0 && rows.every(({ uuid }) => stored.includes(uuid)));
+  }));
+
+async function isKilled(machine, work, way, isResumed) {
+  let resume = '';
+  if (isResumed) {
+    const options = machine('before').durable(work);
+    resume = (await ask('Remember PINEAPPLE-42', options)).session_id;
+    assert.ok((await options.sessionStore.close(60)).isNone);
+  }
+  const one = machine('one');
+  const words = [path.join(HERE, 'agent.test.mjs'), way, one.config, path.dirname(one.home), work, resume];
+  const child = spawn(process.execPath, words, { cwd: HERE, stdio: 'inherit' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const until = Date.now() + PATIENCE;
+  const untilTrue = async (condition) => {
+    while (!(await condition())) {
+      assert.ok(Date.now() < until, 'it takes too long');
+      await wait(100);
+    }
+  };
+  const onDisk = () => one.rows().map(({ uuid }) => uuid);
+  const isStored = async (uuids) => {
+    const stored = await one.stored();
+    return uuids.every((uuid) => stored.has(uuid));
+  };
+  let before;
+  try {
+    // The turn is under way: the prompt is in the agent's file.
+    await untilTrue(() => one.rows().some((row) => row.type === 'user' && JSON.stringify(row).includes('HOLD')));
+    // The model answers nothing, so nothing more comes: all of the file is stored by now.
+    if (way === 'durable') await untilTrue(() => isStored(onDisk()));
+    before = onDisk();
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+  if (way === 'wrapped') await untilTrue(() => isStored(onDisk()));
+  assert.ok(before.length > 0 && (await isStored([...before, ...onDisk()])));
+  console.log(`${way}, resumed: ${isResumed}: all ${before.length} rows`);
+}
+
 for (const way of ['durable', 'wrapped']) {
-  test(`a killed program loses nothing: ${way}`, () =>
-    withWork(async (machine, work) => {
-      const one = machine('one');
-      const words = [path.join(HERE, 'agent.test.mjs'), way, one.config, path.dirname(one.home), work];
-      const child = spawn(process.execPath, words, { cwd: HERE, stdio: 'inherit' });
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      const until = Date.now() + PATIENCE;
-      const untilTrue = async (condition) => {
-        while (!(await condition())) {
-          assert.ok(Date.now() < until, 'it takes too long');
-          await wait(100);
-        }
-      };
-      const users = () => one.rows().filter(({ type }) => type === 'user').map(({ uuid }) => uuid);
-      const isStored = async (uuids) => {
-        const stored = await one.stored();
-        return uuids.every((uuid) => stored.has(uuid));
-      };
-      let before;
-      try {
-        // The turn is under way: the prompt is in the agent's file.
-        await untilTrue(() => users().length > 0);
-        if (way === 'durable') await untilTrue(() => isStored(users()));
-        before = way === 'durable' ? [...(await one.stored())] : one.rows().map(({ uuid }) => uuid);
-      } finally {
-        child.kill('SIGKILL');
-        await ended;
-      }
-      if (way === 'wrapped') await untilTrue(() => isStored(one.rows().map(({ uuid }) => uuid)));
-      assert.ok(before.length > 0 && (await isStored(before)));
-    }));
+  for (const isResumed of [false, true]) {
+    test(`a killed program loses nothing: ${way}, ${isResumed ? 'resumed' : 'new'}`, () =>
+      withWork((machine, work) => isKilled(machine, work, way, isResumed)));
+  }
 }

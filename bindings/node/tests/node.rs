@@ -51,7 +51,10 @@ fn install() -> io::Result<Option<Installed>> {
     let built = built()?;
     let oracle = built.parent().unwrap_or(&built).join("node-oracle/node_modules");
     if !oracle.join("bun").is_dir() {
-        eprintln!("passed over: there is no {}; `cargo xtask test` makes it", oracle.display());
+        eprintln!(
+            "passed over: there is no {}; `cargo xtask test` makes it",
+            oracle.display()
+        );
         return Ok(None);
     }
     let folder = built.join("node-package");
@@ -76,9 +79,7 @@ fn install() -> io::Result<Option<Installed>> {
 fn installed() -> io::Result<Option<&'static Installed>> {
     let installed = INSTALLED.get_or_init(|| install().map_err(|error| error.to_string()));
     let installed = installed.as_ref();
-    Ok(installed
-        .map_err(|error| io::Error::other(error.clone()))?
-        .as_ref())
+    Ok(installed.map_err(|error| io::Error::other(error.clone()))?.as_ref())
 }
 
 /// Runs a program in the folder; fails with what it printed.
@@ -149,6 +150,11 @@ fn contracts_of_the_sdk_before_s3() -> io::Result<()> {
 #[test]
 fn store_options_and_ends() -> io::Result<()> {
     passes_under_node("store.test.mjs", &[])
+}
+
+#[test]
+fn loads_leak_nothing() -> io::Result<()> {
+    passes(Path::new("node"), &["--expose-gc", "--test", "leaks.test.mjs"], &[])
 }
 
 #[test]

@@ -151,6 +151,11 @@ fn options_errors_and_events() -> io::Result<()> {
 }
 
 #[test]
+fn loads_leak_nothing() -> io::Result<()> {
+    passes("test_leaks.py")
+}
+
+#[test]
 fn page() -> io::Result<()> {
     passes("test_page.py")
 }

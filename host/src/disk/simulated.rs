@@ -29,10 +29,20 @@ pub(crate) struct Simulated {
     epoch: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct SharedState {
     state: Mutex<DiskState>,
     changed: Condvar,
+    meanwhile: Mutex<Option<(PathBuf, Meanwhile)>>,
+}
+
+/// What somebody else does just then.
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for SharedState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedState").finish_non_exhaustive()
+    }
 }
 
 /// Good enough for tests, and the same everywhere.
@@ -77,6 +87,11 @@ impl Simulated {
     )]
     pub(crate) fn fail_looks(&self, after: u64, times: u64, error: i32) {
         self.any_state().failing_looks = Some((after, times, error));
+    }
+
+    /// Somebody else does something before a file is opened the next time.
+    pub(crate) fn before_open(&self, path: &Path, meanwhile: impl FnOnce() + Send + 'static) {
+        *self.shared.meanwhile.lock().unwrap() = Some((path.to_owned(), Box::new(meanwhile)));
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -145,7 +160,11 @@ impl Simulated {
         let state = Mutex::new(self.any_state().clone());
         let changed = Condvar::new();
         Self {
-            shared: Arc::new(SharedState { state, changed }),
+            shared: Arc::new(SharedState {
+                state,
+                changed,
+                ..SharedState::default()
+            }),
             epoch: self.epoch,
         }
     }
@@ -247,6 +266,15 @@ impl Disk for Simulated {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let meanwhile = self
+            .shared
+            .meanwhile
+            .lock()
+            .unwrap()
+            .take_if(|(named, _)| named == path);
+        if let Some((_, meanwhile)) = meanwhile {
+            meanwhile();
+        }
         let mut state = self.state()?;
         state.check_readable(path)?;
         let file = state.names.files.get(path).copied().ok_or(ErrorKind::NotFound)?;

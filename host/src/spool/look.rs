@@ -318,9 +318,8 @@ fn other(disk: &Arc<dyn Disk>, key: &SessionKey, writer: &str) -> io::Result<Opt
 
 /// Fails with `NotFound` where no stream was begun.
 fn look_at_stream(disk: &Arc<dyn Disk>, names: StreamNames, is_alive: bool) -> io::Result<StreamLook> {
-    let record = StreamRecord::read(&**disk, &names)?;
+    let (record, marked) = record_behind_mark(&**disk, &names, is_alive)?;
     let (_, file) = lines_of(&**disk, &names, &record)?;
-    let marked = mark::look(&**disk, &names.mark(), is_alive)?;
     let marked = marked.unwrap_or(record.start).max(record.start);
     let (end, damage) = match is_alive {
         true => (marked, None),
@@ -333,6 +332,26 @@ fn look_at_stream(disk: &Arc<dyn Disk>, names: StreamNames, is_alive: bool) -> i
         end,
         damage,
     })
+}
+
+/// How far a stream reaches, and then its record: lines that are in doubt are noted there before they are marked.
+/// Fails with `NotFound` where no stream was begun.
+fn record_behind_mark(
+    disk: &dyn Disk,
+    names: &StreamNames,
+    is_alive: bool,
+) -> io::Result<(StreamRecord, Option<Place>)> {
+    disk.open(&names.record())?;
+    let marked = mark::look(disk, &names.mark(), is_alive)?;
+    let record = StreamRecord::read(disk, names)?;
+    match marked.is_some_and(|marked| marked < record.start) {
+        // Pruned between the two, perhaps: it may reach farther than it was marked then.
+        true => {
+            let marked = mark::look(disk, &names.mark(), is_alive)?;
+            Ok((StreamRecord::read(disk, names)?, marked))
+        }
+        false => Ok((record, marked)),
+    }
 }
 
 /// The file with the lines: a pruned copy that is complete but has not got its name yet is what counts.

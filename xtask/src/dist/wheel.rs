@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{Built, pack_with, strip};
-use crate::workspace::Workspace;
 use crate::python;
+use crate::workspace::Workspace;
 
 /// What packs it.
 const TOOLS: [&str; 2] = ["setuptools==84.2.1", "wheel==0.48.0"];

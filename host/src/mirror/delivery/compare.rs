@@ -102,9 +102,13 @@ impl LocalCopy {
     }
 
     /// Goes behind the lines that are there, and gives those behind them that are lacking; `None` where none is among
-    /// the next ones.
+    /// the next ones, or they are of another file than the one that was compared.
     fn next_lacking(&mut self) -> Result<Option<Chunk>, ReadError> {
-        let (Some(chunk), Some(met)) = (self.read()?, &mut self.met) else {
+        let chunk = self.read()?;
+        // Asked behind the lines: a file that was found meanwhile was noted before its first line was there.
+        let section = self.section();
+        let met = self.met.as_mut().filter(|met| Some(met.section) == section);
+        let (Some(chunk), Some(met)) = (chunk, met) else {
             return Ok(None);
         };
         let mut next = chunk.first;
@@ -284,3 +288,6 @@ impl Delivery {
 fn first_doubt(doubts: &[Doubt]) -> u64 {
     doubts.first().map_or(u64::MAX, |doubt| doubt.from)
 }
+
+#[cfg(test)]
+mod tests;

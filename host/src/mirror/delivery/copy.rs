@@ -41,7 +41,7 @@ pub(super) struct LocalCopy {
 }
 
 impl LocalCopy {
-    fn new(copied: Copied, cursor: Option<&Cursor>) -> Self {
+    pub(super) fn new(copied: Copied, cursor: Option<&Cursor>) -> Self {
         let Copied { stream, is_live } = copied;
         let (start, end) = (stream.start(), stream.end());
         // Without a position nobody was there: the ledger says which lines are not to be delivered.

@@ -2,10 +2,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::walk;
+use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
-use crate::spool::Spool;
+use crate::spool::layout::WriterNames;
+use crate::spool::{Doubtful, Spool};
 
 fn key() -> SessionKey {
     SessionKey::main("project", "session").unwrap()
@@ -122,4 +125,33 @@ fn an_unreadable_record_is_a_problem_of_its_own() {
     // Who does not ask for less gets nothing.
     let refused = look.streams().unwrap_err().to_string();
     assert!(refused.contains("cannot read"), "{refused}");
+}
+
+/// What was noted as in doubt must not look as if it was to be delivered whatever is there.
+#[test]
+fn lines_in_doubt_are_seen_with_their_doubt_whenever_they_come() {
+    let disk = Simulated::new();
+    let spool = Arc::new(Spool::on(Arc::new(disk.clone())).unwrap());
+    append(&spool, 1);
+    let names = WriterNames::new(spool.writer()).stream(&key());
+    for file in [names.record(), names.mark()] {
+        let (finder, end) = (spool.clone(), spool.stream(&key()).unwrap().end().line);
+        disk.before_open(&file, move || {
+            let found = Doubtful {
+                lines: 1,
+                taken: 0,
+                goes_on: false,
+            };
+            finder.found_blocking(&key(), found).unwrap();
+            append(&finder, 1);
+        });
+        let looks = Spool::look_on(Arc::new(disk.clone())).unwrap();
+        let stream = &looks[0].streams().unwrap()[0];
+        let is_noted = stream.doubts().iter().any(|doubt| doubt.from == end);
+        assert!(
+            is_noted || stream.end().line == end,
+            "{stream:?}: {:?}",
+            stream.doubts()
+        );
+    }
 }

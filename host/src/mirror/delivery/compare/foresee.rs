@@ -81,7 +81,9 @@ impl Delivery {
         for (_, copy) in beside.filter(|(_, copy)| !copy.is_stopped) {
             let (stream, writer) = (&copy.stream, copy.stream.writer());
             let from = copy.next.line.max(entry.share(writer).from_line);
-            let end = first_doubt(&stream.doubts()).min(stream.end().line);
+            // In this order: what is noted as in doubt is noted before it is there.
+            let end = stream.end().line;
+            let end = first_doubt(&stream.doubts()).min(end);
             if from >= end {
                 continue;
             }
