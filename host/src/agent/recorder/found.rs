@@ -104,8 +104,9 @@ impl Recorder<'_> {
             // Told when the run began; which of its rows are the run's cannot be said.
             return true;
         }
-        if file.kind == FileKind::Sidecar {
-            return self.sidecar(&key, &path, &whole, file.bytes).await;
+        match file.kind {
+            FileKind::Transcript => {}
+            FileKind::Sidecar => return self.sidecar(&key, &path, &whole, file.bytes).await,
         }
         let counted = match self.count(&key, &path, &whole).await {
             Ok(counted) if counted.is_spooled && is_known => return true,
