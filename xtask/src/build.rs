@@ -109,8 +109,8 @@ fn guests(workspace: &Workspace, folder: &str, into: &Path) -> Result<Vec<PathBu
 
 /// Builds one guest. Each alone: together, the features of what they share would unify.
 fn guest(workspace: &Workspace, package: &Package, into: &Path) -> Result<PathBuf> {
-    let mut cargo = workspace.cargo("build");
-    cargo.args(["--profile", "guest", "--target", TARGET, "--package", &package.name]);
+    let mut cargo = workspace.cargo_for(TARGET, "build");
+    cargo.args(["--profile", "guest", "--package", &package.name]);
     process::run(&mut cargo)?;
     let built = format!("{}.wasm", package.name.replace('-', "_"));
     let built = workspace.target.join(TARGET).join("guest").join(built);

@@ -18,8 +18,8 @@ pub(crate) struct Workspace {
     /// The target directory, absolute.
     pub(crate) target: PathBuf,
     packages: Vec<Package>,
-    /// Given to the compiler, in the way of `RUSTFLAGS`.
-    flags: Option<String>,
+    /// Given to the compiler.
+    flags: Vec<String>,
 }
 
 /// A package of the workspace.
@@ -64,7 +64,7 @@ impl Workspace {
             root: text(&metadata, "workspace_root")?.into(),
             target: text(&metadata, "target_directory")?.into(),
             packages,
-            flags: None,
+            flags: Vec::new(),
         })
     }
 
@@ -80,7 +80,7 @@ impl Workspace {
             root: self.root.clone(),
             target: self.target.join("released"),
             packages: self.packages.clone(),
-            flags: Some(remap(&home, "cargo") + " " + &remap(&self.root, "mirrorbox")),
+            flags: vec![remap(&home, "cargo"), remap(&self.root, "mirrorbox")],
         }
     }
 
@@ -105,8 +105,8 @@ impl Workspace {
             .env("CARGO_TARGET_DIR", &self.target);
         // The results are looked for in the host's own folder.
         cargo.env_remove("CARGO_BUILD_TARGET");
-        if let Some(flags) = &self.flags {
-            cargo.env("RUSTFLAGS", flags);
+        if !self.flags.is_empty() {
+            cargo.env("RUSTFLAGS", self.flags.join(" "));
         }
         // `cargo run` described this very package to us. A build script that watches these variables would run anew
         // whenever a build comes through here after one that did not.
@@ -117,6 +117,17 @@ impl Workspace {
             {
                 cargo.env_remove(name);
             }
+        }
+        cargo
+    }
+
+    /// [`Workspace::cargo`] for a target that has flags of its own in `.cargo/config.toml`: a variable would be in their
+    /// place, and this is beside them.
+    pub(crate) fn cargo_for(&self, target: &str, subcommand: &str) -> Command {
+        let mut cargo = self.cargo(subcommand);
+        cargo.env_remove("RUSTFLAGS").args(["--target", target]);
+        if !self.flags.is_empty() {
+            cargo.args(["--config", &format!("target.{target}.rustflags={:?}", self.flags)]);
         }
         cargo
     }

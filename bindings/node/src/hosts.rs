@@ -21,10 +21,9 @@ pub(crate) struct Directories {
 #[derive(Debug)]
 pub(crate) struct Opened {
     directories: Directories,
-    /// `None` once it is closed.
-    host: Mutex<Option<Host>>,
-    pub(crate) store: SessionStore,
-    /// Its sessions outlive it, so its events do, too: who listens is woken by this.
+    /// `None` once it is closed: JavaScript keeps objects for as long as it likes, and the spool is to be others' by then.
+    host: Mutex<Option<(Host, SessionStore)>>,
+    /// A call that is under way outlives it, so events do, too: who listens is woken by this.
     is_closed: watch::Sender<bool>,
 }
 
@@ -41,7 +40,14 @@ fn place(directories: &Directories) -> Place {
 impl Opened {
     pub(crate) fn with<T>(&self, ask: impl FnOnce(&Host) -> T) -> Result<T, Failure> {
         let host = self.host.lock();
-        host.as_ref().map(ask).ok_or_else(Failure::closed)
+        host.as_ref().map(|(host, _)| ask(host)).ok_or_else(Failure::closed)
+    }
+
+    pub(crate) fn store(&self) -> Result<SessionStore, Failure> {
+        let host = self.host.lock();
+        host.as_ref()
+            .map(|(_, store)| store.clone())
+            .ok_or_else(Failure::closed)
     }
 
     /// Returns once it is closed.
@@ -55,7 +61,7 @@ impl Opened {
 
     fn take(&self) -> Option<Host> {
         self.is_closed.send_replace(true);
-        self.host.lock().take()
+        self.host.lock().take().map(|(host, _)| host)
     }
 }
 
@@ -74,8 +80,7 @@ pub(crate) async fn open(directories: Directories, command: Option<PathBuf>) -> 
         .while_away(while_away(directories.answer_from_here));
     let opened = Arc::new(Opened {
         directories,
-        host: Mutex::new(Some(host)),
-        store,
+        host: Mutex::new(Some((host, store))),
         is_closed: watch::Sender::new(false),
     });
     *place = Some((opened.clone(), 1));

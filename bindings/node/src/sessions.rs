@@ -39,7 +39,7 @@ impl NativeHost {
         seconds: f64,
     ) -> Result<PromiseRaw<'env, ()>> {
         let key = key(project, session, subpath).map_err(thrown)?;
-        let store = self.opened.store.clone();
+        let store = self.opened.store().map_err(thrown)?;
         let mut appending: Appending = Box::pin(async move { store.append(&key, &lines).await });
         // Its place in the order is taken by being polled once, by the thread that calls.
         let done = match appending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -67,7 +67,7 @@ impl NativeHost {
         subpath: Option<String>,
     ) -> Result<Option<NativeLoaded>> {
         let key = key(project, session, subpath).map_err(thrown)?;
-        let loaded = self.opened.store.load(&key).await.map_err(thrown)?;
+        let loaded = self.opened.store().map_err(thrown)?.load(&key).await.map_err(thrown)?;
         Ok(loaded.map(|loaded| NativeLoaded {
             loaded: Arc::new(Mutex::new(loaded)),
         }))
@@ -76,7 +76,13 @@ impl NativeHost {
     /// The sessions of a project.
     #[napi]
     pub async fn list_sessions(&self, project: String) -> Result<Vec<NativeSession>> {
-        let listed = self.opened.store.list_sessions(&project).await.map_err(thrown)?;
+        let listed = self
+            .opened
+            .store()
+            .map_err(thrown)?
+            .list_sessions(&project)
+            .await
+            .map_err(thrown)?;
         let sessions = listed.into_iter().map(|listed| NativeSession {
             session_id: listed.session,
             mtime: milliseconds(listed.modified),
@@ -88,7 +94,11 @@ impl NativeHost {
     /// The sessions of a project, with their summaries.
     #[napi]
     pub async fn list_session_summaries(&self, project: String) -> Result<Vec<NativeSession>> {
-        let listed = self.opened.store.list_session_summaries(&project, KeyStyle::Camel);
+        let listed = self
+            .opened
+            .store()
+            .map_err(thrown)?
+            .list_session_summaries(&project, KeyStyle::Camel);
         let summaries = listed.await.map_err(thrown)?.into_iter().map(|listed| NativeSession {
             session_id: listed.session,
             mtime: milliseconds(listed.modified),
@@ -101,14 +111,19 @@ impl NativeHost {
     #[napi]
     pub async fn delete(&self, project: String, session: String, subpath: Option<String>) -> Result<()> {
         let key = key(project, session, subpath).map_err(thrown)?;
-        self.opened.store.delete(&key).await.map_err(thrown)
+        self.opened.store().map_err(thrown)?.delete(&key).await.map_err(thrown)
     }
 
     /// The subpaths of a session.
     #[napi]
     pub async fn list_subkeys(&self, project: String, session: String) -> Result<Vec<String>> {
         let key = key(project, session, None).map_err(thrown)?;
-        self.opened.store.list_subkeys(&key).await.map_err(thrown)
+        self.opened
+            .store()
+            .map_err(thrown)?
+            .list_subkeys(&key)
+            .await
+            .map_err(thrown)
     }
 }
 

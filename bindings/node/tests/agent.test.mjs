@@ -39,15 +39,19 @@ class Machine {
     return new SessionStore({ config: this.config, state: this.state });
   }
 
-  /** Transcripts of the agent; a resumed session's lie in a folder for that. */
+  /** Transcripts of the agent. A resumed session is laid out in a folder for that, by the SDK or by `mirrorbox run`. */
   files() {
-    const all = fs.readdirSync(this.home, { recursive: true }).map(String);
-    return all.filter((file) => /(^|\/)projects\/[^/]+\/[^/]+\.jsonl$/.test(file));
+    const folders = [this.home, path.join(this.state, 'agents')].filter((folder) => fs.existsSync(folder));
+    const all = folders.flatMap((folder) => {
+      const names = fs.readdirSync(folder, { recursive: true }).map(String);
+      return names.map((name) => path.join(folder, name));
+    });
+    return all.filter((file) => /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(file));
   }
 
   /** Their rows that have an identity. */
   rows() {
-    const lines = this.files().flatMap((file) => fs.readFileSync(path.join(this.home, file), 'utf8').split('\n'));
+    const lines = this.files().flatMap((file) => fs.readFileSync(file, 'utf8').split('\n'));
     const rows = lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line));
     return rows.filter(({ uuid }) => uuid !== undefined);
   }

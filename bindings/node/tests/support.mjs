@@ -34,7 +34,11 @@ export class Place {
 
   run(...words) {
     const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 };
-    return execFileSync(COMMAND, ['--config', this.config, '--state', this.state, ...words], options);
+    try {
+      return execFileSync(COMMAND, ['--config', this.config, '--state', this.state, ...words], options);
+    } catch (error) {
+      throw new Error(`${words.join(' ')} ended with ${error.status}: ${error.stdout}${error.stderr}`);
+    }
   }
 
   goAway() {

@@ -35,13 +35,15 @@ class Machine:
         return SessionStore(config=self.config, state=self.state)
 
     def rows(self) -> list[dict]:
-        """Those of the agent's own files that have an identity; of a resumed session, they lie in a folder for that."""
+        """Those of the agent's own files that have an identity."""
         lines = [line for file in self.files() for line in file.read_text().splitlines()]
         rows = [json.loads(line) for line in lines if line.endswith("}")]
         return [row for row in rows if "uuid" in row]
 
     def files(self) -> list[Path]:
-        return [*self.home.rglob("projects/*/*.jsonl")]
+        """A resumed session is laid out in a folder for that, by the SDK or by `mirrorbox run`."""
+        folders = (self.home, self.state / "agents")
+        return [file for folder in folders for file in folder.rglob("projects/*/*.jsonl")]
 
 
 async def ask(prompt: str, options: ClaudeAgentOptions) -> ResultMessage:

@@ -21,7 +21,7 @@ use super::Delivery;
 use super::copy::LocalCopy;
 use super::count::{FileSection, LogCount, NewLines};
 use crate::agent_format::{Bag, lines_of};
-use crate::spool::{Chunk, Doubt, ReadError};
+use crate::spool::{Chunk, Doubt, Place, ReadError};
 use crate::store::{Batch, Position, Reader};
 pub(super) use earlier::{LOOK, Waits};
 use foresee::{Foreseen, foresee};
@@ -45,10 +45,18 @@ impl LocalCopy {
         Some(FileSection { doubt, end })
     }
 
-    /// What is known of the log has to be read again.
+    /// What is known of the log has to be read again. Lines that were left to another copy and have not come are looked
+    /// at again, too: who was to bring them may have had others in mind, or be dead.
     pub(super) fn forget_met(&mut self) {
+        self.next = self.certain_place();
         self.met = None;
         self.is_revived = false;
+    }
+
+    /// Everything before is there, or is not to be delivered: not what was left to another copy and has not come.
+    pub(super) fn certain_place(&self) -> Place {
+        let promised = self.met.as_ref().and_then(LogCount::first_promised);
+        promised.unwrap_or(self.next)
     }
 
     /// Goes on where it was when it was forgotten: only what comes behind what is known of the log counts.
@@ -117,7 +125,7 @@ impl LocalCopy {
             let is_there = met.holds(line) || met.keeps_back(number, line);
             match (is_there, lacking) {
                 (true, (0, _)) => {
-                    met.pass(number, line);
+                    met.pass(next, line);
                     next = next.after(1, line.len() as u64 + 1);
                 }
                 (true, _) => break,
@@ -195,9 +203,13 @@ impl Delivery {
 
     /// Counts what the log holds beside a copy's file, all of it; false where the log is not as we know it any more.
     async fn compare(&mut self, index: usize, at: &Entered) -> Result<bool, Trouble> {
-        let Some(copy) = self.copies.get(index) else {
+        let Some(copy) = self.copies.get_mut(index) else {
             return Ok(false);
         };
+        // Behind a file, what was left to others is theirs.
+        if copy.met.as_ref().map(|met| met.section.doubt.from) == copy.section().map(|section| section.doubt.from) {
+            copy.forget_met();
+        }
         let Some(section) = copy.section() else {
             return Ok(false);
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::agent_format::{Bag, lines_of, metadata};
-use crate::spool::{Doubt, ReadError, Stream};
+use crate::spool::{Doubt, Place, ReadError, Stream};
 use crate::store::{Batch, Kind};
 
 /// The lines of one file in a copy.
@@ -25,6 +25,8 @@ pub(super) struct LogCount {
     /// Lines of the section that were passed over for lines that no batch has brought yet. What stands behind them in
     /// the file comes behind them in the log.
     promised: Bag,
+    /// The place of the first of them, of those that were passed since none were left.
+    promised_from: Option<Place>,
     /// By writer: its lines before these are counted, although they may come later. A spool on this disk holds them.
     pub(super) foreseen: BTreeMap<String, u64>,
     /// What the file held when it was found is not to come back,
@@ -58,6 +60,7 @@ impl LogCount {
             others: Bag::default(),
             coming: Bag::default(),
             promised: Bag::default(),
+            promised_from: None,
             foreseen: BTreeMap::new(),
             is_deleted,
             gone: Bag::default(),
@@ -72,6 +75,11 @@ impl LogCount {
     /// Whether a line that was passed over is not stored yet.
     pub(super) fn awaits_lines(&self) -> bool {
         !self.promised.is_empty()
+    }
+
+    /// The place of the first line that was passed over and may not be stored yet.
+    pub(super) fn first_promised(&self) -> Option<Place> {
+        self.promised_from.filter(|_| self.awaits_lines())
     }
 
     /// Passed lines are waited for no longer.
@@ -100,10 +108,11 @@ impl LogCount {
         number < self.section.doubt.from + self.section.doubt.taken
     }
 
-    /// A line is not to be stored.
-    pub(super) fn pass(&mut self, number: u64, line: &[u8]) {
+    /// The line at a place is not to be stored.
+    pub(super) fn pass(&mut self, at: Place, line: &[u8]) {
+        let number = at.line;
         if self.holds(line) {
-            self.take(line);
+            self.take(at, line);
             return;
         }
         self.gone.take(line);
@@ -114,10 +123,13 @@ impl LogCount {
     }
 
     /// Sets a line off. One that is there stands for it before one that is still to come.
-    fn take(&mut self, line: &[u8]) {
+    fn take(&mut self, at: Place, line: &[u8]) {
         // A metadata entry has no place among the lines of a file.
         let is_counted = !self.coming.is_empty() && !metadata::is_metadata(line);
         if is_counted && self.coming.count(line) >= self.others.count(line) && self.coming.take(line) {
+            if self.promised.is_empty() {
+                self.promised_from = Some(at);
+            }
             self.promised.add(line);
         }
         self.others.take(line);
@@ -140,8 +152,10 @@ impl LogCount {
         }
         let mut place = stream.find(from)?;
         while let Some(chunk) = stream.read(place)? {
+            let mut at = place;
             for (_, line) in (place.line..next).zip(lines_of(&chunk.payload)) {
-                self.take(line);
+                self.take(at, line);
+                at = at.after(1, line.len() as u64 + 1);
             }
             place = chunk.next;
             if place.line >= next {

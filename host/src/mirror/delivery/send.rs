@@ -169,7 +169,7 @@ impl Delivery {
         let cursor = Cursor {
             key: self.lane.key.clone(),
             position: self.log.as_ref().and_then(Chain::position).filter(|_| copy.begun),
-            place: copy.next,
+            place: copy.certain_place(),
             trouble,
         };
         on_disk(|| {
