@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: what is released, in `target/dist`: the command as an archive and as a Debian package, the wheel
-//! of the Python package, the tarball of the Node package, what they consist of, and checksums. The same sources give the
-//! same bytes, wherever they lie.
+//! of the Python package, the tarball of the Node package, what they consist of, and checksums. The same sources give
+//! the same bytes, wherever they lie.
 
 use std::fs;
 use std::io;
@@ -70,8 +70,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The wheel and the tarball as tests want them, of what was built for them. Where one cannot be packed, they say so and
-/// are passed over.
+/// The wheel and the tarball as tests want them, of what was built for them. Where one cannot be packed, they say so
+/// and are passed over.
 pub(crate) fn test_packages(workspace: &Workspace) {
     let built = built_for_tests(workspace);
     let folder = |name: &str| {

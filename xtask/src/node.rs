@@ -32,7 +32,7 @@ pub(crate) fn ensure(workspace: &Workspace) {
 fn install(workspace: &Workspace) -> Result<()> {
     let folder = workspace.target.join("node-oracle");
     let (note, wanted) = (folder.join("installed"), PACKAGES.join("\n"));
-    // There is none before the first time.
+    // Nothing is noted before the first time.
     if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }

@@ -121,8 +121,8 @@ impl Workspace {
         cargo
     }
 
-    /// [`Workspace::cargo`] for a target that has flags of its own in `.cargo/config.toml`: a variable would be in their
-    /// place, and this is beside them.
+    /// [`Workspace::cargo`] for a target that has flags of its own in `.cargo/config.toml`: a variable would be in
+    /// their place, and this is beside them.
     pub(crate) fn cargo_for(&self, target: &str, subcommand: &str) -> Command {
         let mut cargo = self.cargo(subcommand);
         cargo.env_remove("RUSTFLAGS").args(["--target", target]);

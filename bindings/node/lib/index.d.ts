@@ -37,6 +37,8 @@ export interface MirrorboxEvent {
   text: string;
   destination?: string;
   stream?: unknown;
+  /** So many events before it were missed, because they were not read fast enough. */
+  missed_before?: number;
 }
 
 /**

@@ -22,7 +22,7 @@ pub struct NativeHost {
 
 /// Opens the host of a configuration directory and a state directory, or joins those of this process who use it.
 #[napi]
-pub(crate) async fn open_host(
+pub async fn open_host(
     config: String,
     state: String,
     answer_from_here: bool,
@@ -42,7 +42,7 @@ pub(crate) async fn open_host(
 /// Closes every host of this process; each delivers for so many seconds at most. What remains, as JSON. Blocks: it is
 /// for the end of the process.
 #[napi]
-pub(crate) fn close_all(seconds: f64) -> String {
+pub fn close_all(seconds: f64) -> String {
     let closed = hosts::close_all(time(seconds)).into_iter().map(|(state, left)| {
         let left = match left {
             Ok(left) => undelivered(&left),
@@ -97,11 +97,10 @@ impl NativeHost {
                 };
                 let Some(next) = next else { break };
                 let mut said = event(&next);
-                if missed > 0 {
-                    said["missed_before"] = missed.into();
+                if let Some(said) = said.as_object_mut().filter(|_| missed > 0) {
+                    said.insert("missed_before".to_owned(), missed.into());
                 }
-                let status = listener.call(Some(said.to_string()), ThreadsafeFunctionCallMode::NonBlocking);
-                match status {
+                match listener.call(Some(said.to_string()), ThreadsafeFunctionCallMode::NonBlocking) {
                     napi::Status::Ok => missed = 0,
                     napi::Status::QueueFull => missed += 1,
                     // The thread that listened is gone.

@@ -21,7 +21,8 @@ pub(crate) struct Directories {
 #[derive(Debug)]
 pub(crate) struct Opened {
     directories: Directories,
-    /// `None` once it is closed: JavaScript keeps objects for as long as it likes, and the spool is to be others' by then.
+    /// `None` once it is closed: JavaScript keeps objects for as long as it likes, and the spool is to be others' by
+    /// then.
     host: Mutex<Option<(Host, SessionStore)>>,
     /// A call that is under way outlives it, so events do, too: who listens is woken by this.
     is_closed: watch::Sender<bool>,
@@ -97,7 +98,7 @@ pub(crate) async fn release(opened: &Opened, most: Duration) -> Result<Option<Un
         return Ok(None);
     }
     *place = None;
-    // Whoever opens it anew waits: two hosts of one process would deliver the same lines.
+    // An `open` meanwhile waits: two hosts of one process would deliver the same lines.
     match opened.take() {
         Some(host) => host.close(most).await.map(Some),
         None => Ok(None),

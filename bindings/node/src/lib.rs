@@ -9,6 +9,6 @@
 //! | `failure` | which error says what |
 
 mod failure;
-mod host;
+pub mod host;
 mod hosts;
-mod sessions;
+pub mod sessions;

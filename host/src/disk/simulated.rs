@@ -36,7 +36,7 @@ struct SharedState {
     meanwhile: Mutex<Option<(PathBuf, Meanwhile)>>,
 }
 
-/// What somebody else does just then.
+/// What another process does just then.
 type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl std::fmt::Debug for SharedState {
@@ -89,7 +89,7 @@ impl Simulated {
         self.any_state().failing_looks = Some((after, times, error));
     }
 
-    /// Somebody else does something before a file is opened the next time.
+    /// Another process does something before a file is opened the next time.
     pub(crate) fn before_open(&self, path: &Path, meanwhile: impl FnOnce() + Send + 'static) {
         *self.shared.meanwhile.lock().unwrap() = Some((path.to_owned(), Box::new(meanwhile)));
     }

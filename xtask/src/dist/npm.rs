@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{Built, pack_with, strip};
@@ -45,14 +45,20 @@ fn stage(workspace: &Workspace, built: &Built) -> Result<PathBuf> {
 /// With the version of the workspace, and for the system that it was built for.
 fn manifest(path: &Path) -> Result<String> {
     let text = fs::read_to_string(path)?;
-    let mut manifest: Value = serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let manifest = serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let Value::Object(mut manifest) = manifest else {
+        bail!("{} is no object", path.display())
+    };
     let cpu = match consts::ARCH {
         "x86_64" => "x64",
         "aarch64" => "arm64",
         other => other,
     };
-    manifest["version"] = json!(env!("CARGO_PKG_VERSION"));
-    manifest["os"] = json!([consts::OS]);
-    manifest["cpu"] = json!([cpu]);
-    Ok(format!("{manifest:#}\n"))
+    let built = [
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
+        ("os", json!([consts::OS])),
+        ("cpu", json!([cpu])),
+    ];
+    manifest.extend(built.map(|(name, value)| (name.to_owned(), value)));
+    Ok(format!("{:#}\n", Value::Object(manifest)))
 }
