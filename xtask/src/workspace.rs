@@ -71,10 +71,7 @@ impl Workspace {
     /// The same sources as they are released: built beside everything else, and without this machine's paths in what
     /// comes of it.
     pub(crate) fn released(&self) -> Workspace {
-        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home
-            .or_else(|| Some(env::home_dir()?.join(".cargo")))
-            .unwrap_or_default();
+        let [home, _] = self.here();
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
         Workspace {
             root: self.root.clone(),
@@ -82,6 +79,13 @@ impl Workspace {
             packages: self.packages.clone(),
             flags: vec![remap(&home, "cargo"), remap(&self.root, "mirrorbox")],
         }
+    }
+
+    /// The folders of this machine that a compiler would name: cargo's own, and the sources'.
+    pub(crate) fn here(&self) -> [PathBuf; 2] {
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+        [home.unwrap_or_default(), self.root.clone()]
     }
 
     /// The packages whose folders lie directly in `folder` (relative to the root), by name.

@@ -3,9 +3,10 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use super::Built;
 use crate::workspace::Workspace;
@@ -32,14 +33,35 @@ pub(super) fn build(workspace: &Workspace) -> Result<Built> {
     let mut cargo = released.cargo("zigbuild");
     cargo.args(["--release", "--target", &format!("{target}.{GLIBC}")]);
     cargo.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
+    cargo.env("MIRRORBOX_ADAPTERS", released.target.join("adapters"));
     process::run(cargo.env("PATH", first_on_path(&tools.join("bin"))?))?;
     let folder = released.target.join(&target).join("release");
-    Ok(Built {
+    let built = Built {
         command: folder.join("mirrorbox"),
         native: folder.join("libmirrorbox_native.so"),
         node: folder.join("libmirrorbox_node.so"),
         glibc: Some(GLIBC),
-    })
+    };
+    for file in [&built.command, &built.native, &built.node] {
+        names_no_folder_of(&released.here(), file)?;
+    }
+    Ok(built)
+}
+
+/// What is released is the same wherever it was built.
+fn names_no_folder_of(here: &[PathBuf], file: &Path) -> Result<()> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    for folder in here {
+        let name = folder.as_os_str().as_encoded_bytes();
+        let is_named = bytes.windows(name.len()).any(|part| part == name);
+        ensure!(
+            !is_named,
+            "{} names {}, a folder of this machine",
+            file.display(),
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 fn first_on_path(folder: &Path) -> Result<OsString> {
