@@ -1,14 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::walk;
+use crate::disk::Disk;
 use crate::disk::simulated::Simulated;
 use crate::key::SessionKey;
 use crate::spool::layout::WriterNames;
-use crate::spool::{Doubtful, Spool};
+use crate::spool::{Doubtful, Spool, look};
 
 fn key() -> SessionKey {
     SessionKey::main("project", "session").unwrap()
@@ -145,7 +146,7 @@ fn lines_in_doubt_are_seen_with_their_doubt_whenever_they_come() {
             finder.found_blocking(&key(), found).unwrap();
             append(&finder, 1);
         });
-        let looks = Spool::look_on(Arc::new(disk.clone())).unwrap();
+        let looks = look::look_on(&(Arc::new(disk.clone()) as Arc<dyn Disk>), &BTreeSet::new()).unwrap();
         let stream = &looks[0].streams().unwrap()[0];
         let is_noted = stream.doubts().iter().any(|doubt| doubt.from == end);
         assert!(
