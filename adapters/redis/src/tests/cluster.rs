@@ -116,7 +116,13 @@ fn after_a_failover_every_node_that_lives_leads_to_the_others() {
     assert_eq!(replica.cli(&["CLUSTER", "FAILOVER", "TAKEOVER"]), "OK");
     until(|| replica.cli(&["ROLE"]).starts_with("master"));
     until(|| nodes[0].cli(&["ROLE"]).starts_with("slave"));
-    let mut renewed = nodes[0].open(&[("cluster", "true")]).unwrap();
+    // A node that was demoted just now may take the cluster for down until it has heard of the others.
+    let mut renewed = None;
+    until(|| {
+        renewed = nodes[0].open(&[("cluster", "true")]).ok();
+        renewed.is_some()
+    });
+    let mut renewed = renewed.unwrap();
     for at in 0..6 {
         until(|| renewed.append(&key(at), entries(1), None).is_ok());
     }
