@@ -9,7 +9,7 @@ const { isMainThread } = require('node:worker_threads');
 
 const native = require('../native/mirrorbox.node');
 const { bundled } = require('./command.js');
-const { ConfigError, called } = require('./errors.js');
+const { ConfigError, InvalidError, called } = require('./errors.js');
 
 /** So many seconds the end of the process waits for deliveries. */
 const EXIT_SECONDS = 10;
@@ -44,10 +44,26 @@ function undelivered(json) {
 }
 
 /** The directories that the command would use, unless others are named. */
-function directories(config, state, answerFromHere) {
+function directories(config, state) {
+  for (const [name, value] of Object.entries({ config, state })) {
+    if (value !== undefined && (typeof value !== 'string' || value === '')) {
+      throw new InvalidError(`${name} is the path of a directory, and not ${JSON.stringify(value)}`);
+    }
+  }
   config ??= process.env.MIRRORBOX_CONFIG || platform('XDG_CONFIG_HOME', '.config');
   state ??= platform('XDG_STATE_HOME', '.local/state');
-  return { config: path.resolve(config), state: path.resolve(state), answerFromHere };
+  return { config: real(config), state: real(state) };
+}
+
+/** Without links, as far as it is there: a directory is one, whatever it is called. */
+function real(folder) {
+  const whole = path.resolve(folder);
+  try {
+    return fs.realpathSync(whole);
+  } catch {
+    const above = path.dirname(whole);
+    return above === whole ? whole : path.join(real(above), path.basename(whole));
+  }
 }
 
 function platform(variable, usual) {
@@ -71,8 +87,8 @@ class Host {
   /** The host, opened by the first that asks. Who asks first gets it first, so that calls keep their order. */
   open() {
     this.#opening ??= called(() => {
-      const { config, state, answerFromHere } = this.#directories;
-      return native.openHost(config, state, answerFromHere, bundled());
+      const { config, state } = this.#directories;
+      return native.openHost(config, state, bundled());
     }).catch((error) => {
       // It is tried again by who asks next.
       this.#opening = null;
@@ -81,17 +97,33 @@ class Host {
     return this.#opening;
   }
 
-  /** Ends it for this thread: what is left undelivered, where nobody else uses it. */
+  /** Delivers for so many seconds at most, while others go on using the host: what is left undelivered. */
+  async flush(seconds) {
+    if (this.#opening === null) return new Undelivered(NOTHING);
+    const opened = await this.#opening;
+    return undelivered(await called(() => opened.flush(seconds)));
+  }
+
+  /** Ends it for this thread, likewise; the last one closes it. */
   async close(seconds) {
     if (this.#opening === null) return new Undelivered(NOTHING);
     const opened = await this.#opening;
-    return undelivered(await called(() => opened.release(seconds)));
+    closing.add(this.#directories.state);
+    try {
+      const left = await called(() => opened.release(seconds));
+      return left === null ? await this.flush(seconds) : undelivered(left);
+    } finally {
+      closing.delete(this.#directories.state);
+    }
   }
 }
 
+/** State directories whose hosts are being closed. */
+const closing = new Set();
+
 const hosts = new Map();
 
-const nameOf = (where) => JSON.stringify([where.config, where.state, where.answerFromHere]);
+const nameOf = (where) => JSON.stringify([where.config, where.state]);
 
 /** The host of these directories, with one more user. */
 function use(where) {
@@ -106,7 +138,7 @@ function use(where) {
 async function release(where, seconds) {
   const host = hosts.get(nameOf(where));
   host.users -= 1;
-  if (host.users > 0) return new Undelivered(NOTHING);
+  if (host.users > 0) return host.flush(seconds);
   hosts.delete(nameOf(where));
   return host.close(seconds);
 }
@@ -115,12 +147,19 @@ async function release(where, seconds) {
 // is the main thread that sees to it; where only workers use this package, the next process delivers what is left.
 if (isMainThread) {
   process.once('exit', () => {
+    for (const state of closing) say(`what a store that was being closed had not delivered waits in ${state}`);
     for (const { state, left } of JSON.parse(native.closeAll(EXIT_SECONDS))) {
-      if (left.left.length === 0 && !left.adopting) continue;
-      const text = `mirrorbox: ${left.text}; it waits in ${state}, and \`mirrorbox drain\` delivers it\n`;
-      fs.writeSync(2, text);
+      if (left.left.length > 0 || left.adopting) say(`${left.text}; it waits in ${state}`);
     }
   });
+}
+
+function say(text) {
+  try {
+    fs.writeSync(2, `mirrorbox: ${text}, and \`mirrorbox drain\` delivers it\n`);
+  } catch {
+    // Nobody reads it any more; how the process ends is its own.
+  }
 }
 
 module.exports = { Undelivered, directories, use, release, undelivered };

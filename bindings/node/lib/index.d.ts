@@ -1,4 +1,5 @@
 /** Durable mirror for the transcripts of AI agents: the store for the agent's SDK. */
+/// <reference lib="esnext.disposable" />
 
 /** Which transcript: the main one of a session, or one of its subpaths. */
 export type SessionKey = { projectKey: string; sessionId: string; subpath?: string };
@@ -71,8 +72,10 @@ export declare class SessionStore {
   retry(): Promise<void>;
   /** Events from now on. Ends when the host is closed; keeps no process running. */
   events(): AsyncIterableIterator<MirrorboxEvent>;
-  /** Ends this store. The last one of its directories delivers for so many seconds at most. */
+  /** Ends this store: delivers for so many seconds at most. The last one of its directories closes the host. */
   close(timeout?: number): Promise<Undelivered>;
+  /** What `await using` calls. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Where configuration and state are, where they are not the command's own. */

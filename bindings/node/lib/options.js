@@ -26,7 +26,7 @@ function durable(options = {}, { config, state } = {}) {
 
 /** Options of `query` with which the command runs under `mirrorbox run`: every row is kept. */
 function wrapped(options = {}, { task, cwdKey, config, state } = {}) {
-  const where = directories(config, state, false);
+  const where = directories(config, state);
   if (task !== undefined && (options.resume || options.continue)) {
     throw new InvalidError('a task says which session to go on with: leave resume and continue unset');
   }

@@ -13,42 +13,51 @@ const WAITING_EVENTS = 1024;
 class SessionStore {
   #directories;
   #host;
+  #answersFromHere;
   #appendTimeout;
-  #isClosed = false;
+  /** What is left, once it is closed. */
+  #closing = null;
+  /** What is being read: it is not waited for at the end. */
+  #readers = new Set();
 
-  constructor({ config, state, whileAway = 'error', appendTimeout = 50 } = {}) {
+  constructor(options) {
+    const { config, state, whileAway = 'error', appendTimeout = 50 } = options ?? {};
     if (whileAway !== 'error' && whileAway !== 'local') {
       throw new InvalidError(`whileAway is "error" or "local", and not ${JSON.stringify(whileAway)}`);
     }
-    this.#directories = directories(config, state, whileAway === 'local');
-    this.#appendTimeout = appendTimeout;
+    this.#directories = directories(config, state);
+    this.#answersFromHere = whileAway === 'local';
+    this.#appendTimeout = seconds('appendTimeout', appendTimeout);
     this.#host = use(this.#directories);
   }
 
   // The SDK's own.
 
   async append(key, entries) {
+    if (!Array.isArray(entries)) throw new InvalidError('entries are an array');
     if (entries.length === 0) return;
     // Printed now: they belong to the caller again when this returns.
-    const lines = entries.map(line);
+    const lines = Array.from(entries, line);
     await this.#ask((host) => host.append(...parts(key), lines, this.#appendTimeout));
   }
 
   async load(key) {
-    const loaded = await this.#ask((host) => host.load(...parts(key)));
+    const loaded = await this.#load(key);
     if (loaded === null) return null;
     const entries = [];
-    for await (const entry of read(loaded)) entries.push(entry);
+    for await (const entry of this.#read(loaded)) entries.push(entry);
     return entries;
   }
 
   async listSessions(projectKey) {
-    const listed = await this.#ask((host) => host.listSessions(projectKey));
+    const project = projectOf(projectKey);
+    const listed = await this.#ask((host) => host.listSessions(project, this.#answersFromHere));
     return listed.map(({ sessionId, mtime }) => ({ sessionId, mtime }));
   }
 
   async listSessionSummaries(projectKey) {
-    const listed = await this.#ask((host) => host.listSessionSummaries(projectKey));
+    const project = projectOf(projectKey);
+    const listed = await this.#ask((host) => host.listSessionSummaries(project, this.#answersFromHere));
     return listed.map(({ sessionId, mtime, data }) => ({ sessionId, mtime, data: JSON.parse(data) }));
   }
 
@@ -58,20 +67,21 @@ class SessionStore {
 
   async listSubkeys(key) {
     const [project, session] = parts(key);
-    return this.#ask((host) => host.listSubkeys(project, session));
+    return this.#ask((host) => host.listSubkeys(project, session, this.#answersFromHere));
   }
 
   // What the SDK does not ask for.
 
   /** The entries of a transcript, one after another; memory stays flat. Nothing where it was never written. */
   async *entries(key) {
-    const loaded = await this.#ask((host) => host.load(...parts(key)));
-    if (loaded !== null) yield* read(loaded);
+    const loaded = await this.#load(key);
+    if (loaded !== null) yield* this.#read(loaded);
   }
 
   /** Delivers what is there now, for so many seconds at most; what remains goes on being delivered. */
   async flush(timeout = 30) {
-    return undelivered(await this.#ask((host) => host.flush(timeout)));
+    const most = seconds('timeout', timeout);
+    return undelivered(await this.#ask((host) => host.flush(most)));
   }
 
   /** How every stream is doing at every destination. */
@@ -92,19 +102,42 @@ class SessionStore {
     return events;
   }
 
-  /** Ends this store. The last one of its directories delivers for so many seconds at most. */
+  /** Ends this store: delivers for so many seconds at most. The last one of its directories closes the host. */
   async close(timeout = 30) {
-    if (this.#isClosed) return undelivered(null);
-    this.#isClosed = true;
-    return release(this.#directories, timeout);
+    const most = seconds('timeout', timeout);
+    if (this.#closing === null) {
+      for (const loaded of this.#readers) loaded.close();
+      this.#closing = release(this.#directories, most);
+    }
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
     await this.close();
   }
 
+  async #load(key) {
+    const [project, session, subpath] = parts(key);
+    return this.#ask((host) => host.load(project, session, subpath, this.#answersFromHere));
+  }
+
+  /** The entries of what was loaded. Who stops in between wants nothing more. */
+  async *#read(loaded) {
+    this.#readers.add(loaded);
+    try {
+      for (;;) {
+        const lines = await called(() => loaded.next());
+        if (lines === null) return;
+        yield* entriesOf(lines.toString());
+      }
+    } finally {
+      this.#readers.delete(loaded);
+      loaded.close();
+    }
+  }
+
   async #ask(question) {
-    if (this.#isClosed) throw new ClosedError('the store is closed; make another one');
+    if (this.#closing !== null) throw new ClosedError('the store is closed; make another one');
     const host = await this.#host.open();
     return called(() => question(host));
   }
@@ -118,6 +151,7 @@ class Events {
   #end = null;
 
   take(event) {
+    if (this.#end !== null) return undefined;
     if (event === null) return this.#finish({ end: { value: undefined, done: true } });
     if (this.#waiting.length >= WAITING_EVENTS) {
       this.#missed += 1;
@@ -139,6 +173,8 @@ class Events {
   }
 
   async return(value) {
+    this.#waiting = [];
+    this.#missed = 0;
     this.#finish({ end: { value: undefined, done: true } });
     return { value, done: true };
   }
@@ -174,11 +210,25 @@ class Events {
 
 function parts(key) {
   const { projectKey, sessionId, subpath } = key ?? {};
-  const isText = [projectKey, sessionId].every((part) => typeof part === 'string');
-  if (!isText || !['string', 'undefined'].includes(typeof (subpath ?? undefined))) {
+  if (![projectKey, sessionId, subpath ?? ''].every(isText)) {
     throw new InvalidError('a key has projectKey and sessionId, and a subpath for what is not the main transcript');
   }
-  return [projectKey, sessionId, subpath];
+  return [projectKey, sessionId, subpath ?? undefined];
+}
+
+function projectOf(projectKey) {
+  if (!isText(projectKey)) throw new InvalidError('a projectKey is text');
+  return projectKey;
+}
+
+/** Half a character is none: two keys that differ in it would be one. */
+const isText = (value) => typeof value === 'string' && value.isWellFormed();
+
+function seconds(name, value) {
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw new InvalidError(`${name} is a number of seconds, and not ${String(value)}`);
+  }
+  return value;
 }
 
 /** An entry as the command prints it. */
@@ -187,18 +237,10 @@ function line(entry) {
   try {
     if (typeof entry === 'object' && entry !== null && !Array.isArray(entry)) text = JSON.stringify(entry);
   } catch (error) {
-    throw new InvalidError(`an entry holds JSON values only: ${error.message}`);
+    throw new InvalidError(`an entry holds JSON values only: ${error?.message ?? error}`);
   }
   if (text === undefined) throw new InvalidError('an entry is an object');
   return text;
-}
-
-async function* read(loaded) {
-  for (;;) {
-    const lines = await called(() => loaded.next());
-    if (lines === null) return;
-    yield* entriesOf(lines.toString());
-  }
 }
 
 /** Lines as objects; what is no entry is passed over, as the SDK does with files. */

@@ -1,42 +1,38 @@
 use std::sync::Arc;
 
 use mirrorbox::host::Host;
-use mirrorbox_bindings::{Failure, event, time, undelivered};
-use napi::bindgen_prelude::{Function, Result};
+use mirrorbox_bindings::{event, time, undelivered};
+use napi::Env;
+use napi::bindgen_prelude::{Function, PromiseRaw, Result};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
 use crate::failure::{invalid, thrown};
-use crate::hosts::{self, Directories, Opened};
+use crate::hosts::{self, Directories, Opened, User};
 
 /// So many events wait for JavaScript at most; those beyond are counted, and said to be missed.
 const WAITING_EVENTS: usize = 1024;
 
-/// A host as one thread of JavaScript uses it.
+/// A host as one thread of JavaScript uses it. What a promise waits for holds on to what it needs: the thread, and this
+/// with it, may end at any time.
 #[napi]
 #[derive(Debug)]
 pub struct NativeHost {
-    pub(crate) opened: Arc<Opened>,
+    user: Arc<User>,
 }
 
 /// Opens the host of a configuration directory and a state directory, or joins those of this process who use it.
 #[napi]
-pub async fn open_host(
-    config: String,
-    state: String,
-    answer_from_here: bool,
-    command: Option<String>,
-) -> Result<NativeHost> {
+pub async fn open_host(config: String, state: String, command: Option<String>) -> Result<NativeHost> {
     let directories = Directories {
         config: config.into(),
         state: state.into(),
-        answer_from_here,
     };
-    let opened = hosts::open(directories, command.map(Into::into))
+    let user = hosts::open(directories, command.map(Into::into))
         .await
         .map_err(thrown)?;
-    Ok(NativeHost { opened })
+    Ok(NativeHost { user: Arc::new(user) })
 }
 
 /// Closes every host of this process; each delivers for so many seconds at most. What remains, as JSON. Blocks: it is
@@ -53,35 +49,43 @@ pub fn close_all(seconds: f64) -> String {
     Value::from_iter(closed).to_string()
 }
 
+impl NativeHost {
+    pub(crate) fn opened(&self) -> &Opened {
+        &self.user.opened
+    }
+}
+
 #[napi]
 impl NativeHost {
     /// Delivers what is there, for so many seconds at most. What remains, as JSON.
     #[napi]
-    pub async fn flush(&self, seconds: f64) -> Result<String> {
-        let flush = self.opened.with(|host| host.flush(time(seconds))).map_err(thrown)?;
-        let left = flush.await.map_err(thrown)?;
-        Ok(undelivered(&left).to_string())
+    pub fn flush<'env>(&self, env: &'env Env, seconds: f64) -> Result<PromiseRaw<'env, String>> {
+        let flush = self.opened().with(|host| host.flush(time(seconds))).map_err(thrown)?;
+        env.spawn_future(async move {
+            let left = flush.await.map_err(thrown)?;
+            Ok(undelivered(&left).to_string())
+        })
     }
 
     /// How every stream is doing at every destination, as JSON.
     #[napi]
     pub fn status(&self) -> Result<String> {
-        let status = self.opened.with(Host::status).map_err(thrown)?;
+        let status = self.opened().with(Host::status).map_err(thrown)?;
         serde_json::to_string(&status).map_err(invalid)
     }
 
     /// Destinations that wait before a retry are tried now.
     #[napi]
     pub fn retry(&self) -> Result<()> {
-        self.opened.with(Host::retry).map_err(thrown)
+        self.opened().with(Host::retry).map_err(thrown)
     }
 
     /// Calls a function with each event from now on, as JSON, and with nothing once the host is closed. It keeps no
     /// process running.
     #[napi]
     pub fn listen(&self, listener: Function<'_, Option<String>, ()>) -> Result<()> {
-        let mut events = self.opened.with(Host::events).map_err(thrown)?;
-        let mut closed = Box::pin(self.opened.closed());
+        let mut events = self.opened().with(Host::events).map_err(thrown)?;
+        let mut closed = Box::pin(self.opened().closed());
         let listener = listener
             .build_threadsafe_function()
             .weak::<true>()
@@ -115,9 +119,11 @@ impl NativeHost {
     /// This thread does not use it any more. The last one closes it: it accepts nothing, and delivers for so many
     /// seconds at most. What remains, as JSON; nothing where others use it.
     #[napi]
-    pub async fn release(&self, seconds: f64) -> Result<Option<String>> {
-        let left = hosts::release(&self.opened, time(seconds)).await;
-        let left = left.map_err(|failed| thrown(Failure::from(failed)))?;
-        Ok(left.map(|left| undelivered(&left).to_string()))
+    pub fn release<'env>(&self, env: &'env Env, seconds: f64) -> Result<PromiseRaw<'env, Option<String>>> {
+        let user = self.user.clone();
+        env.spawn_future(async move {
+            let left = hosts::release(user, time(seconds)).await.map_err(thrown)?;
+            Ok(left.map(|left| undelivered(&left).to_string()))
+        })
     }
 }

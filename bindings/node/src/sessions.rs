@@ -1,5 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use mirrorbox::host::{AppendFailed, KeyStyle, Loaded};
@@ -39,7 +40,7 @@ impl NativeHost {
         seconds: f64,
     ) -> Result<PromiseRaw<'env, ()>> {
         let key = key(project, session, subpath).map_err(thrown)?;
-        let store = self.opened.store().map_err(thrown)?;
+        let store = self.opened().store(false).map_err(thrown)?;
         let mut appending: Appending = Box::pin(async move { store.append(&key, &lines).await });
         // Its place in the order is taken by being polled once, by the thread that calls.
         let done = match appending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -60,70 +61,88 @@ impl NativeHost {
 
     /// The lines of a stream; nothing where it was never written.
     #[napi]
-    pub async fn load(
+    pub fn load<'env>(
         &self,
+        env: &'env Env,
         project: String,
         session: String,
         subpath: Option<String>,
-    ) -> Result<Option<NativeLoaded>> {
+        answer_from_here: bool,
+    ) -> Result<PromiseRaw<'env, Option<NativeLoaded>>> {
         let key = key(project, session, subpath).map_err(thrown)?;
-        let loaded = self.opened.store().map_err(thrown)?.load(&key).await.map_err(thrown)?;
-        Ok(loaded.map(|loaded| NativeLoaded {
-            loaded: Arc::new(Mutex::new(loaded)),
-        }))
+        let load = self.opened().store(answer_from_here).map_err(thrown)?.load(&key);
+        env.spawn_future(async move {
+            let loaded = load.await.map_err(thrown)?;
+            Ok(loaded.map(NativeLoaded::new))
+        })
     }
 
     /// The sessions of a project.
     #[napi]
-    pub async fn list_sessions(&self, project: String) -> Result<Vec<NativeSession>> {
-        let listed = self
-            .opened
-            .store()
-            .map_err(thrown)?
-            .list_sessions(&project)
-            .await
-            .map_err(thrown)?;
-        let sessions = listed.into_iter().map(|listed| NativeSession {
-            session_id: listed.session,
-            mtime: milliseconds(listed.modified),
-            data: None,
-        });
-        Ok(sessions.collect())
+    pub fn list_sessions<'env>(
+        &self,
+        env: &'env Env,
+        project: String,
+        answer_from_here: bool,
+    ) -> Result<PromiseRaw<'env, Vec<NativeSession>>> {
+        let store = self.opened().store(answer_from_here).map_err(thrown)?;
+        env.spawn_future(async move {
+            let listed = store.list_sessions(&project).await.map_err(thrown)?;
+            let sessions = listed.into_iter().map(|listed| NativeSession {
+                session_id: listed.session,
+                mtime: milliseconds(listed.modified),
+                data: None,
+            });
+            Ok(sessions.collect())
+        })
     }
 
     /// The sessions of a project, with their summaries.
     #[napi]
-    pub async fn list_session_summaries(&self, project: String) -> Result<Vec<NativeSession>> {
-        let listed = self
-            .opened
-            .store()
-            .map_err(thrown)?
-            .list_session_summaries(&project, KeyStyle::Camel);
-        let summaries = listed.await.map_err(thrown)?.into_iter().map(|listed| NativeSession {
-            session_id: listed.session,
-            mtime: milliseconds(listed.modified),
-            data: Some(listed.data),
-        });
-        Ok(summaries.collect())
+    pub fn list_session_summaries<'env>(
+        &self,
+        env: &'env Env,
+        project: String,
+        answer_from_here: bool,
+    ) -> Result<PromiseRaw<'env, Vec<NativeSession>>> {
+        let store = self.opened().store(answer_from_here).map_err(thrown)?;
+        env.spawn_future(async move {
+            let listed = store.list_session_summaries(&project, KeyStyle::Camel);
+            let summaries = listed.await.map_err(thrown)?.into_iter().map(|listed| NativeSession {
+                session_id: listed.session,
+                mtime: milliseconds(listed.modified),
+                data: Some(listed.data),
+            });
+            Ok(summaries.collect())
+        })
     }
 
     /// Deletes a session, or one stream of it.
     #[napi]
-    pub async fn delete(&self, project: String, session: String, subpath: Option<String>) -> Result<()> {
+    pub fn delete<'env>(
+        &self,
+        env: &'env Env,
+        project: String,
+        session: String,
+        subpath: Option<String>,
+    ) -> Result<PromiseRaw<'env, ()>> {
         let key = key(project, session, subpath).map_err(thrown)?;
-        self.opened.store().map_err(thrown)?.delete(&key).await.map_err(thrown)
+        let store = self.opened().store(false).map_err(thrown)?;
+        env.spawn_future(async move { store.delete(&key).await.map_err(thrown) })
     }
 
     /// The subpaths of a session.
     #[napi]
-    pub async fn list_subkeys(&self, project: String, session: String) -> Result<Vec<String>> {
+    pub fn list_subkeys<'env>(
+        &self,
+        env: &'env Env,
+        project: String,
+        session: String,
+        answer_from_here: bool,
+    ) -> Result<PromiseRaw<'env, Vec<String>>> {
         let key = key(project, session, None).map_err(thrown)?;
-        self.opened
-            .store()
-            .map_err(thrown)?
-            .list_subkeys(&key)
-            .await
-            .map_err(thrown)
+        let store = self.opened().store(answer_from_here).map_err(thrown)?;
+        env.spawn_future(async move { store.list_subkeys(&key).await.map_err(thrown) })
     }
 }
 
@@ -137,15 +156,54 @@ fn milliseconds(time: u64) -> f64 {
 #[napi]
 #[derive(Debug)]
 pub struct NativeLoaded {
-    loaded: Arc<Mutex<Loaded>>,
+    reading: Arc<Reading>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    /// `None` once nothing more is wanted: who reads it then works for nobody.
+    loaded: Mutex<Option<Loaded>>,
+    is_closed: AtomicBool,
+}
+
+impl NativeLoaded {
+    fn new(loaded: Loaded) -> Self {
+        Self {
+            reading: Arc::new(Reading {
+                loaded: Mutex::new(Some(loaded)),
+                is_closed: AtomicBool::new(false),
+            }),
+        }
+    }
 }
 
 #[napi]
 impl NativeLoaded {
     /// The next lines, each with its LF; nothing at the end.
     #[napi]
-    pub async fn next(&self) -> Result<Option<Buffer>> {
-        let next = self.loaded.lock().await.next().await;
-        Ok(next.transpose().map_err(thrown)?.map(|lines| lines.to_vec().into()))
+    pub fn next<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Option<Buffer>>> {
+        let reading = self.reading.clone();
+        env.spawn_future(async move {
+            let mut loaded = reading.loaded.lock().await;
+            let Some(reading_on) = &mut *loaded else {
+                // Half of it must not look like all of it.
+                return Err(thrown(Failure::closed()));
+            };
+            let next = reading_on.next().await;
+            if reading.is_closed.load(Ordering::Acquire) {
+                *loaded = None;
+            }
+            Ok(next.transpose().map_err(thrown)?.map(|lines| lines.to_vec().into()))
+        })
+    }
+
+    /// Nothing more is wanted.
+    #[napi]
+    pub fn close(&self) {
+        self.reading.is_closed.store(true, Ordering::Release);
+        // A `next` that is under way drops it.
+        if let Ok(mut loaded) = self.reading.loaded.try_lock() {
+            *loaded = None;
+        }
     }
 }

@@ -50,9 +50,18 @@ test('what is wrong is said', () =>
     const stateless = new mirrorbox.SessionStore({ config: place.config, state: path.join(file, 'state') });
     await failsWith('StateError', () => stateless.load(KEY));
     const store = place.open();
-    for (const key of [undefined, {}, { projectKey: 'p', sessionId: 7 }, { ...KEY, sessionId: '' }]) {
+    for (const key of [undefined, {}, { projectKey: 'p', sessionId: 7 }, { ...KEY, sessionId: '' }, { ...KEY, sessionId: '\ud800' }]) {
       await failsWith('InvalidError', () => store.append(key, [row('1')]));
     }
+    for (const entries of [undefined, 'text', new Set()]) {
+      await failsWith('InvalidError', () => store.append(KEY, entries));
+    }
+    for (const wrong of ['5', NaN, -1]) {
+      await failsWith('InvalidError', () => store.flush(wrong));
+      assert.throws(() => place.open({ appendTimeout: wrong }), { name: 'InvalidError' });
+    }
+    await failsWith('InvalidError', () => store.listSessions(undefined));
+    assert.throws(() => place.open({ config: '' }), { name: 'InvalidError' });
     for (const entry of [null, 'text', [1], { n: 1n }]) {
       await failsWith('InvalidError', () => store.append(KEY, [row('1'), entry]));
     }
@@ -167,6 +176,85 @@ test('worker threads share a host', () =>
     const found = fs.readdirSync(path.join(place.state, 'spool'), { withFileTypes: true });
     assert.equal(found.filter((entry) => entry.isDirectory()).length, 1, found.map(({ name }) => name).join());
     assert.ok((await store.close()).isNone);
+  }));
+
+test('a worker thread that ends with calls under way takes nobody with it', () =>
+  inPlace(async (place) => {
+    const text = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const { SessionStore } = require('mirrorbox');
+      const store = new SessionStore(workerData);
+      const key = { projectKey: 'project', sessionId: 'session' };
+      store.load(key).then(() => {
+        for (let n = 0; n < 5; n += 1) { store.load(key); store.flush(1); store.listSessions('project'); }
+        parentPort.postMessage('now');
+      });
+    `;
+    const { config, state } = place;
+    const store = place.open();
+    await store.append(KEY, [row('1')]);
+    for (let n = 0; n < 10; n += 1) {
+      const worker = new Worker(text, { eval: true, workerData: { config, state } });
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+      await worker.terminate();
+    }
+    assert.deepEqual(await store.load(KEY), [row('1')]);
+    assert.ok((await store.close()).isNone);
+    // None of them holds the host.
+    assert.match(place.run('status'), /\b0 spools of living/);
+  }));
+
+test('stores of the same directories share a host, however they answer', () =>
+  inPlace(async (place) => {
+    const link = path.join(place.folder, 'link');
+    fs.mkdirSync(place.state, { recursive: true });
+    fs.symlinkSync(place.state, link);
+    const stores = [place.open(), place.open({ whileAway: 'local' }), place.open({ state: link })];
+    for (let n = 0; n < 30; n += 1) await stores[n % 3].append(KEY, [row('user', { n })]);
+    assert.deepEqual((await stores[1].load(KEY)).map(({ n }) => n), Array.from({ length: 30 }, (_, n) => n));
+    await stores[0].delete(KEY);
+    await stores[1].append(KEY, [row('after')]);
+    for (const store of stores) assert.deepEqual(await store.load(KEY), [row('after')]);
+    place.goAway();
+    await stores[2].append(KEY, [row('last')]);
+    // Others go on using the host: what is left is said all the same.
+    assert.ok(!(await stores[0].close(0)).isNone);
+    const closing = stores[1].close(0);
+    assert.equal(await closing, await stores[1].close(0));
+    assert.ok(!(await stores[2].close(0)).isNone);
+  }));
+
+test('nobody waits for a reader that is not read, and half of it is no short answer', () =>
+  inPlace(async (place) => {
+    const store = place.open();
+    const text = 'x'.repeat(1000);
+    for (let n = 0; n < 20; n += 1) await store.append(KEY, Array.from({ length: 500 }, () => row('user', { text })));
+    for await (const entry of store.entries(KEY)) {
+      assert.equal(entry.type, 'user');
+      break;
+    }
+    const paused = store.entries(KEY);
+    await paused.next();
+    await store.flush(Infinity);
+    await store.close(Infinity);
+    await failsWith('ClosedError', async () => {
+      for await (const entry of paused) assert.equal(entry.type, 'user');
+    });
+  }));
+
+test('a process that ends while it closes says so, and ends as it wants', () =>
+  inPlace(async (place) => {
+    place.goAway();
+    const text = `${STORE} await store.append(KEY, [{ type: 'user' }]);
+      store.close(60); setTimeout(() => process.exit(0), 200);`;
+    const { stderr } = await program(text, place.config, place.state);
+    assert.match(stderr, /mirrorbox drain/);
+    const words = ['--input-type=module', '-e', `${STORE} await store.append(KEY, [{ type: 'user' }]);`];
+    const full = fs.openSync('/dev/full', 'w');
+    const options = { cwd: HERE, stdio: ['ignore', 'ignore', full] };
+    const child = spawn(process.execPath, [...words, place.config, place.state], options);
+    assert.equal(await new Promise((resolve) => child.once('exit', resolve)), 0);
+    fs.closeSync(full);
   }));
 
 test('a process that ends delivers what it has', () =>

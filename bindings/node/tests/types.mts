@@ -11,7 +11,7 @@ export async function use(): Promise<number> {
   for await (const message of query({ prompt: 'x', options })) {
     if (message.type === 'result') break;
   }
-  const mine = new SessionStore();
+  await using mine = new SessionStore();
   try {
     for await (const event of mine.events()) return event.text.length;
     for await (const entry of mine.entries({ projectKey: 'p', sessionId: 's' })) return entry.type.length;

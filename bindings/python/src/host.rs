@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mirrorbox::host::{Events, Host, SessionStore};
-use mirrorbox_bindings::{Failure, event, time, undelivered, while_away};
+use mirrorbox_bindings::{Failure, event, time, undelivered};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
@@ -41,7 +41,6 @@ impl NativeHost {
         py: Python<'_>,
         config: PathBuf,
         state: PathBuf,
-        answer_from_here: bool,
         command: Option<PathBuf>,
     ) -> PyResult<Self> {
         let opened = py.detach(|| {
@@ -49,7 +48,7 @@ impl NativeHost {
             host.build_blocking().map_err(Failure::from)
         });
         let host = opened.map_err(raised)?;
-        let store = host.session_store().while_away(while_away(answer_from_here));
+        let store = host.session_store();
         Ok(Self {
             host: Owned::new(Mutex::new(Some(host))),
             store: Owned::new(store),

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use mirrorbox::host::{AppendFailed, KeyStyle, Loaded, SessionStore};
-use mirrorbox_bindings::{Failure, key, time};
+use mirrorbox_bindings::{Failure, key, time, while_away};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -32,6 +32,11 @@ impl NativeStore {
 
 #[pymethods]
 impl NativeStore {
+    /// The same, where what this machine does not hold does not exist while no destination answers.
+    fn answering_from_here(&self) -> PyResult<Self> {
+        Ok(Self::new(self.store.get()?.clone().while_away(while_away(true))))
+    }
+
     /// Has entries appended, in the order of the calls; `wait` says when they are on disk. Does not block.
     #[pyo3(signature = (project, session, subpath, entries))]
     fn append(

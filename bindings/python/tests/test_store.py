@@ -113,3 +113,36 @@ def test_wrapped_options(tmp_path):
     assert resumed.resume is None and not resumed.fork_session
     with pytest.raises(InvalidError):
         wrapped(ClaudeAgentOptions(resume="id"), task="t", **places)
+
+
+def test_stores_of_the_same_directories_share_a_host_however_they_answer(tmp_path):
+    where = place(tmp_path)
+    where.state.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "link").symlink_to(where.state)
+
+    async def run():
+        linked = mirrorbox.SessionStore(config=where.config, state=tmp_path / "link")
+        stores = [where.open(), where.open(while_away="local"), linked]
+        for n in range(30):
+            await stores[n % 3].append(KEY, [{"n": n}])
+        assert [entry["n"] for entry in await stores[1].load(KEY)] == list(range(30))
+        await stores[0].delete(KEY)
+        await stores[1].append(KEY, [{"n": "after"}])
+        for store in stores:
+            assert await store.load(KEY) == [{"n": "after"}]
+        where.go_away()
+        await stores[2].append(KEY, [{"n": "last"}])
+        # Others go on using the host: what is left is said all the same.
+        for store in stores:
+            assert await store.aclose(0)
+
+    anyio.run(run)
+
+
+def test_no_time_is_too_long(tmp_path):
+    async def run():
+        async with place(tmp_path).open() as store:
+            await store.append(KEY, [{"n": 1}])
+            assert not await store.flush(float("inf"))
+
+    anyio.run(run)

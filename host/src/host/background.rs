@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Background {
     handle: Handle,
     stop: Mutex<Option<oneshot::Sender<()>>>,
+    /// What is read for callers who do not come back for it ends here.
+    is_ending: watch::Sender<bool>,
     ended: watch::Receiver<bool>,
 }
 
@@ -47,6 +49,7 @@ impl Background {
         Ok(Self {
             handle,
             stop: Mutex::new(Some(stop)),
+            is_ending: watch::Sender::new(false),
             ended,
         })
     }
@@ -72,8 +75,15 @@ impl Background {
         ended(self.handle.spawn_blocking(move || handle.block_on(work())))
     }
 
+    /// Returns once the threads are about to end: nothing is to be begun, and no caller waited for.
+    pub(super) fn ending(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut is_ending = self.is_ending.subscribe();
+        async move { drop(is_ending.wait_for(|is_ending| *is_ending).await) }
+    }
+
     /// Ends the threads and waits for it.
     pub(super) async fn end(&self) {
+        self.is_ending.send_replace(true);
         drop(self.stop.lock().take());
         let mut ended = self.ended.clone();
         drop(ended.wait_for(|ended| *ended).await);

@@ -113,7 +113,8 @@ pub(super) fn delivered(
 }
 
 pub(super) async fn flush(shared: Arc<Shared>, session: Option<SessionKey>, deadline: Option<Duration>) -> Undelivered {
-    let deadline = deadline.map(|deadline| Instant::now() + deadline);
+    // One that no clock reaches is none.
+    let deadline = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
     let mut undelivered = Undelivered {
         adopting: !adopted(&shared, deadline).await,
         ..Undelivered::default()

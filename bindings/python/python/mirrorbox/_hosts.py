@@ -31,16 +31,16 @@ class Directories:
 
     config: Path
     state: Path
-    answer_from_here: bool
 
 
-def directories(config: Any, state: Any, answer_from_here: bool) -> Directories:
+def directories(config: Any, state: Any) -> Directories:
     """The directories that the command would use, unless others are named."""
     if config is None:
         config = os.environ.get("MIRRORBOX_CONFIG") or _platform("XDG_CONFIG_HOME", ".config")
     if state is None:
         state = _platform("XDG_STATE_HOME", ".local/state")
-    return Directories(Path(config).absolute(), Path(state).absolute(), answer_from_here)
+    # A directory is one, whatever it is called.
+    return Directories(Path(config).resolve(), Path(state).resolve())
 
 
 def _platform(variable: str, default: str) -> Path:
@@ -85,6 +85,7 @@ class Host:
     users: int = 0
     native: Any = None
     store: Any = None
+    """One for all: it remembers what was read, for what is appended behind that."""
     waiting: deque[Append] = field(default_factory=deque)
 
     def append(self, call: Append) -> Append:
@@ -96,8 +97,12 @@ class Host:
                 call.begin(self.store)
         return call
 
-    def open(self) -> Any:
-        """The store, opened by the first that asks. Blocks."""
+    def open(self, answer_from_here: bool = False) -> Any:
+        """The store, opened by the first that asks, to read from. Blocks."""
+        store = self._opened()
+        return store.answering_from_here() if answer_from_here else store
+
+    def _opened(self) -> Any:
         with _opening:
             if _is_forked:
                 self.fail(ClosedError(FORKED))
@@ -105,7 +110,7 @@ class Host:
                 return self.store
             where = self.directories
             try:
-                native = _native.NativeHost(where.config, where.state, where.answer_from_here, _command.bundled())
+                native = _native.NativeHost(where.config, where.state, _command.bundled())
             except BaseException as failure:
                 self.fail(failure)
             with _lock:
@@ -145,16 +150,18 @@ def use(where: Directories) -> None:
 
 
 def release(where: Directories, seconds: float) -> dict[str, Any] | None:
-    """Closes the host behind its last user; what is left undelivered, or ``None`` where it goes on. Blocks."""
+    """Delivers, and closes the host behind its last user; what is left undelivered. Blocks."""
     with _lock:
         known = _hosts.get(where)
         if known is None:
             return None
         known.users -= 1
-        if known.users > 0:
-            return None
-        del _hosts[where]
-    return close(known, seconds)
+        native = known.native if known.users > 0 else None
+        if known.users <= 0:
+            del _hosts[where]
+    if native is not None:
+        return json.loads(native.flush(seconds))
+    return close(known, seconds) if known.users <= 0 else None
 
 
 def close(known: Host, seconds: float) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ def wrapped(
     ``continue_conversation`` and ``fork_session`` of the options do what they do otherwise. A ``session_store`` is left
     out: the rows come from the command itself.
     """
-    where = _hosts.directories(config, state, False)
+    where = _hosts.directories(config, state)
     run = [_program(), "run", "--config", str(where.config), "--state", str(where.state)]
     resume, goes_on = getattr(options, "resume", None), getattr(options, "continue_conversation", False)
     if task is not None and (resume or goes_on):

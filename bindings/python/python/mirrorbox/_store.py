@@ -76,7 +76,8 @@ class SessionStore:
     ) -> None:
         if while_away not in ("error", "local"):
             raise InvalidError(f'while_away is "error" or "local", and not {while_away!r}')
-        self._directories = _hosts.directories(config, state, while_away == "local")
+        self._directories = _hosts.directories(config, state)
+        self._answers_from_here = while_away == "local"
         self._append_timeout = append_timeout
         self._is_closed = False
         _hosts.use(self._directories)
@@ -106,7 +107,7 @@ class SessionStore:
         host, parts = self._host(), _parts(key)
 
         def load() -> list[dict[str, Any]] | None:
-            loaded = host.open().load(*parts)
+            loaded = host.open(self._answers_from_here).load(*parts)
             if loaded is None:
                 return None
             entries: list[dict[str, Any]] = []
@@ -119,13 +120,13 @@ class SessionStore:
     async def list_sessions(self, project_key: str) -> list[dict[str, Any]]:
         """The sessions of a project: ``session_id`` and ``mtime``, in Unix milliseconds."""
         host = self._host()
-        listed = await _blocking(lambda: host.open().list_sessions(project_key))
+        listed = await _blocking(lambda: host.open(self._answers_from_here).list_sessions(project_key))
         return [{"session_id": session, "mtime": mtime} for session, mtime in listed]
 
     async def list_session_summaries(self, project_key: str) -> list[dict[str, Any]]:
         """What is known of each session of a project: ``session_id``, ``mtime`` and ``data``."""
         host = self._host()
-        listed = await _blocking(lambda: host.open().list_session_summaries(project_key))
+        listed = await _blocking(lambda: host.open(self._answers_from_here).list_session_summaries(project_key))
         return [{"session_id": session, "mtime": mtime, "data": json.loads(data)} for session, mtime, data in listed]
 
     async def delete(self, key: dict[str, str]) -> None:
@@ -136,7 +137,7 @@ class SessionStore:
     async def list_subkeys(self, key: dict[str, str]) -> list[str]:
         """The subpaths of a session."""
         host, (project, session, _) = self._host(), _parts(key)
-        return await _blocking(lambda: host.open().list_subkeys(project, session))
+        return await _blocking(lambda: host.open(self._answers_from_here).list_subkeys(project, session))
 
     # What the SDK does not ask for.
 

@@ -51,7 +51,13 @@ impl SessionStore {
         let (to, from) = mpsc::channel(AHEAD);
         let key = key.clone();
         let read = self.work(async move |this| {
-            this.read(key, to).await;
+            let ending = this.core.background.ending();
+            tokio::select! {
+                biased;
+                // The caller may never take the rest, and the end of the host does not wait for that.
+                () = ending => {}
+                () = this.read(key, to) => {}
+            }
             Ok(())
         });
         drop(read);
