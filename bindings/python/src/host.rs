@@ -37,12 +37,7 @@ impl NativeHost {
 impl NativeHost {
     /// Opens a host on a configuration directory and a state directory.
     #[new]
-    fn new(
-        py: Python<'_>,
-        config: PathBuf,
-        state: PathBuf,
-        command: Option<PathBuf>,
-    ) -> PyResult<Self> {
+    fn new(py: Python<'_>, config: PathBuf, state: PathBuf, command: Option<PathBuf>) -> PyResult<Self> {
         let opened = py.detach(|| {
             let host = mirrorbox_bindings::host(&config, &state, command)?;
             host.build_blocking().map_err(Failure::from)
