@@ -113,7 +113,7 @@ pub(super) fn delivered(
 }
 
 pub(super) async fn flush(shared: Arc<Shared>, session: Option<SessionKey>, deadline: Option<Duration>) -> Undelivered {
-    // One that no clock reaches is none.
+    // What no clock reaches is no deadline.
     let deadline = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
     let mut undelivered = Undelivered {
         adopting: !adopted(&shared, deadline).await,
