@@ -41,11 +41,7 @@ class Machine {
 
   /** Transcripts of the agent. A resumed session is laid out in a folder for that, by the SDK or by `mirrorbox run`. */
   files() {
-    const folders = [this.home, path.join(this.state, 'agents')].filter((folder) => fs.existsSync(folder));
-    const all = folders.flatMap((folder) => {
-      const names = fs.readdirSync(folder, { recursive: true }).map(String);
-      return names.map((name) => path.join(folder, name));
-    });
+    const all = [this.home, path.join(this.state, 'agents')].flatMap(walk);
     return all.filter((file) => /\/projects\/[^/]+\/[^/]+\.jsonl$/.test(file));
   }
 
@@ -69,6 +65,20 @@ class Machine {
     await store.close();
     return found;
   }
+}
+
+/** The files below a folder. What goes away meanwhile is passed over. */
+function walk(folder) {
+  let entries;
+  try {
+    entries = fs.readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  return entries.flatMap((entry) => {
+    const whole = path.join(folder, entry.name);
+    return entry.isDirectory() ? walk(whole) : [whole];
+  });
 }
 
 export async function ask(prompt, options) {

@@ -1,6 +1,7 @@
 """The agent's real command, through the real SDK, with a stand-in for the model."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,8 +43,10 @@ class Machine:
 
     def files(self) -> list[Path]:
         """A resumed session is laid out in a folder for that, by the SDK or by `mirrorbox run`."""
-        folders = (self.home, self.state / "agents")
-        return [file for folder in folders for file in folder.rglob("projects/*/*.jsonl")]
+        # What goes away meanwhile is passed over.
+        walked = [step for folder in (self.home, self.state / "agents") for step in os.walk(folder)]
+        projects = [(Path(root), names) for root, _, names in walked if Path(root).parent.name == "projects"]
+        return [root / name for root, names in projects for name in names if name.endswith(".jsonl")]
 
 
 async def ask(prompt: str, options: ClaudeAgentOptions) -> ResultMessage:

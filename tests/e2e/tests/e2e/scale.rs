@@ -327,7 +327,7 @@ fn costs_little_while_nothing_happens(few: &Followed, many: &Followed, count: u6
 
 #[test]
 fn memory_grows_little_with_destinations() {
-    let (destinations, first, all) = (amount(4, 10), amount(40, 100), amount(240, 1100));
+    let (destinations, first, all) = (amount(4, 10), amount(40, 100), amount(640, 1100));
     let dir = tempfile::tempdir().unwrap();
     let mut followed = Followed::at(dir.path(), first);
     let mut stores = vec![followed.installation.store.clone()];
