@@ -55,7 +55,7 @@ function directories(config, state) {
   return { config: real(config), state: real(state) };
 }
 
-/** Without links, as far as it is there: a directory is one, whatever it is called. */
+/** Without links, as far as it can be looked at; why it cannot, opening it says. A directory is one by every name. */
 function real(folder) {
   const whole = path.resolve(folder);
   try {

@@ -72,7 +72,6 @@ impl Opened {
     }
 
     fn take(&self) -> Option<Host> {
-        self.is_closed.send_replace(true);
         self.host.lock().take().map(|(host, _)| host)
     }
 }
@@ -128,10 +127,13 @@ pub(crate) async fn release(user: Arc<User>, most: Duration) -> Result<Option<Un
         return Ok(None);
     }
     *place = None;
-    match user.opened.take() {
-        Some(host) => host.close(most).await.map(Some),
-        None => Ok(None),
-    }
+    let Some(host) = user.opened.take() else {
+        return Ok(None);
+    };
+    let left = host.close(most).await;
+    // Events of the last deliveries are told, too.
+    user.opened.is_closed.send_replace(true);
+    left.map(Some)
 }
 
 /// Closes every host, at the end of the process; what each leaves, with its state directory. Blocks.

@@ -67,7 +67,7 @@ impl CodeCache {
     fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         self.remove_old();
         let disk = Folder::open_existing(&self.dir)?;
-        let name = Path::new(path.file_name().unwrap_or_default());
+        let name = path.strip_prefix(&self.dir).map_err(io::Error::other)?;
         // Other processes may write the same.
         let temporary = PathBuf::from(format!("{}.new", Uuid::new_v4().simple()));
         replace_by(&disk, &temporary, name, code).inspect_err(|_| {

@@ -1,6 +1,7 @@
 //! Files of the user's in the configuration directory, replaced in one step: a reader, even after a crash, sees the old
 //! bytes or the new ones.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -55,9 +56,14 @@ impl FreshFile {
         is_private: bool,
         permissions: impl FnOnce() -> io::Result<Option<Permissions>>,
     ) -> Result<Self, ConfigError> {
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let Some(name) = place.file_name() else {
+            return Err(unwritten(place, io::ErrorKind::InvalidInput.into()));
+        };
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(".new");
         let fresh = Self {
-            path: place.with_file_name(format!(".{name}.new")),
+            path: place.with_file_name(hidden),
             place: place.to_owned(),
         };
         let written = create_anew(&fresh.path, is_private).and_then(|mut file| {
@@ -119,6 +125,7 @@ fn create_anew(path: &Path, is_private: bool) -> io::Result<File> {
     if is_private {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     }
+    // Elsewhere a file has no mode.
     #[cfg(not(unix))]
     let _ = is_private;
     options.open(path)

@@ -151,7 +151,7 @@ impl Approvals {
         if !change(&mut content) {
             return Ok(());
         }
-        // A link stays one.
+        // A link stays one. What is not there yet has no other name; why it cannot be looked at, writing it says.
         let place = path.canonicalize().unwrap_or(path);
         FreshFile::write_private(&place, content.to_string().as_bytes())?.put()
     }
