@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mirrorbox::adapter::compile_component;
+use mirrorbox::adapter::{SlowCompile, compile_component};
+
+use crate::output::{bytes, say};
 
 /// Not among the commands that people are offered, and looked for before anything is started: no thread may take a
 /// share of its memory.
@@ -34,6 +36,13 @@ impl Compiler {
     pub(crate) fn run(&self) -> ExitCode {
         compile_component(self.memory, self.cpu)
     }
+}
+
+/// An interpreter takes a quarter of a minute: nobody is to wonder what takes so long.
+pub(crate) fn tell_slow(slow: &SlowCompile) {
+    let name = slow.path.file_name().unwrap_or_default().to_string_lossy();
+    let once = if slow.once { ", once" } else { "" };
+    say(format_args!("compiling {name} ({}){once}", bytes(slow.size)));
 }
 
 /// This very program, even where its file was replaced since it was started: its code is of the same version.

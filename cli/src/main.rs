@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     output::start_log(arguments.global.verbose, arguments.command.stays());
     file_limit::raise();
     adapter::Runtime::compile_with(compiler::this_program());
+    adapter::Runtime::tell_slow_compiles(compiler::tell_slow);
     let exit = match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
             let exit = runtime.block_on(until_interrupted(arguments));

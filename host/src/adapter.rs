@@ -7,14 +7,14 @@
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `compiler` | who compiles, and what that may cost |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
-//! | `guest`, `preopens`, `opening`, `open_count`, `writing` | what an instance may touch, open and write |
+//! | `guest`, `preopens`, `opening`, `open_count`, `writing`, `syncing` | what an instance may touch, open, write and sync |
 //! | `limits`, `log` | what it may use and say |
 //! | `budget`, `reserve` | what all adapters of the process share, and how much of it one may have |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |
 //! | `network` | where an instance may connect to, and the connections that are kept for it |
 //! | `instance`, `pool`, `idle`, `place` | an instance on its thread; those of one adapter, and who may use one |
-//! | `crash_loop` | whether one that crashed gets another instance now |
-//! | `wants` | what a component could make use of |
+//! | `crash_loop`, `trap` | whether one that crashed gets another instance now; what a crash means |
+//! | `wants`, `language` | what a component could make use of; which tools made it |
 //! | `ticker` | the clock that stops a guest |
 //!
 //! What a broken or hostile component can cost: one instance at a time, the memory and time that its manifest
@@ -31,6 +31,7 @@ mod error;
 mod guest;
 mod idle;
 mod instance;
+mod language;
 mod limits;
 mod log;
 mod network;
@@ -41,7 +42,9 @@ mod pool;
 mod preopens;
 mod refusals;
 mod reserve;
+mod syncing;
 mod ticker;
+mod trap;
 mod usage;
 mod wants;
 mod writing;
@@ -52,7 +55,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
-pub use compiler::compile_component;
+pub use compiler::{SlowCompile, compile_component};
 pub(crate) use component::sha256;
 pub use component::{Compiled, Inspection};
 pub use contract::ContractError;
@@ -60,6 +63,7 @@ pub use crash_loop::InstanceState;
 pub use engine::Runtime;
 pub use error::AdapterError;
 pub(crate) use instance::STEPS;
+pub use language::Language;
 pub use refusals::Refused;
 pub use usage::Usage;
 pub use wants::Wants;
@@ -212,7 +216,7 @@ fn prepare(
     let instance = linked.map_err(|error| AdapterError::Start(format!("{error:#}")))?;
     let share = runtime.budget().share(manifest.instances, compiled.parts())?;
     let grants = InstanceGrants::new(name, &manifest, Arc::new(settings), share, runtime.reactor())?;
-    let template = Template::new(name, runtime, grants, manifest.timeout, instance)?;
+    let template = Template::new(name, runtime, grants, manifest.timeout, instance, compiled.language())?;
     if let Some(admission) = &admission {
         admission.try_out()?;
     }

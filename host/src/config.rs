@@ -6,6 +6,7 @@
 
 mod audit;
 pub mod directory;
+mod examination;
 mod fresh_file;
 mod gate;
 mod grants;
@@ -31,6 +32,7 @@ use lock::Approvals;
 
 pub use audit::Audit;
 pub use directory::Rejected;
+pub use examination::{Examination, Names, SyncedFiles};
 pub use fresh_file::FreshFile;
 #[cfg(feature = "wasm")]
 pub(crate) use gate::check_file;

@@ -11,11 +11,13 @@
 //! | `child`, `worker` | the process that compiles: this side, and the other |
 //! | `weight` | what may be compiled without such a process |
 //! | `refused` | what took too much, remembered |
+//! | `slow` | says so where it takes long |
 
 mod child;
 mod hollow;
 mod look;
 mod refused;
+mod slow;
 mod weight;
 mod worker;
 
@@ -33,6 +35,8 @@ use wasmtime::component::Component;
 pub(super) use child::StopCompiling;
 pub(super) use look::Outline;
 use refused::RememberedRefusal;
+pub use slow::SlowCompile;
+pub(super) use slow::{Watched, listen as tell_slow};
 pub use worker::compile_component;
 
 use super::code_cache::{self, CodeCache};
@@ -123,6 +127,11 @@ impl Compiler {
     /// Held by who compiles.
     pub(super) fn places(&self) -> &Arc<Semaphore> {
         &self.places
+    }
+
+    /// Whether code is kept for the next time.
+    pub(super) fn keeps(&self) -> bool {
+        self.cache.is_some()
     }
 
     /// What was compiled before.

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::budget::PoolParts;
-use super::compiler::{CompileError, Outline, StopCompiling};
+use super::compiler::{CompileError, Outline, StopCompiling, Watched};
 use super::limits::MAX_PARTS;
-use super::{AdapterError, ContractError, Runtime, contract};
+use super::{AdapterError, ContractError, Language, Runtime, contract};
 use crate::config::Manifest;
 use crate::config::lock::{Admission, Approvals};
 use crate::hex::hex;
@@ -39,6 +39,8 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// The version of the contract that it is taken at, or why it keeps none.
     pub contract: Result<&'static str, ContractError>,
+    /// What it was written in, as far as its bytes say it.
+    pub language: Language,
 }
 
 impl Inspection {
@@ -68,6 +70,8 @@ pub struct Compiled {
     sha256: String,
     imports: Vec<String>,
     core_instances: u32,
+    language: Language,
+    is_preview1: bool,
 }
 
 impl Compiled {
@@ -121,6 +125,16 @@ impl Compiled {
         [1, self.core_instances.min(MAX_PARTS as u32), memories, tables]
     }
 
+    /// What it was written in, as far as its bytes say it.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Whether a module of it was built for WASI preview 1 and is adapted: such a module cannot sync a folder.
+    pub fn is_preview1(&self) -> bool {
+        self.is_preview1
+    }
+
     /// The names of what it imports, with their versions.
     pub fn imports(&self) -> &[String] {
         &self.imports
@@ -166,6 +180,7 @@ fn inspect(runtime: &Runtime, path: &Path, stop: &StopCompiling) -> Result<Inspe
         path: fresh.path,
         sha256: fresh.sha256,
         size: fresh.bytes.len() as u64,
+        language: fresh.language,
         exports: fresh.look.exports,
         imports: fresh.look.imports,
         contract,
@@ -178,6 +193,7 @@ struct Uncompiled {
     sha256: String,
     bytes: Vec<u8>,
     look: Outline,
+    language: Language,
 }
 
 impl Uncompiled {
@@ -187,10 +203,11 @@ impl Uncompiled {
             path: path.clone(),
             reason,
         };
-        check_format(&bytes).map_err(|reason| not_a_component(reason.to_owned()))?;
+        check_format(&bytes).map_err(not_a_component)?;
         let look = Outline::at(&bytes).map_err(|error| not_a_component(incomplete(&error.to_string())))?;
         Ok(Self {
             sha256: sha256(&bytes),
+            language: Language::of(&bytes, &look.producers),
             path,
             bytes,
             look,
@@ -209,6 +226,8 @@ impl Uncompiled {
             component,
             sha256: self.sha256,
             core_instances: self.look.core_instances,
+            language: self.language,
+            is_preview1: self.look.is_preview1,
         })
     }
 
@@ -223,6 +242,7 @@ impl Uncompiled {
         let hollow = compiler.hollow(engine, &self.sha256, &self.bytes, stop);
         let hollow = hollow.map_err(|error| self.not_compiled(error))?;
         self.keeps_contract(contract::check(&hollow, runtime.linker()).map(drop))?;
+        let _watched = Watched::begin(&self.path, self.bytes.len() as u64, compiler.keeps());
         let compiled = compiler.compile(engine, &self.sha256, &self.bytes, &self.look, stop);
         compiled.map_err(|error| self.not_compiled(error))
     }
@@ -231,6 +251,7 @@ impl Uncompiled {
         checked.map_err(|source| AdapterError::Contract {
             path: self.path.clone(),
             source,
+            language: self.language,
         })
     }
 
@@ -286,16 +307,19 @@ fn check_file(path: &Path) -> Result<(), AdapterError> {
     })
 }
 
-fn check_format(bytes: &[u8]) -> Result<(), &'static str> {
-    match bytes.split_at_checked(MAGIC.len()) {
-        _ if bytes.is_empty() => Err("the file is empty; copy it again"),
-        Some((MAGIC, rest)) if rest.starts_with(COMPONENT) => Ok(()),
+fn check_format(bytes: &[u8]) -> Result<(), String> {
+    let reason = match bytes.split_at_checked(MAGIC.len()) {
+        _ if bytes.is_empty() => "the file is empty; copy it again",
+        Some((MAGIC, rest)) if rest.starts_with(COMPONENT) => return Ok(()),
         Some((MAGIC, rest)) if rest.starts_with(MODULE) => {
-            Err("it is a core module; build it for wasm32-wasip2, or turn it into a component with wasm-tools")
+            let producers = Outline::at(bytes).map(|look| look.producers).unwrap_or_default();
+            let advice = Language::of(bytes, &producers).componentize();
+            return Err(format!("it is a core module; {advice}"));
         }
-        Some((MAGIC, _)) => Err("it is cut short or of an unknown WebAssembly version; copy or build it again"),
-        _ => Err("it does not begin like WebAssembly at all"),
-    }
+        Some((MAGIC, _)) => "it is cut short or of an unknown WebAssembly version; copy or build it again",
+        _ => "it does not begin like WebAssembly at all",
+    };
+    Err(reason.to_owned())
 }
 
 /// Hex SHA-256.

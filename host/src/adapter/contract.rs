@@ -11,6 +11,7 @@ use wasmtime::Engine;
 use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
+use super::Language;
 use shape::Signature;
 
 /// The versions of the contract that this host speaks, the newest first: the first that a component exports is taken.
@@ -69,8 +70,8 @@ pub enum ContractError {
     },
     /// Functions are missing or differ.
     #[error(
-        "it says that it keeps contract {version} but does not:\n{}\nbuild it anew with mirrorbox-adapter {sdk}, or \
-         from the contract {version} as it was published", lines(.differences)
+        "it says that it keeps contract {version} but does not:\n{}\nbuild it anew from the contract {version} as it was \
+         published", lines(.differences)
     )]
     Mismatch {
         /// The version that it was held against.
@@ -82,12 +83,27 @@ pub enum ContractError {
     },
     /// It imports what nothing provides.
     #[error(
-        "it imports what this host does not provide: {}; build it for wasm32-wasip2 with WASI 0.2 only", list(.imports)
+        "it imports what this host does not provide: {}; it may import WASI 0.2, wasi:config/store@0.2.0-rc.1 and \
+         wasi:logging/logging", list(.imports)
     )]
     Imports {
         /// The interfaces, and the functions of them where the host has others of the same interface.
         imports: Vec<String>,
     },
+}
+
+impl ContractError {
+    /// What to do about it with the tools of the language that the component was written in.
+    pub fn advice(&self, language: Language) -> String {
+        let sdk = match self {
+            Self::Mismatch { sdk, .. } => sdk,
+            _ => newest().sdk,
+        };
+        match self {
+            Self::Imports { .. } if language == Language::Rust => "build it for wasm32-wasip2".to_owned(),
+            _ => language.build(sdk),
+        }
+    }
 }
 
 fn newest() -> &'static Spoken {
@@ -100,7 +116,7 @@ fn spoken() -> String {
 }
 
 fn build_anew(spoken: &Spoken) -> String {
-    format!("build it anew with mirrorbox-adapter {}", spoken.sdk)
+    format!("build it anew from the contract {} as it was published", spoken.version)
 }
 
 fn list(names: &[String]) -> String {

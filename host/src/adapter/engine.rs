@@ -13,11 +13,12 @@ use wasmtime_wasi_config::WasiConfig;
 use super::AdapterError;
 use super::budget::{Budget, POOLED, descriptor_limit};
 use super::code_cache::CodeCache;
-use super::compiler::{self, Compiler};
+use super::compiler::{self, Compiler, SlowCompile};
 use super::guest::Guest;
 use super::log;
 use super::network::{self, Reactor};
 use super::opening;
+use super::syncing;
 use super::ticker::Ticker;
 use super::writing;
 
@@ -71,6 +72,12 @@ impl Runtime {
         compiler::compile_with(command.into());
     }
 
+    /// Calls `tell` from now on for each component that this process has compiled for a second and that is not done: an
+    /// interpreter of 18 MB takes a quarter of a minute, once for each cache.
+    pub fn tell_slow_compiles(tell: impl Fn(&SlowCompile) + Send + Sync + 'static) {
+        compiler::tell_slow(tell);
+    }
+
     fn new(cache: Option<&Path>) -> Result<Self, AdapterError> {
         let cache = cache.and_then(|dir| match CodeCache::open(dir) {
             Ok(cache) => Some(cache),
@@ -99,6 +106,7 @@ impl Runtime {
         network::add_to_linker(&mut linker, Guest::lookups)?;
         opening::add_to_linker(&mut linker)?;
         writing::add_to_linker(&mut linker)?;
+        syncing::add_to_linker(&mut linker)?;
         let ticker = Ticker::start(engine.clone())?;
         Ok(Self {
             engine,

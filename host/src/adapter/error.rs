@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::ContractError;
+use super::{ContractError, Language};
 use crate::config::SourceLocation;
 use crate::config::grounds::Overlap;
 use crate::config::lock::LockError;
@@ -59,12 +59,14 @@ pub enum AdapterError {
         found: String,
     },
     /// The component does not keep the contract.
-    #[error("{path} cannot be an adapter: {source}")]
+    #[error("{path} cannot be an adapter: {source} ({})", .source.advice(*.language))]
     Contract {
         /// Which file.
         path: PathBuf,
         /// Where it differs.
         source: ContractError,
+        /// What it was written in, for what to do about it.
+        language: Language,
     },
     /// It may do more than was approved, or what was approved cannot be read.
     #[error(transparent)]

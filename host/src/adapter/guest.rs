@@ -19,7 +19,7 @@ use super::network::{LookupView, Lookups, Network, Reactor, Requests};
 use super::open_count::OpenCount;
 use super::preopens::Preopens;
 use super::reserve::Reserve;
-use crate::config::{DirGrant, Manifest, Settings};
+use crate::config::{DirGrant, Examination, Manifest, Settings, SyncedFiles};
 
 /// What every instance of one adapter is made from.
 #[derive(Clone, Debug)]
@@ -33,6 +33,7 @@ pub(super) struct InstanceGrants {
     returns: u64,
     share: Arc<AdapterShare>,
     log: GuestLog,
+    examination: Option<Examination>,
 }
 
 impl InstanceGrants {
@@ -45,7 +46,8 @@ impl InstanceGrants {
         share: Arc<AdapterShare>,
         reactor: &Reactor,
     ) -> Result<Self, AdapterError> {
-        let log = GuestLog::new(adapter, settings.clone(), manifest.log_lines);
+        let examination = manifest.examination().cloned();
+        let log = GuestLog::new(adapter, settings.clone(), manifest.log_lines).examined(examination.clone());
         Ok(Self {
             dirs: manifest.grants.dirs.clone(),
             preopens: Preopens::open(manifest)?,
@@ -56,6 +58,7 @@ impl InstanceGrants {
             share,
             log,
             settings,
+            examination,
         })
     }
 
@@ -82,6 +85,11 @@ impl InstanceGrants {
         &self.log
     }
 
+    /// Whether who checks the adapter wants every call to reach it.
+    pub(super) fn is_examined(&self) -> bool {
+        self.examination.is_some()
+    }
+
     /// The world of a new instance.
     pub(super) fn guest(&self, deadline: Instant) -> Guest {
         let mut table = ResourceTable::new();
@@ -100,6 +108,7 @@ impl InstanceGrants {
             limits: Limits::new(self.memory),
             reserve: self.reserve.clone(),
             log: self.log.clone(),
+            synced: self.examination.as_ref().and_then(Examination::synced).cloned(),
             deadline,
         }
     }
@@ -158,6 +167,8 @@ pub(super) struct Guest {
     /// What is left free on the spool's disk.
     pub(super) reserve: Reserve,
     pub(super) log: GuestLog,
+    /// What it syncs is noted here while it is examined.
+    pub(super) synced: Option<SyncedFiles>,
     /// When the call that is under way must be over.
     pub(super) deadline: Instant,
 }

@@ -25,7 +25,7 @@ use super::limits::{RETIRE_ABOVE, RETIRE_AFTER};
 use super::network::LOOKUPS;
 use super::place::JobPlace;
 use super::usage::UsageCounters;
-use super::{AdapterError, Runtime};
+use super::{AdapterError, Language, Runtime, trap};
 use crate::store::{StoreError, StoreInfo};
 
 /// What wasmtime says where a guest hands over too much; there is no type to tell it by.
@@ -40,6 +40,7 @@ pub(super) struct Template {
     pub(super) counters: UsageCounters,
     crashes: Mutex<CrashLoop>,
     exports: ExportsPre<Guest>,
+    language: Language,
 }
 
 impl fmt::Debug for Template {
@@ -57,6 +58,7 @@ impl Template {
         grants: InstanceGrants,
         timeout: Duration,
         instance: InstancePre<Guest>,
+        language: Language,
     ) -> Result<Self, AdapterError> {
         let exports = ExportsPre::new(instance).map_err(|error| AdapterError::Start(format!("{error:#}")))?;
         Ok(Self {
@@ -67,6 +69,7 @@ impl Template {
             counters: UsageCounters::default(),
             crashes: Mutex::default(),
             exports,
+            language,
         })
     }
 
@@ -77,6 +80,10 @@ impl Template {
     /// An instance is not to be used any more.
     fn broke(&self, end: FatalEnd, error: &StoreError) {
         self.counters.broke(error);
+        // Else most of what is asked of it would never reach it.
+        if self.grants.is_examined() {
+            return;
+        }
         let pause = self.crashes().failed(Instant::now(), end, error.to_string());
         if let Some(pause) = pause {
             tracing::warn!(adapter = self.name, ?pause, "no fresh instance for a while: {error}");
@@ -198,7 +205,10 @@ impl Live {
                 template.grants.returns()
             )
         } else {
-            cause
+            match trap::explained(error, template.language) {
+                Some(meaning) => format!("{cause}; {meaning}"),
+                None => cause,
+            }
         })
     }
 
@@ -223,7 +233,10 @@ async fn instantiate(template: &Template, store: &mut Store<Guest>) -> Result<Ex
                 left: Some(0),
             });
         }
-        Ok(Err(error)) => error.root_cause().to_string(),
+        Ok(Err(error)) => {
+            let cause = error.root_cause().to_string();
+            trap::explained(&error, template.language).map_or(cause.clone(), |meaning| format!("{cause}; {meaning}"))
+        }
         Err(_elapsed) => format!("it did not start within {:?}", template.timeout),
     };
     template.broke(FatalEnd::Crashed, &StoreError::Trapped(cause.clone()));

@@ -12,8 +12,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::refusals::Refusals;
-use crate::config::Settings;
 use crate::config::network::Refusal;
+use crate::config::{Examination, Settings};
 
 /// The longest line that is logged, in bytes; the rest of it is cut.
 const MAX_LINE: usize = 8 << 10;
@@ -59,6 +59,7 @@ pub(super) struct GuestLog {
     settings: Arc<Settings>,
     rate: Arc<Mutex<Rate>>,
     refusals: Arc<Refusals>,
+    examination: Option<Examination>,
 }
 
 impl GuestLog {
@@ -69,11 +70,23 @@ impl GuestLog {
             settings,
             rate: Arc::new(Mutex::new(Rate::new(lines, Instant::now()))),
             refusals: Arc::default(),
+            examination: None,
         }
+    }
+
+    /// Hands its lines to who examines the adapter, instead of logging them.
+    pub(super) fn examined(self, examination: Option<Examination>) -> Self {
+        Self { examination, ..self }
     }
 
     /// Logs one line, masked and cut, unless the adapter has said too much already.
     pub(super) fn line(&self, level: Level, context: &str, message: &str) {
+        if let Some(examination) = &self.examination {
+            let message = self.shown(message);
+            tracing::debug!(adapter = &*self.adapter, %context, "{message}");
+            examination.note_said(message);
+            return;
+        }
         let verdict = self.rate().admit(Instant::now());
         let Rating::Logged { suppressed } = verdict else {
             return;

@@ -36,7 +36,8 @@ impl Wants {
         if self.http && grants.network.is_empty() {
             missing.push("it can send HTTP requests, and grants.network names nobody");
         }
-        if self.sockets && grants.network.is_empty() {
+        // A whole C library can connect, and who is granted a directory keeps its data there.
+        if self.sockets && grants.network.is_empty() && grants.dirs.is_empty() {
             missing.push("it can make TCP connections, and grants.network names nobody");
         }
         // Who may connect keeps its data elsewhere.
@@ -51,6 +52,7 @@ impl Wants {
 mod tests {
     use super::*;
     use crate::config::network::NetworkGrant;
+    use crate::config::{DirGrant, DirMode};
 
     const STANDARD: [&str; 2] = ["wasi:filesystem/preopens@0.2.6", "wasi:io/poll@0.2.6"];
 
@@ -70,5 +72,16 @@ mod tests {
             ..Grants::default()
         };
         assert!(http.missing(&granted).is_empty() && files.missing(&granted).is_empty());
+        let libc = Wants::of(STANDARD.into_iter().chain(["wasi:sockets/tcp@0.2.9"]));
+        assert!(libc.missing(&Grants::default())[0].contains("TCP"));
+        let folder = Grants {
+            dirs: vec![DirGrant {
+                host: "/srv".into(),
+                guest: "/data".into(),
+                mode: DirMode::ReadWrite,
+            }],
+            ..Grants::default()
+        };
+        assert_eq!(libc.missing(&folder), [""; 0]);
     }
 }

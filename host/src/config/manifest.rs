@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::audit::Audit;
+use super::examination::Examination;
 use super::grants::{DirGrant, Grants};
 use super::grounds::{Overlap, real};
 use super::network::NetworkPolicy;
@@ -69,6 +70,9 @@ pub struct Manifest {
     /// Lets it go where it wants, and notes where that was.
     #[serde(skip)]
     audit: Option<Audit>,
+    /// Who checks it sees what it prints and syncs.
+    #[serde(skip)]
+    examination: Option<Examination>,
     /// Where the granted directories lie, one each.
     #[serde(skip)]
     places: Option<Vec<PathBuf>>,
@@ -117,6 +121,7 @@ impl Default for Manifest {
             mirror: MirrorSettings::default(),
             origin: None,
             audit: None,
+            examination: None,
             places: None,
             state: None,
             overlap: None,
@@ -190,6 +195,17 @@ impl Manifest {
         self.audit = Some(audit.clone());
     }
 
+    /// From now on, adapters that are opened with this manifest, or with a clone of it, are under examination.
+    pub fn examine(&mut self, examination: &Examination) {
+        self.examination = Some(examination.clone());
+    }
+
+    /// The examination that goes on, if one does.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn examination(&self) -> Option<&Examination> {
+        self.examination.as_ref()
+    }
+
     /// What stands under `[config]`, before secrets are looked up.
     pub fn settings(&self) -> BTreeMap<String, Setting> {
         let plain = |(name, setting): (&String, &Spanned<Setting>)| (name.clone(), setting.get_ref().clone());
@@ -227,6 +243,12 @@ impl Manifest {
             Some(places) => places.clone(),
             None => self.grants.dirs.iter().map(|grant| real(&grant.host)).collect(),
         }
+    }
+
+    /// Forgets where the granted directories lie: others were put in their place.
+    pub fn unsettle(&mut self) {
+        self.places = None;
+        self.overlap = None;
     }
 
     /// Names the state directory of the host: on its disk, the adapter leaves room for the spool.

@@ -108,11 +108,16 @@ impl<'a> Log<'a> {
     /// That both handles load what the stream must hold, and nothing else, and see its end there.
     pub(crate) async fn holds(&self, what: &str) -> Verdict {
         for store in [&self.ground.ours, &self.ground.theirs] {
-            let found = expect::all_after(&**store, &self.key, 0).await?;
-            expect::same(what, &found, &self.batches)?;
-            self.ends(&**store, what).await?;
+            self.is_held_by(&**store, what).await?;
         }
         Ok(())
+    }
+
+    /// That a store loads just what the stream must hold, and sees its end there.
+    pub(crate) async fn is_held_by(&self, store: &dyn Store, what: &str) -> Verdict {
+        let found = expect::all_after(store, &self.key, 0).await?;
+        expect::same(what, &found, &self.batches)?;
+        self.ends(store, what).await
     }
 
     async fn ends(&self, store: &dyn Store, what: &str) -> Verdict {

@@ -4,6 +4,8 @@ use std::time::Duration;
 use mirrorbox::store::StoreInfo;
 use serde::Serialize;
 
+use crate::witness::Call;
+
 /// What came of every check.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -27,6 +29,9 @@ pub struct Checked {
     /// Whether the store keeps it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Of a rule that is broken: the call that showed it, which is the one that was answered last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
     /// How long that took.
     #[serde(skip)]
     pub took: Duration,
@@ -40,6 +45,8 @@ pub enum Outcome {
     Passed,
     /// It is not, and what the store did instead.
     Failed(String),
+    /// It is, as far as that can be asked of the store; what it cannot do, and what to do about it.
+    Warned(String),
     /// The store does not claim that it can, and why that was needed.
     Skipped(String),
 }
@@ -57,22 +64,52 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
-    /// A line for each check that failed, with its rule, and one that counts.
+impl Checked {
+    /// What was found, if that is anything to act upon.
+    pub fn finding(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Failed(finding) | Outcome::Warned(finding) => Some(finding),
+            Outcome::Passed | Outcome::Skipped(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Checked {
+    /// Its name; then what was found, the rule, the call with its key, and what the adapter printed, several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for checked in self.failed() {
-            if let Outcome::Failed(reason) = &checked.outcome {
-                writeln!(f, "{}: {reason} (the rule: {})", checked.name, checked.rule)?;
-            }
+        f.write_str(self.name)?;
+        if let Outcome::Warned(_) = self.outcome {
+            f.write_str(", a warning")?;
+        }
+        let Some(finding) = self.finding() else { return Ok(()) };
+        write!(f, ": {finding}\n  the rule: {}", self.rule)?;
+        let Some(call) = &self.call else { return Ok(()) };
+        write!(f, "\n  the call: {call}")?;
+        if !call.said.is_empty() {
+            f.write_str("\n  it printed:")?;
+        }
+        call.said.iter().try_for_each(|line| write!(f, "\n    {line}"))
+    }
+}
+
+impl fmt::Display for Report {
+    /// What each check that failed or warns has found, and a line that counts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for checked in self.checks.iter().filter(|checked| checked.finding().is_some()) {
+            writeln!(f, "{checked}")?;
         }
         let count = |outcome: fn(&Outcome) -> bool| self.checks.iter().filter(|c| outcome(&c.outcome)).count();
         write!(
             f,
-            "{}: {} passed, {} failed, {} skipped, detects gaps: {} (seed {})",
+            "{}: {} passed, {} failed, {} skipped{}, detects gaps: {} (seed {})",
             self.store.name,
             count(|outcome| matches!(outcome, Outcome::Passed)),
             count(|outcome| matches!(outcome, Outcome::Failed(_))),
             count(|outcome| matches!(outcome, Outcome::Skipped(_))),
+            match count(|outcome| matches!(outcome, Outcome::Warned(_))) {
+                0 => String::new(),
+                warned => format!(", {warned} with a warning"),
+            },
             if self.detects_gaps { "yes" } else { "no" },
             self.seed,
         )

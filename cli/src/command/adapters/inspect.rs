@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mirrorbox::adapter::{AdapterError, Inspection, Runtime};
+use mirrorbox::adapter::{AdapterError, Inspection, Language, Runtime};
 use serde::Serialize;
 
 use super::{Context, suggest};
 use crate::error::{CliError, Exit};
 use crate::output::{bytes, safe, safe_line};
+use crate::paths;
 
 /// Say what a component exports and imports, whether it keeps the contract, and which manifest to begin with
 #[derive(Debug, Args)]
@@ -23,6 +24,9 @@ struct InspectDocument {
     file: String,
     sha256: String,
     bytes: u64,
+    /// What it was written in, as far as its bytes say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     exports: Vec<String>,
     imports: Vec<String>,
     /// The version of the contract that it is taken at.
@@ -41,7 +45,7 @@ struct InspectDocument {
 
 impl Inspect {
     pub(super) async fn run(self, context: &mut Context) -> Result<Exit, CliError> {
-        let document = InspectDocument::from(inspect(&self.file).await?);
+        let document = InspectDocument::from(inspect(&self.file, context).await?);
         if context.output.is_json() {
             context.output.json(&document)?;
         } else {
@@ -57,10 +61,12 @@ impl Inspect {
     }
 }
 
-/// Nothing is kept in a cache: it may be a file that nobody trusts yet.
-pub(super) async fn inspect(file: &Path) -> Result<Inspection, CliError> {
+/// What it compiles to is kept, so that it need not be compiled again when it is used: by its digest, so that whoever
+/// trusts it later trusts this very file.
+pub(super) async fn inspect(file: &Path, context: &Context) -> Result<Inspection, CliError> {
     let failed = |error: AdapterError| CliError::failed(error.to_string());
-    let runtime = Runtime::shared(None).map_err(failed)?;
+    let cache = paths::state_dir(&context.global)?.join("cache");
+    let runtime = Runtime::shared(Some(&cache)).map_err(failed)?;
     Inspection::at(&runtime, file).await.map_err(failed)
 }
 
@@ -69,6 +75,7 @@ impl From<Inspection> for InspectDocument {
         let has_manifest = inspection.path.with_extension("toml").exists();
         let is_adapter = inspection.contract.is_ok() && !has_manifest;
         Self {
+            language: (inspection.language != Language::Unknown).then(|| inspection.language.to_string()),
             manifest: is_adapter.then(|| suggest::manifest(&inspection.sha256, &inspection.imports)),
             file: inspection.path.display().to_string(),
             sha256: inspection.sha256,
@@ -78,7 +85,10 @@ impl From<Inspection> for InspectDocument {
             contract_version: inspection.contract.as_ref().ok().copied(),
             host_speaks: Inspection::contract_versions(),
             keeps_contract: inspection.contract.is_ok(),
-            problem: inspection.contract.err().map(|error| error.to_string()),
+            problem: inspection
+                .contract
+                .err()
+                .map(|error| format!("{error} ({})", error.advice(inspection.language))),
         }
     }
 }
@@ -89,6 +99,7 @@ impl InspectDocument {
             format!("{} ({})", safe_line(&self.file), bytes(self.bytes)),
             format!("sha256    {}", self.sha256),
         ];
+        lines.extend(self.language.iter().map(|language| format!("language  {language}")));
         lines.extend(listed("exports", &self.exports));
         lines.extend(listed("imports", &self.imports));
         lines.push(match &self.problem {
@@ -125,6 +136,7 @@ mod tests {
             file: "x.wasm".into(),
             sha256: "00".into(),
             bytes: 2048,
+            language: Some("Go".into()),
             exports: vec!["a".into(), "b".into()],
             imports: Vec::new(),
             contract_version: None,
@@ -138,6 +150,7 @@ mod tests {
             [
                 "x.wasm (2.00 KiB)",
                 "sha256    00",
+                "language  Go",
                 "exports   a",
                 "          b",
                 "contract  NOT kept: load: missing",

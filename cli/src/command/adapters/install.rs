@@ -50,7 +50,7 @@ impl Install {
             })?,
         };
         if built_in.is_none() {
-            keeps_contract(&self.what).await?;
+            keeps_contract(&self.what, context).await?;
         }
         let name = self.name()?;
         let config = paths::config_dir(&context.global)?;
@@ -138,8 +138,10 @@ async fn approve(context: &Context, name: &str, has_manifest: bool) -> Result<()
     Ok(())
 }
 
-async fn keeps_contract(file: &Path) -> Result<(), CliError> {
-    let kept = inspect(file).await?.contract;
-    kept.map(drop)
-        .map_err(|problem| CliError::failed(format!("{} cannot be an adapter: {problem}", file.display())))
+async fn keeps_contract(file: &Path, context: &Context) -> Result<(), CliError> {
+    let inspection = inspect(file, context).await?;
+    inspection.contract.map(drop).map_err(|problem| {
+        CliError::failed(format!("{} cannot be an adapter: {problem}", file.display()))
+            .advise(problem.advice(inspection.language))
+    })
 }

@@ -62,7 +62,7 @@ fn grants(wants: Wants) -> String {
         lines.push(network);
     }
     if wants.files {
-        lines.push("# It can use directories (whatever is built with Rust's standard library says so):");
+        lines.push("# It can use directories (whatever is built with a language's standard library says so):");
         lines.push("# dirs = [{ host = \"/srv/transcripts\", guest = \"/data\", mode = \"rw\" }]");
     }
     lines.join("\n") + "\n"

@@ -1,6 +1,6 @@
 //! What can be told of a component from its bytes, before anything of it is compiled.
 
-use wasmparser::{ComponentInstance, Instance, Parser, Payload};
+use wasmparser::{ComponentInstance, CustomSectionReader, Instance, KnownCustom, Parser, Payload};
 
 /// The names of a component, and how much there is of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,23 @@ pub(in crate::adapter) struct Outline {
     pub(super) largest: u64,
     /// How many functions it has.
     pub(super) functions: u64,
+    /// The names of the languages and tools that made it or a part of it, as far as it says so.
+    pub(in crate::adapter) producers: Vec<String>,
+    /// Whether a module of it is of WASI preview 1, adapted.
+    pub(in crate::adapter) is_preview1: bool,
+}
+
+/// What a core module of preview 1 imports from.
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+
+/// The names in a custom section, if it is one that names producers. It says nothing that anything depends on: where it
+/// cannot be read, it is passed over.
+fn producers(section: &CustomSectionReader<'_>) -> Vec<String> {
+    let KnownCustom::Producers(fields) = section.as_known() else {
+        return Vec::new();
+    };
+    let values = fields.into_iter().flatten().flat_map(|field| field.values).flatten();
+    values.map(|value| value.name.to_owned()).collect()
 }
 
 /// A module or a component that stands within another, while it is looked at.
@@ -78,6 +95,12 @@ impl Outline {
                     level.inner = level.inner.saturating_add(is_made.into());
                 }
             }
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    self.is_preview1 |= import?.module == PREVIEW1;
+                }
+            }
+            Payload::CustomSection(section) => self.producers.extend(producers(&section)),
             Payload::CodeSectionEntry(body) => {
                 let size = body.as_bytes().len() as u64;
                 self.code += size;
@@ -126,6 +149,20 @@ mod tests {
         );
         assert_eq!(look.core_instances, 1 + 2 * 2);
         assert_eq!((look.functions, look.largest), (2, 3));
+    }
+
+    #[test]
+    fn who_made_its_parts_is_found_at_every_level() {
+        let look = look(
+            r#"(component
+                (core module
+                    (import "wasi_snapshot_preview1" "fd_sync" (func (param i32) (result i32)))
+                    (@producers (language "Go" "go1.27") (processed-by "Go cmd/compile" "go1.27")))
+                (@custom "producers" "\ff")
+                (component (core module (@producers (processed-by "clang" "19")))))"#,
+        );
+        assert_eq!(look.producers, ["Go", "Go cmd/compile", "clang"]);
+        assert!(look.is_preview1);
     }
 
     #[test]

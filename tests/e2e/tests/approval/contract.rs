@@ -77,7 +77,7 @@ fn every_other_version_is_told_with_what_to_do() {
             &[
                 "version 0.0.9",
                 "older than what this host speaks, 0.1.0",
-                "mirrorbox-adapter 0.1",
+                "from the contract 0.1.0",
             ][..],
         ),
         (
@@ -94,7 +94,7 @@ fn every_other_version_is_told_with_what_to_do() {
                 "version 0.2.0",
                 "newer than what this host speaks, 0.1.0",
                 "newer Mirrorbox",
-                "mirrorbox-adapter 0.1",
+                "from the contract 0.1.0",
             ],
         ),
         (
@@ -105,7 +105,7 @@ fn every_other_version_is_told_with_what_to_do() {
         (
             "",
             ContractError::Unversioned,
-            &["without a version", "0.1.0", "mirrorbox-adapter 0.1"],
+            &["without a version", "0.1.0", "from the contract 0.1.0"],
         ),
     ] {
         let error = version(text).unwrap_err();
@@ -179,7 +179,7 @@ fn each_difference_is_named_by_function_and_field() {
 
 /// Deep inside, and with what to do about it.
 #[test]
-fn a_mismatch_says_where_what_and_which_sdk() {
+fn a_mismatch_says_where_what_and_what_to_do() {
     let changed = |from: &str, to: &str| {
         let error = verdict(|text| {
             assert!(text.contains(from), "{from}");
@@ -206,7 +206,7 @@ fn a_mismatch_says_where_what_and_which_sdk() {
         ),
     ] {
         let error = changed(from, to);
-        for text in [expected, "contract 0.1.0", "mirrorbox-adapter 0.1"] {
+        for text in [expected, "contract 0.1.0", "from the contract 0.1.0"] {
             assert!(error.contains(text), "{text}: {error}");
         }
     }

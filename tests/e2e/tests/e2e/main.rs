@@ -10,6 +10,8 @@ mod bad_input;
 #[cfg(test)]
 mod bytes;
 #[cfg(test)]
+mod checking;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod disk;
