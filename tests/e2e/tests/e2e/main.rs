@@ -16,6 +16,8 @@ mod disk;
 #[cfg(test)]
 mod forged;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod left_behind;
 #[cfg(test)]
 mod mirror;
@@ -23,6 +25,8 @@ mod mirror;
 mod network;
 #[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
