@@ -30,7 +30,7 @@ pub(crate) enum Profile {
 
 impl Profile {
     /// Its folder in the target directory.
-    fn folder(self) -> &'static str {
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Profile::Dev => "debug",
             Profile::Release => "release",

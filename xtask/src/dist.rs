@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: what is released, in `target/dist`: the command as an archive and as a Debian package, the wheel
-//! of the Python package, the tarball of the Node package, what they consist of, and checksums. The same sources give
+//! of the Python package, the tarball of the Node package, what an image of the command is built from, what they consist
+//! of, and checksums. The same sources give
 //! the same bytes, wherever they lie.
 
 use std::fs;
@@ -11,13 +12,15 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 mod archive;
+mod container;
 mod debian;
 mod npm;
 mod released;
 mod wheel;
 
+use crate::build::Profile;
 use crate::workspace::Workspace;
-use crate::{process, sbom, set_up};
+use crate::{process, sbom, set_up, system_packages};
 
 /// What files in packages are dated: 1980-01-01, the first day that a zip can name.
 const DATE: &str = "315532800";
@@ -45,7 +48,7 @@ pub(crate) struct Options {
 /// Builds everything and says where it is.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let built = match options.debug {
-        true => built_for_tests(workspace),
+        true => built_here(workspace, Profile::Dev),
         false => {
             set_up(workspace)?;
             released::build(workspace)?
@@ -62,6 +65,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     debian::pack(&share, &built, &out, version)?;
     wheel::build(workspace, &built, &out)?;
     npm::build(workspace, &built, &out)?;
+    container::pack(&built, &out)?;
     let bill = sbom::Options::into(out.join(format!("mirrorbox-{version}.cdx.json")));
     sbom::run(workspace, &bill)?;
     for file in checksums(&out)? {
@@ -70,24 +74,30 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The wheel and the tarball as tests want them, of what was built for them. Where one cannot be packed, they say so
-/// and are passed over.
+/// The packages that tests install: what is packed, and into which folder of `target/debug`.
+const TESTED: [(&str, fn(&Workspace, &Built, &Path) -> Result<()>); 3] = [
+    ("wheel", |workspace, built, out| {
+        wheel::build(workspace, built, out).map(drop)
+    }),
+    ("npm", npm::build),
+    ("image", |_, built, out| {
+        system_packages::ensure(&[system_packages::BUILDAH])?;
+        container::pack(built, out)
+    }),
+];
+
+/// The packages as tests want them, of what was built for them. Where one cannot be packed, they say so and are passed
+/// over.
 pub(crate) fn test_packages(workspace: &Workspace) {
-    let built = built_for_tests(workspace);
-    let folder = |name: &str| {
+    let built = built_here(workspace, Profile::Dev);
+    for (name, pack) in TESTED {
         let out = workspace.target.join("debug").join(name);
-        match fs::remove_dir_all(&out) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(out),
-        }
-    };
-    let pack = |name| match name {
-        "wheel" => wheel::build(workspace, &built, &folder(name)?).map(drop),
-        _ => npm::build(workspace, &built, &folder(name)?),
-    };
-    for name in ["wheel", "npm"] {
-        if let Err(error) = pack(name) {
-            eprintln!("No package for {name} can be packed, so the tests that want it are passed over: {error:#}");
+        let emptied = match fs::remove_dir_all(&out) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        };
+        if let Err(error) = emptied.and_then(|()| pack(workspace, &built, &out)) {
+            eprintln!("The package `{name}` cannot be packed, so the tests that want it are passed over: {error:#}");
         }
     }
 }
@@ -97,21 +107,41 @@ fn strip(from: &Path, to: &Path) -> Result<()> {
     process::run(Command::new("strip").args(["--strip-debug", "-o"]).arg(to).arg(from))
 }
 
-fn built_for_tests(workspace: &Workspace) -> Built {
-    let debug = workspace.target.join("debug");
+/// The wheel of what was built with this profile, for this machine alone.
+pub(crate) fn wheel_of(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    let out = workspace.target.join(profile.folder()).join("wheel");
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
+    wheel::build(workspace, &built_here(workspace, profile), &out)
+}
+
+fn built_here(workspace: &Workspace, profile: Profile) -> Built {
+    let folder = workspace.target.join(profile.folder());
+    // Libraries are copied beside the programs where they are asked for by name, and not where tests want them.
+    let library = |name: &str| folder.join("deps").join(name);
     Built {
-        command: debug.join("mirrorbox"),
-        native: debug.join("deps/libmirrorbox_native.so"),
-        node: debug.join("deps/libmirrorbox_node.so"),
+        command: folder.join("mirrorbox"),
+        native: library("libmirrorbox_native.so"),
+        node: library("libmirrorbox_node.so"),
         glibc: None,
     }
 }
 
 /// Writes `SHA256SUMS`, and returns what is there.
 fn checksums(out: &Path) -> Result<Vec<PathBuf>> {
-    let mut names = fs::read_dir(out)?
-        .map(|entry| Ok(entry?.file_name()))
-        .collect::<Result<Vec<_>>>()?;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(out)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => {
+                let inside = fs::read_dir(entry.path())?;
+                let inside = inside.map(|file| Ok(Path::new(&entry.file_name()).join(file?.file_name())));
+                names.extend(inside.collect::<Result<Vec<_>>>()?);
+            }
+            false => names.push(entry.file_name().into()),
+        }
+    }
     names.sort();
     let sums = process::output(Command::new("sha256sum").args(&names).current_dir(out))?;
     fs::write(out.join("SHA256SUMS"), sums)?;

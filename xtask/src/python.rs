@@ -1,5 +1,6 @@
 //! Programs and packages of Python's index, each kind in a virtual environment of its own.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -30,4 +31,20 @@ pub(crate) fn add(folder: &Path, packages: &[&str]) -> Result<()> {
         pip.args(["install", "--quiet", "--disable-pip-version-check"])
             .args(packages),
     )
+}
+
+/// Puts a package alone, without what it depends on, into a folder that is emptied before.
+pub(crate) fn unpack(environment: &Path, package: &Path, into: &Path) -> Result<()> {
+    if into.exists() {
+        fs::remove_dir_all(into)?;
+    }
+    let mut pip = Command::new(environment.join("bin/pip"));
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--target",
+    ]);
+    process::run_within(PATIENCE, pip.arg(into).arg(package))
 }

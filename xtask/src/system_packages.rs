@@ -58,6 +58,20 @@ pub(crate) const PGBOUNCER: Need = Need {
     packages: &["pgbouncer"],
 };
 
+/// Lays out a few of Debian's packages as a root file system.
+pub(crate) const MMDEBSTRAP: Need = Need {
+    what: "mmdebstrap",
+    met: || process::exists("mmdebstrap"),
+    packages: &["mmdebstrap"],
+};
+
+/// Builds images without a service.
+pub(crate) const BUILDAH: Need = Need {
+    what: "buildah",
+    met: || process::exists("buildah"),
+    packages: &["buildah"],
+};
+
 /// Sees to it that all needs are met: installs what is missing where it may, else says what to install.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.met)()).collect();

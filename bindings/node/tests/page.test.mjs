@@ -1,4 +1,4 @@
-// The page docs/node.md does what it says.
+// The page docs/node.md does what it says, and README's door.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -9,11 +9,13 @@ import { promisify } from 'node:util';
 
 import { HERE, Place } from './support.mjs';
 
-const page = fs.readFileSync(process.env.PAGE, 'utf8');
-const blocks = [...page.matchAll(/^```(?:js|ts)\n(.*?)^```/gms)].map(([, block]) => block);
+const readme = path.join(path.dirname(process.env.PAGE), '..', 'README.md');
+const blocksOf = (page) => [...fs.readFileSync(page, 'utf8').matchAll(/^```(?:js|ts)\n(.*?)^```/gms)].map(([, block]) => block);
+const blocks = [...blocksOf(process.env.PAGE), ...blocksOf(readme)];
 const runnable = blocks.filter((block) => !block.includes('query('));
 
 test('there are examples', () => {
+  assert.equal(blocksOf(readme).length, 1);
   assert.ok(runnable.length >= 3 && blocks.length > runnable.length, `${runnable.length} of ${blocks.length}`);
 });
 

@@ -4,7 +4,7 @@
 mod growth;
 mod place;
 mod resume;
-mod sdk;
+pub(crate) mod sdk;
 mod sizes;
 mod tax;
 mod throughput;
@@ -16,7 +16,7 @@ use mirrorbox_adapter_postgres::Postgres;
 use mirrorbox_adapter_redis::Redis;
 use mirrorbox_adapter_s3::S3;
 
-use self::place::Place;
+pub(crate) use self::place::Place;
 use self::sdk::Sdk;
 use crate::build::Built;
 use crate::report::Report;

@@ -8,6 +8,7 @@ mod build;
 mod instances;
 mod mirror;
 mod native;
+mod packages;
 mod pairs;
 mod report;
 mod sandbox;
@@ -40,8 +41,11 @@ struct Args {
     /// The adapters before their servers, and nothing else.
     #[arg(long)]
     backends: bool,
+    /// The Python package beside the agent's SDK alone, and nothing else.
+    #[arg(long, conflicts_with = "backends")]
+    packages: bool,
     /// Only the parts whose name holds this: throughput, appends, delivery, sandbox, instances, startup; redis,
-    /// postgres, s3.
+    /// postgres, s3; of the package memory and query, too.
     #[arg(long, default_value = "")]
     only: String,
     /// Up to how many parts of a stream are loaded, and how many sessions listed.
@@ -54,6 +58,9 @@ fn main() -> anyhow::Result<()> {
     let built = Built::find(&args.target)?;
     if args.backends {
         return backends(&args, &built);
+    }
+    if args.packages {
+        return packages(&args, &built);
     }
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -89,21 +96,32 @@ impl Args {
     fn wants(&self, part: &str) -> bool {
         part.contains(&self.only)
     }
+
+    fn amount(&self) -> Amount {
+        Amount {
+            only: self.only.clone(),
+            rounds: self.rounds,
+            mirrored: self.mib << 17,
+            resumed: self.mib.min(128) * 1_800_000,
+            most: self.most,
+        }
+    }
 }
 
 fn backends(args: &Args, built: &Built) -> anyhow::Result<()> {
     let mut report = Report::default();
-    let amount = Amount {
-        only: args.only.clone(),
-        rounds: args.rounds,
-        mirrored: args.mib << 17,
-        resumed: args.mib.min(128) * 1_800_000,
-        most: args.most,
-    };
+    let amount = args.amount();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(backends::measure(built, &args.target, &amount, &mut report))?;
     let about = report::backends(args.rounds);
     print(&report.to_markdown("Benchmarks of the adapters", &about), args)
+}
+
+fn packages(args: &Args, built: &Built) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    packages::measure(built, &args.target, &args.amount(), &mut report)?;
+    let about = report::packages(args.rounds);
+    print(&report.to_markdown("Benchmarks of the Python package", &about), args)
 }
 
 fn print(text: &str, args: &Args) -> anyhow::Result<()> {

@@ -79,3 +79,19 @@ pub(crate) fn backends(rounds: usize) -> String {
         method("cargo xtask bench --backends")
     )
 }
+
+/// About the report of the Python package.
+pub(crate) fn packages(rounds: usize) -> String {
+    format!(
+        "{} Appends and questions are measured in {rounds} rounds, of a few calls each, what takes longer in 3 at most.\n\n\
+         The package is the wheel as it is installed, in a Python that has the agent's SDK. *The SDK with a store* is that SDK \
+         with the store in memory that comes with it, or with one that pipelines one RPUSH, inserts rows in one statement or \
+         puts one object for each append, as its examples do; nothing of it is synced before it is sent. Ours is synced to \
+         local disk before an append is answered, and delivered after that; rows about what is mirrored say both. Servers run \
+         beside the clients on the same cores.\n\n\
+         With `durable`, the SDK itself lays a session out, from a list of objects that it asks the store for, and prints each \
+         as JSON again. With `wrapped`, `mirrorbox run` does it: the time is that of its whole process with an agent that only \
+         looks, and the memory that of the whole process, too; of the SDK it is what its process rose by.",
+        method("cargo xtask bench --packages")
+    )
+}

@@ -1,46 +1,94 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use super::super::HostError;
+use super::error::SessionStoreError;
 use super::reading::StreamReading;
 use super::{Answer, SessionStore};
 use crate::block_on::block_on;
 use crate::key::SessionKey;
 
-/// How many pieces are read ahead.
-const AHEAD: usize = 2;
+/// So much is read at once, where there is so much: the next piece is read while this one is used.
+const PIECE: usize = 256 << 10;
+
+type ReadingPiece = Pin<Box<dyn Future<Output = Answer<Piece>> + Send>>;
 
 /// The lines of a stream, read while they are taken. Dropped, it stops reading.
 ///
-/// Memory: a few batches, however long the stream is.
-#[derive(Debug)]
+/// Memory: two pieces of 256 KiB and a batch each, however long the stream is. A thread of the host's is used while a piece
+/// is read, and none while nobody takes it.
 pub struct Loaded {
-    first: Option<Bytes>,
-    /// A channel that closes without the end was cut off.
-    from: mpsc::Receiver<Answer<Option<Bytes>>>,
-    is_over: bool,
+    lines: VecDeque<Bytes>,
+    failed: Option<SessionStoreError>,
+    /// The piece behind those lines; none at the end.
+    next: Option<ReadingPiece>,
+}
+
+/// What was read at once.
+struct Piece {
+    lines: VecDeque<Bytes>,
+    then: Then,
+}
+
+/// What comes behind a piece.
+enum Then {
+    /// As much again, perhaps.
+    More(Box<StreamReading>),
+    Failed(SessionStoreError),
+    Nothing,
 }
 
 impl Loaded {
     /// The next lines, each with its LF; none at the end, and behind an error. Under any executor.
     pub async fn next(&mut self) -> Option<Answer<Bytes>> {
-        if let Some(first) = self.first.take() {
-            return Some(Ok(first));
+        loop {
+            if let Some(lines) = self.lines.pop_front() {
+                return Some(Ok(lines));
+            }
+            if let Some(failed) = self.failed.take() {
+                return Some(Err(failed));
+            }
+            let piece = self.next.as_mut()?.await;
+            self.next = None;
+            match piece {
+                Ok(piece) => self.take(piece),
+                Err(failed) => return Some(Err(failed)),
+            }
         }
-        if self.is_over {
-            return None;
-        }
-        let next = match self.from.recv().await {
-            Some(next) => next.transpose(),
-            None => Some(Err(HostError::Closed.into())),
-        };
-        self.is_over = !matches!(next, Some(Ok(_)));
-        next
     }
 
     /// [`Loaded::next`] for callers without async.
     pub fn next_blocking(&mut self) -> Option<Answer<Bytes>> {
         block_on(self.next())
+    }
+
+    fn of(piece: Piece) -> Self {
+        let mut loaded = Self {
+            lines: VecDeque::new(),
+            failed: None,
+            next: None,
+        };
+        loaded.take(piece);
+        loaded
+    }
+
+    /// These come next, and what is behind them is read meanwhile.
+    fn take(&mut self, piece: Piece) {
+        self.lines = piece.lines;
+        match piece.then {
+            Then::More(reading) => self.next = Some(Box::pin(reading.store().clone().piece(reading))),
+            Then::Failed(failed) => self.failed = Some(failed),
+            Then::Nothing => {}
+        }
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").finish_non_exhaustive()
     }
 }
 
@@ -48,27 +96,18 @@ impl SessionStore {
     /// The lines of a stream, in the order of a destination's log and then of the spools; `None` where it was never
     /// written, or was deleted.
     pub fn load(&self, key: &SessionKey) -> impl Future<Output = Answer<Option<Loaded>>> + Send + use<> {
-        let (to, from) = mpsc::channel(AHEAD);
         let key = key.clone();
-        let read = self.work(async move |this| {
-            let ending = this.core.background.ending();
-            tokio::select! {
-                biased;
-                // The caller may never take the rest, and the end of the host does not wait for that.
-                () = ending => {}
-                () = this.read(key, to) => {}
-            }
-            Ok(())
-        });
-        drop(read);
+        let read = self.reading(async move |this| this.read_on(StreamReading::new(this.clone(), key).await?).await);
         async move {
-            let mut loaded = Loaded {
-                first: None,
-                from,
-                is_over: false,
-            };
-            loaded.first = loaded.next().await.transpose()?;
-            Ok(loaded.first.is_some().then_some(loaded))
+            let loaded = Loaded::of(read.await?);
+            match loaded {
+                Loaded {
+                    failed: Some(failed),
+                    lines,
+                    ..
+                } if lines.is_empty() => Err(failed),
+                loaded => Ok((!loaded.lines.is_empty()).then_some(loaded)),
+            }
         }
     }
 
@@ -77,30 +116,52 @@ impl SessionStore {
         block_on(self.load(key))
     }
 
-    /// Reads a stream for as long as its lines are taken.
-    async fn read(self, key: SessionKey, to: mpsc::Sender<Answer<Option<Bytes>>>) {
-        let mut reading = match StreamReading::new(self.clone(), key.clone()).await {
-            Ok(reading) => reading,
-            Err(error) => return drop(to.send(Err(error)).await),
+    fn piece(&self, reading: Box<StreamReading>) -> impl Future<Output = Answer<Piece>> + Send + use<> {
+        self.reading(async move |this| this.read_on(*reading).await)
+    }
+
+    /// Reads for as long as the host lives: its end does not wait for callers who may never take the rest.
+    fn reading<F>(&self, read: F) -> impl Future<Output = Answer<Piece>> + Send + use<F>
+    where
+        F: AsyncFnOnce(&Self) -> Answer<Piece> + Send + 'static,
+    {
+        self.work(async move |this| {
+            let ending = this.core.background.ending();
+            tokio::select! {
+                biased;
+                () = ending => Err(HostError::Closed.into()),
+                piece = read(&this) => piece,
+            }
+        })
+    }
+
+    /// Reads the next piece.
+    async fn read_on(&self, mut reading: StreamReading) -> Answer<Piece> {
+        let (mut lines, mut bytes) = (VecDeque::new(), 0);
+        let then = loop {
+            match reading.next().await {
+                Ok(Some(next)) => {
+                    bytes += next.len();
+                    lines.push_back(next);
+                    if bytes >= PIECE {
+                        break Then::More(Box::new(reading));
+                    }
+                }
+                Ok(None) => {
+                    self.note_end(&reading);
+                    break Then::Nothing;
+                }
+                Err(failed) => break Then::Failed(failed),
+            }
         };
-        // The place first: nothing is read that nobody waits for.
-        while let Ok(place) = to.reserve().await {
-            let next = reading.next().await;
-            let is_over = !matches!(next, Ok(Some(_)));
-            if matches!(next, Ok(None)) {
-                self.note_end(key.clone(), &reading);
-            }
-            place.send(next);
-            if is_over {
-                return;
-            }
-        }
+        Ok(Piece { lines, then })
     }
 
     /// What this process appends from now on comes behind what was read.
-    fn note_end(&self, key: SessionKey, reading: &StreamReading) {
-        if let Some(base) = reading.base().filter(|_| self.core.spool.stream(&key).is_none()) {
-            self.read.lock().insert(key, base);
+    fn note_end(&self, reading: &StreamReading) {
+        let key = reading.key();
+        if let Some(base) = reading.base().filter(|_| self.core.spool.stream(key).is_none()) {
+            self.read.lock().insert(key.clone(), base);
         }
     }
 }

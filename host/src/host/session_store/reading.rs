@@ -56,6 +56,14 @@ impl StreamReading {
         })
     }
 
+    pub(super) fn store(&self) -> &SessionStore {
+        &self.store
+    }
+
+    pub(super) fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
     /// The next lines, each with its LF; none at the end. Blocks for the disk.
     pub(super) async fn next(&mut self) -> Answer<Option<Bytes>> {
         loop {

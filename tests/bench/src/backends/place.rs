@@ -12,15 +12,15 @@ use crate::build::Built;
 
 /// One of the three servers, alive while this is.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The adapter's name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its component.
-    pub(super) component: PathBuf,
+    pub(crate) component: PathBuf,
     /// The adapter's settings.
-    pub(super) settings: Vec<(&'static str, String)>,
+    pub(crate) settings: Vec<(&'static str, String)>,
     /// The environment of the SDK's stores.
-    pub(super) environment: Vec<(&'static str, String)>,
+    pub(crate) environment: Vec<(&'static str, String)>,
     grant: String,
     runtime: Arc<Runtime>,
     server: Arc<Server>,
@@ -34,10 +34,10 @@ enum Server {
 }
 
 impl Place {
-    pub(super) const NAMES: [&str; 3] = ["redis", "postgres", "s3"];
+    pub(crate) const NAMES: [&str; 3] = ["redis", "postgres", "s3"];
 
     /// Starts the server that the adapter of this name wants; none where it is not installed.
-    pub(super) fn start(name: &'static str, built: &Built, runtime: &Arc<Runtime>) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn start(name: &'static str, built: &Built, runtime: &Arc<Runtime>) -> anyhow::Result<Option<Self>> {
         let (component, runtime) = (built.adapter(name)?, runtime.clone());
         let started = match name {
             "redis" => Redis::start().map(|redis| Self::redis(component, runtime, redis)),
@@ -100,7 +100,7 @@ impl Place {
 
     /// The same server, without anything on it that what is measured next could meet: what one bucket holds must not
     /// make listings of another slow. Redis and PostgreSQL have an index.
-    pub(super) fn anew(&self, bucket: &str) -> anyhow::Result<Self> {
+    pub(crate) fn anew(&self, bucket: &str) -> anyhow::Result<Self> {
         let mut place = self.clone();
         if let Server::S3(server) = &*self.server {
             let theirs = format!("{bucket}-sdk");
@@ -115,17 +115,17 @@ impl Place {
     }
 
     /// How many batches are written at most before [`Place::take_in`]; none where there is no need.
-    pub(super) fn seeds(&self) -> Option<u64> {
+    pub(crate) fn seeds(&self) -> Option<u64> {
         matches!(*self.server, Server::S3(_)).then_some(100)
     }
 
     /// A place to write some of it to.
-    pub(super) fn seed(&self, first: u64) -> anyhow::Result<Self> {
+    pub(crate) fn seed(&self, first: u64) -> anyhow::Result<Self> {
         self.anew(&format!("{}-{first}", self.bucket()?))
     }
 
     /// Moves what was written there here.
-    pub(super) fn take_in(&self, other: &Self) -> anyhow::Result<()> {
+    pub(crate) fn take_in(&self, other: &Self) -> anyhow::Result<()> {
         if let Server::S3(server) = &*self.server {
             server.move_objects(other.bucket()?, self.bucket()?)?;
         }
@@ -138,14 +138,18 @@ impl Place {
     }
 
     /// The adapter as a component that may reach this server and nothing else.
-    pub(super) async fn open(&self) -> anyhow::Result<Arc<Adapter>> {
+    pub(crate) async fn open(&self) -> anyhow::Result<Arc<Adapter>> {
+        let manifest = Manifest::parse(Path::new("bench.toml"), &self.manifest())?;
+        let adapter = Adapter::load(&self.runtime, self.name, &self.component, &manifest).await?;
+        Ok(Arc::new(adapter))
+    }
+
+    /// A manifest that lets the adapter reach this server and nothing else.
+    pub(crate) fn manifest(&self) -> String {
         let mut manifest = String::from("timeout = \"90s\"\nmemory = \"512MiB\"\n[config]\n");
         for (name, value) in &self.settings {
             manifest += &format!("{name} = {value:?}\n");
         }
-        manifest += &format!("[grants]\nnetwork = [{:?}]\n", self.grant);
-        let manifest = Manifest::parse(Path::new("bench.toml"), &manifest)?;
-        let adapter = Adapter::load(&self.runtime, self.name, &self.component, &manifest).await?;
-        Ok(Arc::new(adapter))
+        manifest + &format!("[grants]\nnetwork = [{:?}]\n", self.grant)
     }
 }

@@ -10,37 +10,38 @@ use serde_json::Value;
 
 use super::place::Place;
 
-const PROGRAM: &str = include_str!("sdk_stores.py");
+/// The stores, and a program that times them.
+pub(crate) const PROGRAM: &str = include_str!("sdk_stores.py");
 
 /// A Python that has the SDK and the servers' clients.
 #[derive(Debug)]
-pub(super) struct Sdk {
+pub(crate) struct Sdk {
     python: PathBuf,
 }
 
 /// What the SDK wrote.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// Until everything was stored.
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// Entries that were not there in the end.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
     /// What it reads the first session by.
-    pub(super) first: String,
+    pub(crate) first: String,
 }
 
 /// What the SDK read.
 #[derive(Debug)]
-pub(super) struct Resumed {
+pub(crate) struct Resumed {
     /// Until the session was in a local file.
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// How far the process's memory rose for it, in bytes.
-    pub(super) risen: u64,
+    pub(crate) risen: u64,
 }
 
 impl Sdk {
     /// `$MIRRORBOX_ORACLE_PYTHON`, else the one that the tests install; none where something is missing.
-    pub(super) fn find(target: &Path) -> Option<Self> {
+    pub(crate) fn find(target: &Path) -> Option<Self> {
         let python = std::env::var_os("MIRRORBOX_ORACLE_PYTHON");
         let python = python.map_or_else(|| target.join("oracle/bin/python"), PathBuf::from);
         let mut command = Command::new(&python);
@@ -54,7 +55,7 @@ impl Sdk {
     }
 
     /// Mirrors a file of frames, batched or eager.
-    pub(super) fn write(&self, place: &Place, mode: &str, frames: &Path) -> anyhow::Result<Written> {
+    pub(crate) fn write(&self, place: &Place, mode: &str, frames: &Path) -> anyhow::Result<Written> {
         let said = self.run(place, mode, frames.as_os_str())?;
         let text = |name: &str| said.get(name).and_then(Value::as_str).context("no name");
         Ok(Written {
@@ -65,7 +66,7 @@ impl Sdk {
     }
 
     /// Reads a session back into a local file.
-    pub(super) fn resume(&self, place: &Place, first: &str) -> anyhow::Result<Resumed> {
+    pub(crate) fn resume(&self, place: &Place, first: &str) -> anyhow::Result<Resumed> {
         let said = self.run(place, "resume", first.as_ref())?;
         Ok(Resumed {
             took: Duration::from_secs_f64(figure(&said, "seconds")?),
@@ -84,6 +85,7 @@ impl Sdk {
     }
 }
 
-fn figure(said: &Value, name: &str) -> anyhow::Result<f64> {
+/// A number in what a program printed.
+pub(crate) fn figure(said: &Value, name: &str) -> anyhow::Result<f64> {
     said.get(name).and_then(Value::as_f64).context("no figure")
 }

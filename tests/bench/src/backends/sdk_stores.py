@@ -2,7 +2,7 @@
 many rows, one object for each append. Nothing of it is synced before it is sent, and no retry is told apart.
 
 Arguments: redis, postgres or s3; then batched or eager and a file of frames, `{"session":…,"entries":[…]}` a line, or
-resume and what one of the former said that it wrote, RUN/SESSION. Prints one JSON object.
+resume and what one of the former said that it wrote, RUN/SESSION. Prints one JSON object. Other programs import the stores.
 """
 import asyncio
 import json
@@ -113,6 +113,9 @@ def frames_of(path):
         return [(frame["session"], frame["entries"]) for frame in map(json.loads, file)]
 
 
+EAGER = {"max_pending_entries": 0, "max_pending_bytes": 0}
+
+
 async def mirror(store, frames, limits):
     batchers = {}
     start = time.perf_counter()
@@ -141,8 +144,7 @@ async def resume(store, session):
 
 async def written(store, mode, path):
     frames = frames_of(path)
-    limits = {"max_pending_entries": 0, "max_pending_bytes": 0} if mode == "eager" else {}
-    seconds, sessions = await mirror(store, frames, limits)
+    seconds, sessions = await mirror(store, frames, EAGER if mode == "eager" else {})
     stored = [(await resume(store, session))[1] for session in sessions]
     lost = sum(len(entries) for _, entries in frames) - sum(stored)
     return {"seconds": seconds, "lost": lost, "run": RUN, "session": sessions[0]}
@@ -154,15 +156,24 @@ async def read(store, session):
     return {"seconds": seconds, "entries": entries, "risen_kib": memory("VmHWM:") - before}
 
 
-async def main(where, mode, what):
+async def opened(where, again=None):
+    """A store; one that holds what another process wrote, as `RUN`, where that is named."""
     global RUN
+    RUN = again or RUN
+    store = {"redis": InRedis, "postgres": InPostgres, "s3": InS3}[where]()
+    await store.open(again is not None)
+    return store
+
+
+async def main(where, mode, what):
+    run = None
     if mode == "resume":
         # Written by another process, whose memory does not count here.
-        RUN, what = what.split("/")
-    store = {"redis": InRedis, "postgres": InPostgres, "s3": InS3}[where]()
-    await store.open(mode == "resume")
+        run, what = what.split("/")
+    store = await opened(where, run)
     done = await (read(store, what) if mode == "resume" else written(store, mode, what))
     print(json.dumps(done))
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

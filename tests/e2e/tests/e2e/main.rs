@@ -18,6 +18,8 @@ mod disk;
 #[cfg(test)]
 mod forged;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod left_behind;
 #[cfg(test)]
 mod mirror;
@@ -25,6 +27,8 @@ mod mirror;
 mod network;
 #[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]

@@ -173,3 +173,40 @@ fn a_long_stream_comes_in_pieces() {
         assert_eq!(machine.load(&key("s")), some(1..=5000));
     });
 }
+
+/// As many as a runtime has threads for what blocks, and some more.
+const UNREAD: usize = 600;
+
+#[test]
+fn transcripts_that_nobody_goes_on_reading_hold_nothing_up() {
+    let (state, destination) = (tempfile::tempdir().unwrap(), Switched::new());
+    let machine = Machine::new(state.path(), &destination);
+    // More than is read at once.
+    let long = format!("{{\"text\":\"{}\"}}", "x".repeat(50_000));
+    let all = vec![long; 20];
+    for line in &all {
+        machine.append(&key("s"), &[line]);
+    }
+    machine.flush();
+    let mut unread: Vec<_> = (0..UNREAD)
+        .map(|_| machine.store.load_blocking(&key("s")).unwrap().unwrap())
+        .collect();
+    assert_eq!(machine.load(&key("s")), Some(all.clone()));
+    let mut last = unread.pop().unwrap();
+    let mut bytes = 0;
+    while let Some(lines) = last.next_blocking() {
+        bytes += lines.unwrap().len();
+    }
+    assert_eq!(bytes, all.iter().map(|line| line.len() + 1).sum::<usize>());
+    machine.close();
+    // What is left of one that was not read is what was read already, and an error in place of the rest.
+    let mut first = unread.remove(0);
+    let failed = loop {
+        match first.next_blocking() {
+            Some(Ok(_)) => {}
+            Some(Err(failed)) => break Some(failed),
+            None => break None,
+        }
+    };
+    assert!(failed.is_some(), "a short answer");
+}

@@ -1,0 +1,44 @@
+//! What an image of the command is built from, without a network: the C library of Debian's packages, the command and a
+//! recipe, in a folder of their own.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Built, pack_with, strip};
+use crate::system_packages;
+
+const RECIPE: &str = include_str!("Containerfile");
+
+/// Of the release that has the oldest C library which is still looked after.
+const RELEASE: &str = "bookworm";
+
+/// What the command is linked against.
+const PACKAGES: &str = "libc6,libgcc-s1";
+
+/// What Debian's packages leave that is the building machine's, or read by nobody here.
+const LEFT_OUT: &str = "rm -rf \"$1\"/etc/apt \"$1\"/etc/fstab \"$1\"/etc/hostname \"$1\"/etc/resolv.conf \"$1\"/var \
+                        \"$1\"/usr/share/doc \"$1\"/usr/share/lintian \"$1\"/usr/lib/*/gconv";
+
+/// Its user, and what it may write to.
+const USER: &str = "set -e; cd \"$1\"; mkdir -p agent etc/mirrorbox var/lib/mirrorbox tmp; \
+                    echo 'mirrorbox:x:10001:10001::/var/lib/mirrorbox:/usr/sbin/nologin' > etc/passwd; \
+                    echo 'mirrorbox:x:10001:' > etc/group; \
+                    chown 10001:10001 agent etc/mirrorbox var/lib/mirrorbox; chmod 1777 tmp";
+
+/// The folder `container`: `Containerfile`, `base.tar`, `mirrorbox`.
+pub(crate) fn pack(built: &Built, out: &Path) -> Result<()> {
+    system_packages::ensure(&[system_packages::MMDEBSTRAP])?;
+    let folder = out.join("container");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("Containerfile"), RECIPE)?;
+    strip(&built.command, &folder.join("mirrorbox"))?;
+    let mut base = Command::new("mmdebstrap");
+    base.args(["--quiet", "--variant=extract", "--include", PACKAGES]);
+    for hook in [LEFT_OUT, USER] {
+        base.args(["--customize-hook", hook]);
+    }
+    pack_with(base.arg(RELEASE).arg(folder.join("base.tar")))
+}
