@@ -13,6 +13,7 @@ mod dependencies;
 mod dist;
 mod fuzz;
 mod house;
+mod languages;
 mod node;
 mod oracle;
 mod package;

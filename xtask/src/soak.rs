@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, dist, node, oracle, process, set_up};
+use crate::{build, dist, languages, node, oracle, process, set_up};
 
 /// Files that are followed, on disks and destinations that fail as seeds decide.
 const SIMULATION: &str = "watch::tests::simulation";
@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     build::tests(workspace)?;
     oracle::ensure(workspace);
     node::ensure(workspace);
+    languages::ensure(workspace);
     dist::test_packages(workspace);
     let simulation = [SIMULATION.to_owned()];
     let packages = PACKAGES.map(str::to_owned);

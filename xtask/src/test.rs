@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{build, dist, node, oracle, process, servers, set_up};
+use crate::{build, dist, languages, node, oracle, process, servers, set_up};
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
@@ -28,6 +28,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     set_up(workspace)?;
     oracle::ensure(workspace);
     node::ensure(workspace);
+    languages::ensure(workspace);
     servers::ensure(workspace);
     build::adapters(workspace)?;
     build::test_guests(workspace)?;

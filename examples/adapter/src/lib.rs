@@ -1,86 +1,70 @@
-//! A whole adapter: a folder for each transcript, a file for each batch.
+//! A whole adapter: keeps transcripts in one folder, a file for each batch, readable with `head`, `tail` and `jq`.
 //!
-//! It can what every adapter must (append, load, end, list subkeys) and nothing more: no summaries, no listings of
-//! sessions, no removal. Tombstones are kept as every adapter keeps them: they hide what is before them. This file
-//! answers the calls; `log` is the backend.
+//! This file answers the calls; `transcript` is the backend, with `files` and `listing`. Put yours in its place.
 
-mod log;
+mod files;
+mod listing;
+mod transcript;
 
 use std::path::PathBuf;
 
 use mirrorbox_adapter::{
-    Adapter, Batch, Capabilities, Error, Info, Page, Position, Result, SessionKey, Settings, Summary,
+    Adapter, Batch, Capabilities, Error, Info, Page, Position, Result, Session, SessionKey, Settings, Summary,
 };
 
-use log::Log;
+use files::Files;
+use transcript::Transcript;
 
 /// An adapter whose manifest grants it a folder, which setting `root` names.
 #[derive(Debug)]
 pub struct Plain {
-    root: PathBuf,
+    files: Files,
+}
+
+impl Plain {
+    fn transcript<'a>(&'a self, key: &'a SessionKey) -> Transcript<'a> {
+        Transcript::new(&self.files, key)
+    }
 }
 
 impl Adapter for Plain {
     const INFO: Info = Info {
-        name: "plain",
+        name: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
-        capabilities: Capabilities::NONE,
+        capabilities: Capabilities {
+            listing: true,
+            deletion: true,
+            compaction: false,
+        },
     };
 
     fn open(settings: &Settings) -> Result<Self> {
         let root = settings.required::<PathBuf>("root")?;
         // Refuses settings that nobody asked for, before anything is prepared.
         settings.finish()?;
-        match root.is_dir() {
-            true => Ok(Self { root }),
-            // The host tries again when the manifest changes, not before.
-            false => Err(Error::Misconfigured(format!(
-                "`root` = {} is not a folder that the manifest grants",
+        if !root.is_dir() {
+            // The host tries again when the manifest changes, and rarely before.
+            return Err(Error::Misconfigured(format!(
+                "{} is not a folder: grant one under that name (`dirs` under [grants])",
                 root.display()
-            ))),
+            )));
         }
+        let files = Files::at(root)?;
+        Ok(Self { files })
     }
 
-    fn append(&mut self, key: &SessionKey, batch: Batch, _summary: Option<Summary>) -> Result<()> {
-        let log = Log::of(&self.root, key);
-        let (number, digest) = (batch.number, batch.digest.clone());
-        let is_new = log.create(key, batch)?;
-        // After the batch: of a tombstone and a batch that come at once, one sees the other.
-        let is_hidden = log.tombstone()? > number;
-        if is_new && is_hidden {
-            log.take_back(number)?;
-        }
-        // A number is taken by this very batch if the reply to an earlier try was lost: then it is stored.
-        match log.read(number)? {
-            Some(stored) if stored.digest == digest && !is_hidden => Ok(()),
-            _ => Err(Error::Conflict),
-        }
+    fn append(&mut self, key: &SessionKey, batch: Batch, summary: Option<Summary>) -> Result<()> {
+        let transcript = self.transcript(key);
+        transcript.append(&batch)?;
+        summary.map_or(Ok(()), |summary| transcript.put_summary(&summary))
     }
 
     fn load(&mut self, key: &SessionKey, after: u64, max_bytes: u32) -> Result<Vec<Batch>> {
-        let log = Log::of(&self.root, key);
-        let mut page = Vec::new();
-        let mut bytes = 0;
-        let first = after.saturating_add(1).max(log.tombstone()?);
-        for number in first.. {
-            let Some(batch) = log.read(number)? else { break };
-            bytes += batch.payload.len() as u64;
-            // At least one, however large it is.
-            if bytes > max_bytes.into() && !page.is_empty() {
-                break;
-            }
-            page.push(batch);
-        }
-        Ok(page)
+        self.transcript(key).load(after, max_bytes)
     }
 
     fn end(&mut self, key: &SessionKey) -> Result<Option<Position>> {
-        let log = Log::of(&self.root, key);
-        let last = match log.last()? {
-            Some(number) => log.read(number)?,
-            None => None,
-        };
-        Ok(last.map(|batch| batch.position()))
+        self.transcript(key).end()
     }
 
     fn list_subkeys(
@@ -90,15 +74,25 @@ impl Adapter for Plain {
         token: Option<&str>,
         limit: u32,
     ) -> Result<Page<String>> {
-        let main = SessionKey::main(project_key, session_id);
-        let mut subpaths = Log::of(&self.root, &main).subpaths()?;
-        subpaths.sort();
-        // A token is the last name of the page before: what is added meanwhile moves nothing.
-        subpaths.retain(|subpath| token.is_none_or(|token| subpath.as_str() > token));
-        let is_last = subpaths.len() <= limit as usize;
-        subpaths.truncate(limit as usize);
-        let next = subpaths.last().cloned().filter(|_| !is_last);
-        Ok(Page { items: subpaths, next })
+        listing::subpaths(&self.files, &SessionKey::main(project_key, session_id), token, limit)
+    }
+
+    fn list_projects(&mut self, token: Option<&str>, limit: u32) -> Result<Page<String>> {
+        listing::projects(&self.files, token, limit)
+    }
+
+    fn list_sessions(&mut self, project_key: &str, token: Option<&str>, limit: u32) -> Result<Page<Session>> {
+        listing::sessions(&self.files, project_key, token, limit)
+    }
+
+    fn find_session(&mut self, project_key: &str, session_id: &str) -> Result<Option<Session>> {
+        self.transcript(&SessionKey::main(project_key, session_id)).session()
+    }
+
+    fn delete(&mut self, key: &SessionKey, tombstone: Batch) -> Result<()> {
+        let transcript = self.transcript(key);
+        transcript.append(&tombstone)?;
+        transcript.remove_before(tombstone.number)
     }
 }
 

@@ -148,8 +148,11 @@ impl Compiler {
         stop: &StopCompiling,
     ) -> Result<Component, CompileError> {
         let hollow = hollow::hollow(bytes).map_err(|error| CompileError::NotAComponent(error.to_string()))?;
-        // It has no functions to speak of.
-        let limits = Allowance::of(&Outline::default());
+        // Tens of thousands of functions that do nothing (an interpreter has as many) take a while, too.
+        let limits = Allowance::of(&Outline {
+            code: bytes.len() as u64,
+            ..Outline::default()
+        });
         let code = self.code(engine, sha256, &hollow, &limits, stop)?;
         loaded(code_cache::load(engine, &code))
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mirrorbox::config::directory::MAX_COMPONENT;
+use mirrorbox::config::directory::{MAX_COMPONENT, MAX_MANIFEST};
 use mirrorbox::config::{FreshFile, read_file};
 use serde::Serialize;
 
@@ -18,7 +18,8 @@ use crate::paths;
 /// Put an adapter into the configuration, or a newer one in place of an older one
 ///
 /// The component is checked first, then written beside its place, synced and renamed: nobody ever sees half of it. A
-/// manifest that is there stays as it is. Installing what comes with this command approves it, too.
+/// manifest that is there stays as it is; else the one that lies beside the file (NAME.toml) comes along.
+/// Installing what comes with this command approves it, too.
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// fs, postgres, redis or s3, which come with this command; or a component's file
@@ -37,6 +38,9 @@ struct InstallDocument<'a> {
     manifest: &'a Path,
     manifest_made: bool,
     replaced: bool,
+    /// The manifest is one to be filled in.
+    #[serde(skip)]
+    fill_in: bool,
 }
 
 impl Install {
@@ -63,10 +67,14 @@ impl Install {
         let (replaced, has_manifest) = (place.exists(), manifest_of(&place).exists());
         let fresh = FreshFile::write(&place, &component)?;
         let manifest = manifest_of(&place);
-        let template = built_in.and_then(|built_in| built_in.manifest);
-        let manifest_made = template.is_some() && !has_manifest;
-        if let Some(template) = template.filter(|_| manifest_made) {
-            FreshFile::write(&manifest, template.as_bytes())?.put()?;
+        let begin_with = match &built_in {
+            Some(built_in) => built_in.manifest.map(|text| text.as_bytes().to_vec()),
+            None => beside(&self.what)?,
+        };
+        let begin_with = begin_with.filter(|_| !has_manifest);
+        let manifest_made = begin_with.is_some();
+        if let Some(text) = begin_with {
+            FreshFile::write(&manifest, &text)?.put()?;
         }
         fresh.put()?;
         if built_in.is_some()
@@ -80,6 +88,7 @@ impl Install {
             manifest: &manifest,
             manifest_made,
             replaced,
+            fill_in: built_in.is_some(),
         };
         document.print(context)?;
         Ok(Exit::Done)
@@ -106,7 +115,12 @@ impl InstallDocument<'_> {
             .output
             .line(format_args!("{did} {}", self.component.display()))?;
         let manifest = self.manifest.display();
-        if self.manifest_made {
+        if self.manifest_made && !self.fill_in {
+            context.output.line(format_args!(
+                "it may do what {manifest} grants once you approve that: `mirrorbox adapters approve {}`",
+                self.name
+            ))
+        } else if self.manifest_made {
             context
                 .output
                 .line(format_args!("fill in {manifest}, then see `mirrorbox adapters`"))
@@ -116,6 +130,15 @@ impl InstallDocument<'_> {
         } else {
             Ok(())
         }
+    }
+}
+
+/// The manifest beside a component that is installed.
+fn beside(component: &Path) -> Result<Option<Vec<u8>>, CliError> {
+    let manifest = manifest_of(component);
+    match manifest.exists() {
+        true => Ok(Some(read_file(&manifest, MAX_MANIFEST)?)),
+        false => Ok(None),
     }
 }
 

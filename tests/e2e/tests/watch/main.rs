@@ -14,6 +14,8 @@ mod healthy;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod languages;
+#[cfg(test)]
 mod overlaps;
 #[cfg(test)]
 mod promises;
