@@ -14,7 +14,7 @@ use crate::key::SessionKey;
 /// So much is read at once, where there is so much: the next piece is read while this one is used.
 const PIECE: usize = 256 << 10;
 
-type ReadingPiece = Pin<Box<dyn Future<Output = Answer<Piece>> + Send>>;
+type ReadingPiece = Pin<Box<dyn Future<Output = Answer<Piece>> + Send + Sync>>;
 
 /// The lines of a stream, read while they are taken. Dropped, it stops reading.
 ///
