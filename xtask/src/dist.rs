@@ -74,8 +74,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The packages that tests install: what is packed, and into which folder of `target/debug`.
-const TESTED: [(&str, fn(&Workspace, &Built, &Path) -> Result<()>); 3] = [
+/// Packs one kind of package into a folder.
+type Pack = fn(&Workspace, &Built, &Path) -> Result<()>;
+
+/// The packages that tests install: into which folder of `target/debug` each is packed, and how.
+const TESTED: [(&str, Pack); 3] = [
     ("wheel", |workspace, built, out| {
         wheel::build(workspace, built, out).map(drop)
     }),
