@@ -55,7 +55,7 @@ pub use events::{Events, HostEvent};
 #[cfg(any(feature = "agent", feature = "wasm"))]
 pub use files::raise_file_limit;
 pub use session_store::{KeyStyle, ListedSummary, Loaded, SessionStore, SessionStoreError, SessionTime, WhileAway};
-pub use sessions::{Messages, Sessions, SessionsError};
+pub use sessions::{Following, Messages, Sessions, SessionsError};
 pub use transcript::{AppendFailed, Transcript};
 
 use tokio::sync::broadcast;

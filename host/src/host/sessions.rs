@@ -3,6 +3,7 @@
 mod adding;
 mod asking;
 mod blocking;
+mod following;
 mod messages;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::session::{
     self, Fork, ForkRows, Forked, Listing, RestoreOptions, RestoreReport, SessionError, SessionRow, Subagent,
 };
 
+pub use following::Following;
 pub use messages::Messages;
 
 /// The stored sessions of a project.

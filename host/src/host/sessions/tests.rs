@@ -9,7 +9,7 @@ use crate::host::tests::fixture::{DEADLINE, Switched, host, stored};
 use crate::host::{Host, SessionsError};
 use crate::key::SessionKey;
 use crate::mirror::DestinationOptions;
-use crate::session::{Fork, ForkRows, Listing, SessionError};
+use crate::session::{Fork, ForkRows, Listing, News, SessionError};
 use crate::store::{BatchDraft, Chain, Kind, MemoryStore, Origin, Store};
 
 fn key() -> SessionKey {
@@ -179,4 +179,34 @@ fn messages_that_are_cut_off_are_no_short_answer() {
     let last = std::iter::from_fn(|| messages.next_blocking()).last().unwrap();
     assert!(matches!(last, Err(SessionsError::Host(_))), "{last:?}");
     assert!(messages.next_blocking().is_none());
+}
+
+#[test]
+fn a_session_is_followed_until_the_host_is_closed() {
+    let (state, destination) = (tempfile::tempdir().unwrap(), Switched::new());
+    store_one(&destination.inside);
+    let host = host(state.path(), destination.clone());
+    let sessions = host.sessions("project");
+    assert!(is_unknown(sessions.follow_blocking("nobody", None)));
+    let mut following = sessions.follow_blocking("session", None).unwrap();
+    let mut below = sessions.follow_blocking("session", Some("subagents/agent-1")).unwrap();
+    let entry = |news: Option<Result<News, SessionsError>>| match news.unwrap().unwrap() {
+        News::Entry(line) => String::from_utf8(line.to_vec()).unwrap(),
+        news => panic!("{news:?}"),
+    };
+    // The last batch comes first.
+    assert_eq!(entry(following.next_blocking()), said("b", Some("a")));
+    host.transcript(key()).append_blocking(&[said("c", Some("b"))]).unwrap();
+    let agent = host.transcript(key().with_subpath("subagents/agent-1").unwrap());
+    agent.append_blocking(&[said("d", None)]).unwrap();
+    assert!(host.flush_blocking(DEADLINE).unwrap().is_empty());
+    assert_eq!(entry(following.next_blocking()), said("c", Some("b")));
+    assert_eq!(entry(below.next_blocking()), said("d", None));
+    sessions.delete_blocking("session").unwrap();
+    assert_eq!(following.next_blocking().unwrap().unwrap(), News::Deleted);
+    assert!(host.close_blocking(DEADLINE).unwrap().is_empty());
+    while let Some(news) = below.next_blocking() {
+        assert_eq!(news.unwrap(), News::Deleted);
+    }
+    assert!(following.next_blocking().is_none());
 }
