@@ -32,7 +32,7 @@ use lock::Approvals;
 
 pub use audit::Audit;
 pub use directory::Rejected;
-pub use examination::{Examination, Names, SyncedFiles};
+pub use examination::{Examination, KeptNames, SyncedFiles};
 pub use fresh_file::FreshFile;
 #[cfg(feature = "wasm")]
 pub(crate) use gate::check_file;

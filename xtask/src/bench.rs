@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the figures of docs/benchmarks.md; with `--backends`, those of docs/benchmarks-backends.md; with
-//! `--packages`, those of docs/benchmarks-packages.md.
+//! `cargo xtask bench`: the figures of docs/benchmarks.md; with `--backends`, those of docs/benchmarks-backends.md;
+//! with `--packages`, those of docs/benchmarks-packages.md.
 
 use std::process::Command;
 

@@ -1,7 +1,6 @@
 //! `cargo xtask dist`: what is released, in `target/dist`: the command as an archive and as a Debian package, the wheel
-//! of the Python package, the tarball of the Node package, what an image of the command is built from, what they consist
-//! of, and checksums. The same sources give
-//! the same bytes, wherever they lie.
+//! of the Python package, the tarball of the Node package, what an image of the command is built from, what they
+//! consist of, and checksums. The same sources give the same bytes, wherever they lie.
 
 use std::fs;
 use std::io;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-pub use synced::{Names, SyncedFiles};
+pub use synced::{KeptNames, SyncedFiles};
 
 /// So many lines of what an adapter printed are kept: a traceback of a dozen frames.
 const LINES: usize = 30;
 
 /// An adapter is under examination while it is opened with a manifest that [`super::Manifest::examine`] was called on.
-/// Then what it prints is kept for whoever examines it, and not logged; and a fresh instance follows each crash without
+/// Then what it prints is kept for the caller, and not logged; and a fresh instance follows each crash without
 /// a pause, however many there were, so that each call reaches the guest.
 ///
 /// Clones are the same examination.

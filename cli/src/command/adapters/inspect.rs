@@ -61,8 +61,8 @@ impl Inspect {
     }
 }
 
-/// What it compiles to is kept, so that it need not be compiled again when it is used: by its digest, so that whoever
-/// trusts it later trusts this very file.
+/// What it compiles to is kept, so that it need not be compiled again when it is used: by its digest, so that
+/// a user who trusts it later trusts this very file.
 pub(super) async fn inspect(file: &Path, context: &Context) -> Result<Inspection, CliError> {
     let failed = |error: AdapterError| CliError::failed(error.to_string());
     let cache = paths::state_dir(&context.global)?.join("cache");

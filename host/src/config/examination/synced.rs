@@ -38,7 +38,7 @@ struct Name {
 
 /// Which names a crash leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+pub enum KeptNames {
     /// Those that were in a folder when it was synced: what POSIX promises.
     Synced,
     /// All that there are: what many disks do, for a file that was itself synced.
@@ -52,11 +52,11 @@ impl SyncedFiles {
     }
 
     /// Writes into the empty folder `into` what a crash at this moment would leave of the folder `root`.
-    pub fn outlasting_a_crash(&self, root: &Path, into: &Path, names: Names) -> io::Result<()> {
+    pub fn outlasting_a_crash(&self, root: &Path, into: &Path, names: KeptNames) -> io::Result<()> {
         let durable = self.0.lock();
         match names {
-            Names::Synced => durable.restore(inode(&File::open(root)?)?, into, DEEPEST),
-            Names::All => durable.restore_all(root, into),
+            KeptNames::Synced => durable.restore(inode(&File::open(root)?)?, into, DEEPEST),
+            KeptNames::All => durable.restore_all(root, into),
         }
     }
 
@@ -147,7 +147,7 @@ fn told_apart(metadata: &fs::Metadata) -> Inode {
     )
 }
 
-/// Nothing is told there: [`SyncedFiles::can_be_told`].
+/// It cannot be known there: [`SyncedFiles::can_be_told`].
 #[cfg(not(unix))]
 fn told_apart(_: &fs::Metadata) -> Inode {
     (0, 0, 0)
@@ -196,7 +196,7 @@ mod tests {
         found
     }
 
-    fn crash(synced: &SyncedFiles, root: &Path, names: Names) -> Vec<(String, String)> {
+    fn crash(synced: &SyncedFiles, root: &Path, names: KeptNames) -> Vec<(String, String)> {
         let into = tempfile::tempdir().unwrap();
         synced.outlasting_a_crash(root, into.path(), names).unwrap();
         found(into.path())
@@ -216,22 +216,22 @@ mod tests {
         // Open for writing alone, as guests have it.
         let file = File::options().append(true).open(root.join("folder/file")).unwrap();
         synced.note_file(&file).unwrap();
-        assert_eq!(crash(&synced, root, Names::Synced), [], "no name was synced");
+        assert_eq!(crash(&synced, root, KeptNames::Synced), [], "no name was synced");
         let all = [pair("folder/", ""), pair("folder/file", "synced")];
-        assert_eq!(crash(&synced, root, Names::All), all);
+        assert_eq!(crash(&synced, root, KeptNames::All), all);
         synced.note_folder(&File::open(root.join("folder")).unwrap()).unwrap();
-        assert_eq!(crash(&synced, root, Names::Synced), [], "nor the folder's own");
+        assert_eq!(crash(&synced, root, KeptNames::Synced), [], "nor the folder's own");
         synced.note_folder(&File::open(root).unwrap()).unwrap();
-        assert_eq!(crash(&synced, root, Names::Synced), all);
+        assert_eq!(crash(&synced, root, KeptNames::Synced), all);
         fs::write(root.join("folder/file"), "changed").unwrap();
         fs::write(root.join("folder/other"), "not synced").unwrap();
-        assert_eq!(crash(&synced, root, Names::Synced), all);
+        assert_eq!(crash(&synced, root, KeptNames::Synced), all);
         let with_other = [
             pair("folder/", ""),
             pair("folder/file", "synced"),
             pair("folder/other", ""),
         ];
-        assert_eq!(crash(&synced, root, Names::All), with_other);
+        assert_eq!(crash(&synced, root, KeptNames::All), with_other);
     }
 
     #[test]
@@ -243,8 +243,8 @@ mod tests {
         synced.note_file(&File::open(&path).unwrap()).unwrap();
         synced.note_folder(&File::open(dir.path()).unwrap()).unwrap();
         fs::rename(&path, dir.path().join("renamed")).unwrap();
-        assert_eq!(crash(&synced, dir.path(), Names::Synced), [pair("file", "one")]);
+        assert_eq!(crash(&synced, dir.path(), KeptNames::Synced), [pair("file", "one")]);
         synced.note_folder(&File::open(dir.path()).unwrap()).unwrap();
-        assert_eq!(crash(&synced, dir.path(), Names::Synced), [pair("renamed", "one")]);
+        assert_eq!(crash(&synced, dir.path(), KeptNames::Synced), [pair("renamed", "one")]);
     }
 }

@@ -11,29 +11,29 @@ use super::{Answer, SessionStore};
 use crate::block_on::block_on;
 use crate::key::SessionKey;
 
-/// So much is read at once, where there is so much: the next piece is read while this one is used.
-const PIECE: usize = 256 << 10;
+/// So much is read at once, where there is so much: the next part is read while this one is used.
+const PART: usize = 256 << 10;
 
-type ReadingPiece = Pin<Box<dyn Future<Output = Answer<Piece>> + Send + Sync>>;
+type ReadingPart = Pin<Box<dyn Future<Output = Answer<Part>> + Send + Sync>>;
 
 /// The lines of a stream, read while they are taken. Dropped, it stops reading.
 ///
-/// Memory: two pieces of 256 KiB and a batch each, however long the stream is. A thread of the host's is used while a piece
+/// Memory: two parts of 256 KiB and a batch each, however long the stream is. A thread of the host's is used while a part
 /// is read, and none while nobody takes it.
 pub struct Loaded {
     lines: VecDeque<Bytes>,
     failed: Option<SessionStoreError>,
-    /// The piece behind those lines; none at the end.
-    next: Option<ReadingPiece>,
+    /// The part behind those lines; none at the end.
+    next: Option<ReadingPart>,
 }
 
 /// What was read at once.
-struct Piece {
+struct Part {
     lines: VecDeque<Bytes>,
     then: Then,
 }
 
-/// What comes behind a piece.
+/// What comes behind a part.
 enum Then {
     /// As much again, perhaps.
     More(Box<StreamReading>),
@@ -51,10 +51,10 @@ impl Loaded {
             if let Some(failed) = self.failed.take() {
                 return Some(Err(failed));
             }
-            let piece = self.next.as_mut()?.await;
+            let part = self.next.as_mut()?.await;
             self.next = None;
-            match piece {
-                Ok(piece) => self.take(piece),
+            match part {
+                Ok(part) => self.take(part),
                 Err(failed) => return Some(Err(failed)),
             }
         }
@@ -65,21 +65,21 @@ impl Loaded {
         block_on(self.next())
     }
 
-    fn of(piece: Piece) -> Self {
+    fn of(part: Part) -> Self {
         let mut loaded = Self {
             lines: VecDeque::new(),
             failed: None,
             next: None,
         };
-        loaded.take(piece);
+        loaded.take(part);
         loaded
     }
 
     /// These come next, and what is behind them is read meanwhile.
-    fn take(&mut self, piece: Piece) {
-        self.lines = piece.lines;
-        match piece.then {
-            Then::More(reading) => self.next = Some(Box::pin(reading.store().clone().piece(reading))),
+    fn take(&mut self, part: Part) {
+        self.lines = part.lines;
+        match part.then {
+            Then::More(reading) => self.next = Some(Box::pin(reading.store().clone().part(reading))),
             Then::Failed(failed) => self.failed = Some(failed),
             Then::Nothing => {}
         }
@@ -116,34 +116,34 @@ impl SessionStore {
         block_on(self.load(key))
     }
 
-    fn piece(&self, reading: Box<StreamReading>) -> impl Future<Output = Answer<Piece>> + Send + use<> {
+    fn part(&self, reading: Box<StreamReading>) -> impl Future<Output = Answer<Part>> + Send + use<> {
         self.reading(async move |this| this.read_on(*reading).await)
     }
 
     /// Reads for as long as the host lives: its end does not wait for callers who may never take the rest.
-    fn reading<F>(&self, read: F) -> impl Future<Output = Answer<Piece>> + Send + use<F>
+    fn reading<F>(&self, read: F) -> impl Future<Output = Answer<Part>> + Send + use<F>
     where
-        F: AsyncFnOnce(&Self) -> Answer<Piece> + Send + 'static,
+        F: AsyncFnOnce(&Self) -> Answer<Part> + Send + 'static,
     {
         self.work(async move |this| {
             let ending = this.core.background.ending();
             tokio::select! {
                 biased;
                 () = ending => Err(HostError::Closed.into()),
-                piece = read(&this) => piece,
+                part = read(&this) => part,
             }
         })
     }
 
-    /// Reads the next piece.
-    async fn read_on(&self, mut reading: StreamReading) -> Answer<Piece> {
+    /// Reads the next part.
+    async fn read_on(&self, mut reading: StreamReading) -> Answer<Part> {
         let (mut lines, mut bytes) = (VecDeque::new(), 0);
         let then = loop {
             match reading.next().await {
                 Ok(Some(next)) => {
                     bytes += next.len();
                     lines.push_back(next);
-                    if bytes >= PIECE {
+                    if bytes >= PART {
                         break Then::More(Box::new(reading));
                     }
                 }
@@ -154,7 +154,7 @@ impl SessionStore {
                 Err(failed) => break Then::Failed(failed),
             }
         };
-        Ok(Piece { lines, then })
+        Ok(Part { lines, then })
     }
 
     /// What this process appends from now on comes behind what was read.

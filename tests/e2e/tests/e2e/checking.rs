@@ -1,4 +1,4 @@
-//! `adapters check FILE`: thirty and more ways to break the contract, each by a real component, and what is said of them.
+//! `adapters check FILE`: ways to break the contract, each by a real component, and what the command says of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

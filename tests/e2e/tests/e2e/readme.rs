@@ -1,5 +1,5 @@
-//! README's doors for operators and for runtimes in Rust, as they stand there. Those for Python and TypeScript are run by
-//! the packages' own tests.
+//! README's doors for operators and for runtimes in Rust, as they stand there. Those for Python and TypeScript are
+//! run by the packages' own tests.
 
 use std::error::Error;
 use std::ffi::OsString;

@@ -124,7 +124,7 @@ faults! {
     Collects "collects"
     /// Calls itself until the stack is full.
     Recurses "recurses"
-    /// Takes memory until there is none.
+    /// Takes memory until it gets no more.
     Hungry "hungry"
     /// Ends its process.
     Exits "exits"

@@ -53,6 +53,7 @@ impl Broken {
         }
     }
 
+    #[expect(clippy::panic, reason = "what it is for")]
     fn crash(&self) {
         match self.fault {
             Fault::Panics => panic!("this adapter has no idea what to do"),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::LocalBoxFuture;
-use mirrorbox::config::{Examination, Names, SyncedFiles};
+use mirrorbox::config::{Examination, KeptNames, SyncedFiles};
 use mirrorbox::store::Store;
 use mirrorbox_conformance::{Crash, Remains};
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn remains(&self, synced: &SyncedFiles, names: Names) -> io::Result<Vec<TempDir>> {
+    fn remains(&self, synced: &SyncedFiles, names: KeptNames) -> io::Result<Vec<TempDir>> {
         let folders = self.folders.iter().map(|folder| {
             let left = tempfile::Builder::new().prefix("mirrorbox-check-").tempdir()?;
             synced.outlasting_a_crash(folder.path(), left.path(), names)?;
@@ -58,7 +58,7 @@ impl<'a> Machine<'a> {
         folders.collect()
     }
 
-    async fn found_after(&self, names: Names) -> Result<Arc<dyn Store>, String> {
+    async fn found_after(&self, names: KeptNames) -> Result<Arc<dyn Store>, String> {
         let Some(synced) = self.examination.synced() else {
             return Err("what is synced was not noted".to_owned());
         };
@@ -77,8 +77,8 @@ impl<'a> Machine<'a> {
 impl Crash for Machine<'_> {
     fn after(&self, remains: Remains) -> LocalBoxFuture<'_, Result<Arc<dyn Store>, String>> {
         Box::pin(self.found_after(match remains {
-            Remains::Synced => Names::Synced,
-            Remains::SyncedAndNames => Names::All,
+            Remains::Synced => KeptNames::Synced,
+            Remains::SyncedAndNames => KeptNames::All,
         }))
     }
 }

@@ -219,7 +219,7 @@ impl Subject {
     }
 }
 
-/// The store of what was opened, else why there is none, with what the component said about it.
+/// The store of what was opened, else why it was not opened, with what the component said about it.
 pub(super) fn store(opened: &Destinations, examination: &Examination) -> Result<Arc<dyn Store>, CliError> {
     let destination = opened.each().first();
     let destination = destination.ok_or_else(|| CliError::failed("no destination was opened"))?;
