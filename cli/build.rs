@@ -70,7 +70,7 @@ fn languages() -> io::Result<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut text = String::from("[\n");
     for (language, sources) in LANGUAGES {
-        let _ = writeln!(text, "({language:?}, &[");
+        let _ = writeln!(text, "({language:?}, [");
         for (from, to) in sources {
             let from = root.join(from);
             println!("cargo::rerun-if-changed={}", from.display());
