@@ -7,7 +7,7 @@
 //! | `component`, `code_cache` | a component's file: read, checked, compiled once, inspected |
 //! | `compiler` | who compiles, and what that may cost |
 //! | `contract` | which version of the contract it keeps, where it differs, and the bindings of each version |
-//! | `guest`, `preopens`, `opening`, `open_count`, `writing`, `syncing` | what an instance may touch, open, write and sync |
+//! | `guest`, `preopens`, `opening`, `open_count`, `writing`, `syncing` | what an instance may touch, open, write |
 //! | `limits`, `log` | what it may use and say |
 //! | `budget`, `reserve` | what all adapters of the process share, and how much of it one may have |
 //! | `refusals`, `usage` | what it tried and may not, and what it used |

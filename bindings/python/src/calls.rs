@@ -111,7 +111,7 @@ impl NativeCalls {
     /// The calls that wait, and the numbers of those whose answer nobody waits for any more. Does not block.
     fn take(&self) -> PyResult<(Vec<NativeCall>, Vec<u64>)> {
         let mut bytes = [0; 64];
-        while (&*self.woken.get()?).read(&mut bytes).is_ok_and(|count| count > 0) {}
+        while self.woken.get()?.read(&mut bytes).is_ok_and(|count| count > 0) {}
         let mut waiting = self.queue.get()?.waiting.lock();
         let calls = std::mem::take(&mut waiting.calls).into_iter().map(NativeCall::new);
         Ok((calls.collect(), std::mem::take(&mut waiting.given_up)))

@@ -15,7 +15,12 @@ pub fn conformance(
     seed: Option<u64>,
     filter: String,
 ) -> Result<String, Failure> {
-    let options = Options { long, seed, filter };
+    let options = Options {
+        long,
+        seed,
+        filter,
+        take_said: None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| Failure::new(Class::State, error))?;
     let report = runtime.block_on(check(stores, &options));

@@ -138,11 +138,15 @@ impl Foreign {
     async fn ask_page(
         &self,
         name: &'static str,
-        mut arguments: Value,
+        arguments: Value,
         token: Option<&str>,
         limit: u32,
     ) -> Result<Answer, StoreError> {
-        (arguments["token"], arguments["limit"]) = (token.into(), limit.into());
+        let mut arguments = arguments;
+        if let Some(arguments) = arguments.as_object_mut() {
+            arguments.insert("token".to_owned(), token.into());
+            arguments.insert("limit".to_owned(), limit.into());
+        }
         self.ask(name, arguments, None, 0).await
     }
 }

@@ -25,8 +25,8 @@ pub enum Language {
     Go,
 }
 
-/// What an interpreter's or a library's code holds, whatever was stripped. The first that is found counts: an interpreter
-/// may itself be written in Rust.
+/// What an interpreter's or a library's code holds, whatever was stripped. The first that is found counts: an
+/// interpreter may itself be written in Rust.
 const MARKS: [(&str, Language); 5] = [
     ("componentize_py", Language::Python),
     ("rquickjs", Language::QuickJs),

@@ -1,8 +1,8 @@
 //! A disk that forgets what was not synced: told from an adapter's own calls.
 //!
-//! What a crash leaves of a folder is what POSIX promises: the content of a file as it was when the file was synced, and
-//! the names in a folder as they were when the folder was. A file whose name was synced, and its content not, is empty.
-//! Disks often keep more; an adapter may not count on it.
+//! What a crash leaves of a folder is what POSIX promises: the content of a file as it was when the file was synced,
+//! and the names in a folder as they were when the folder was. A file whose name was synced, and its content not, is
+//! empty. Disks often keep more; an adapter may not count on it.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -171,7 +171,8 @@ fn reached_again(_: &File) -> std::path::PathBuf {
     std::path::PathBuf::new()
 }
 
-#[cfg(all(test, feature = "wasm", target_os = "linux"))]
+#[cfg(test)]
+#[cfg(all(feature = "wasm", target_os = "linux"))]
 mod tests {
     use super::*;
 

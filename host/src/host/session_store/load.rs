@@ -14,21 +14,21 @@ use crate::key::SessionKey;
 /// So much is read at once, where there is so much: the next part is read while this one is used.
 const PART: usize = 256 << 10;
 
-type ReadingPart = Pin<Box<dyn Future<Output = Answer<Part>> + Send + Sync>>;
+type ReadingOn = Pin<Box<dyn Future<Output = Answer<ReadLines>> + Send + Sync>>;
 
 /// The lines of a stream, read while they are taken. Dropped, it stops reading.
 ///
-/// Memory: two parts of 256 KiB and a batch each, however long the stream is. A thread of the host's is used while a part
-/// is read, and none while nobody takes it.
+/// Memory: two parts of 256 KiB and a batch each, however long the stream is. A thread of the host's is used while a
+/// part is read, and none while nobody takes it.
 pub struct Loaded {
     lines: VecDeque<Bytes>,
     failed: Option<SessionStoreError>,
     /// The part behind those lines; none at the end.
-    next: Option<ReadingPart>,
+    next: Option<ReadingOn>,
 }
 
 /// What was read at once.
-struct Part {
+struct ReadLines {
     lines: VecDeque<Bytes>,
     then: Then,
 }
@@ -65,7 +65,7 @@ impl Loaded {
         block_on(self.next())
     }
 
-    fn of(part: Part) -> Self {
+    fn of(part: ReadLines) -> Self {
         let mut loaded = Self {
             lines: VecDeque::new(),
             failed: None,
@@ -76,7 +76,7 @@ impl Loaded {
     }
 
     /// These come next, and what is behind them is read meanwhile.
-    fn take(&mut self, part: Part) {
+    fn take(&mut self, part: ReadLines) {
         self.lines = part.lines;
         match part.then {
             Then::More(reading) => self.next = Some(Box::pin(reading.store().clone().part(reading))),
@@ -116,14 +116,14 @@ impl SessionStore {
         block_on(self.load(key))
     }
 
-    fn part(&self, reading: Box<StreamReading>) -> impl Future<Output = Answer<Part>> + Send + use<> {
+    fn part(&self, reading: Box<StreamReading>) -> impl Future<Output = Answer<ReadLines>> + Send + use<> {
         self.reading(async move |this| this.read_on(*reading).await)
     }
 
     /// Reads for as long as the host lives: its end does not wait for callers who may never take the rest.
-    fn reading<F>(&self, read: F) -> impl Future<Output = Answer<Part>> + Send + use<F>
+    fn reading<F>(&self, read: F) -> impl Future<Output = Answer<ReadLines>> + Send + use<F>
     where
-        F: AsyncFnOnce(&Self) -> Answer<Part> + Send + 'static,
+        F: AsyncFnOnce(&Self) -> Answer<ReadLines> + Send + 'static,
     {
         self.work(async move |this| {
             let ending = this.core.background.ending();
@@ -136,7 +136,7 @@ impl SessionStore {
     }
 
     /// Reads the next part.
-    async fn read_on(&self, mut reading: StreamReading) -> Answer<Part> {
+    async fn read_on(&self, mut reading: StreamReading) -> Answer<ReadLines> {
         let (mut lines, mut bytes) = (VecDeque::new(), 0);
         let then = loop {
             match reading.next().await {
@@ -154,7 +154,7 @@ impl SessionStore {
                 Err(failed) => break Then::Failed(failed),
             }
         };
-        Ok(Part { lines, then })
+        Ok(ReadLines { lines, then })
     }
 
     /// What this process appends from now on comes behind what was read.

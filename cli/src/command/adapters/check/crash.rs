@@ -1,4 +1,4 @@
-//! A machine that crashes while an adapter runs on it: what was synced is taken to another, and the adapter opened there.
+//! A machine that crashes while an adapter runs on it: what was synced is taken to another one, where it is opened.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

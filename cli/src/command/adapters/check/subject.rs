@@ -73,7 +73,7 @@ impl Subject {
         })
     }
 
-    /// It is looked at as one of an adapter directory is: it runs under what its manifest grants, in folders of its own.
+    /// It is treated as one of an adapter directory: it runs under what its manifest grants, in folders of its own.
     async fn of_file(file: &Path, name: &str, with: Option<&Path>, context: &Context) -> Result<Self, CliError> {
         let component = found(file, name)?.component()?.to_owned();
         let given = match with {
