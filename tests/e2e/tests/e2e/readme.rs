@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mirrorbox::agent_format::project_key;
-use mirrorbox_e2e::agent::Claude;
-use mirrorbox_e2e::{Installation, command};
+use mirrorbox_e2e::{Claude, Installation, command};
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -102,7 +102,7 @@ fn the_operators_door() {
     assert!(watch.wait().unwrap().success());
 
     // The line that a reader of these comes for: what the agent wrote is stored, and comes back as it was.
-    let key = project_key(&operator.home).unwrap();
+    let key = project_key(&operator.home);
     let files = |root: &Path| -> Vec<Vec<u8>> {
         let files = fs::read_dir(root.join("projects").join(&key)).unwrap().flatten();
         let files = files.filter(|file| file.path().extension().is_some_and(|end| end == "jsonl"));
