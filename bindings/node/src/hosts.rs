@@ -106,7 +106,7 @@ pub(crate) async fn open(directories: Directories, command: Option<PathBuf>) -> 
         return Ok(User::of(opened.clone()));
     }
     let Directories { config, state } = &directories;
-    let host = mirrorbox_bindings::host(config, state, command)?.build().await?;
+    let host = mirrorbox_bindings::host(Some(config), state, command)?.build().await?;
     let store = host.session_store();
     let opened = Arc::new(Opened {
         directories,

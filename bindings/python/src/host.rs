@@ -1,29 +1,28 @@
 //! A host of this process.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
-use mirrorbox::host::{Events, Host, SessionStore};
-use mirrorbox_bindings::{Failure, event, time, undelivered};
+use mirrorbox::host::{Host, SessionStore};
+use mirrorbox_bindings::{Failure, json, key, time, undelivered};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
-use crate::failure::{invalid, raised};
+use crate::calls::{Described, NativeCalls};
+use crate::failure::raised;
 use crate::owned::Owned;
+use crate::reading::{End, NativeReading, Source};
 use crate::sessions::NativeStore;
-use crate::wait::{wait, wait_for};
-
-/// How often who waits for an event looks whether the host was closed: its sessions outlive it, and end no event.
-const LOOK: Duration = Duration::from_millis(250);
+use crate::stored::NativeSessions;
+use crate::wait::wait;
 
 /// A host, until it is closed.
 #[pyclass(frozen, module = "mirrorbox._native")]
 pub(crate) struct NativeHost {
     host: Owned<Mutex<Option<Host>>>,
     store: Owned<SessionStore>,
-    is_closed: Arc<AtomicBool>,
+    /// Of those who read events: its sessions outlive a host, and end no event.
+    readers: Mutex<Vec<Weak<End>>>,
 }
 
 impl NativeHost {
@@ -35,11 +34,30 @@ impl NativeHost {
 
 #[pymethods]
 impl NativeHost {
-    /// Opens a host on a configuration directory and a state directory.
+    /// Opens a host on a configuration directory, if on one, and a state directory; `stores` are written in Python, and
+    /// each of their calls takes so many seconds at most.
     #[new]
-    fn new(py: Python<'_>, config: PathBuf, state: PathBuf, command: Option<PathBuf>) -> PyResult<Self> {
+    #[pyo3(signature = (config, state, command, calls, stores, seconds))]
+    fn new(
+        py: Python<'_>,
+        config: Option<PathBuf>,
+        state: PathBuf,
+        command: Option<PathBuf>,
+        calls: Option<&NativeCalls>,
+        stores: Vec<Described>,
+        seconds: f64,
+    ) -> PyResult<Self> {
+        let mut written_here = Vec::new();
+        if let Some(calls) = calls {
+            for described in stores {
+                written_here.push(calls.store(described, time(seconds))?);
+            }
+        }
         let opened = py.detach(|| {
-            let host = mirrorbox_bindings::host(&config, &state, command)?;
+            let mut host = mirrorbox_bindings::host(config.as_deref(), &state, command)?;
+            for (name, store) in written_here {
+                host = host.store(&name, store);
+            }
             host.build_blocking().map_err(Failure::from)
         });
         let host = opened.map_err(raised)?;
@@ -47,7 +65,7 @@ impl NativeHost {
         Ok(Self {
             host: Owned::new(Mutex::new(Some(host))),
             store: Owned::new(store),
-            is_closed: Arc::default(),
+            readers: Mutex::default(),
         })
     }
 
@@ -69,11 +87,31 @@ impl NativeHost {
         Ok(undelivered(&left).to_string())
     }
 
+    /// Likewise, of one session.
+    fn flush_session(&self, py: Python<'_>, project: String, session: String, seconds: f64) -> PyResult<String> {
+        let key = key(project, session, None).map_err(raised)?;
+        let flush = self.with(|host| host.transcript(key).flush(time(seconds)))?;
+        let left = py.detach(|| wait(flush)).map_err(raised)?;
+        Ok(undelivered(&left).to_string())
+    }
+
+    /// Deletes a session at every destination, now or as soon as each can be reached.
+    fn delete(&self, py: Python<'_>, project: String, session: String) -> PyResult<()> {
+        let key = key(project, session, None).map_err(raised)?;
+        let deleted = self.with(|host| host.delete(&key))?;
+        py.detach(|| wait(deleted)).map_err(raised)
+    }
+
+    /// The stored sessions of a project.
+    fn sessions(&self, project: &str) -> PyResult<NativeSessions> {
+        Ok(NativeSessions::new(self.with(|host| host.sessions(project))?))
+    }
+
     /// How every stream is doing at every destination, as JSON.
     fn status(&self, py: Python<'_>) -> PyResult<String> {
         py.detach(|| {
             let status = self.with(Host::status)?;
-            serde_json::to_string(&status).map_err(|error| invalid(error.to_string()))
+            json(&status).map_err(raised)
         })
     }
 
@@ -83,12 +121,12 @@ impl NativeHost {
     }
 
     /// What happens from now on.
-    fn events(&self) -> PyResult<NativeEvents> {
-        let events = self.with(Host::events)?;
-        Ok(NativeEvents {
-            events: Owned::new(events),
-            is_closed: self.is_closed.clone(),
-        })
+    fn events(&self) -> PyResult<NativeReading> {
+        let events = NativeReading::new(Source::Events(self.with(Host::events)?));
+        let mut readers = self.readers.lock();
+        readers.retain(|reader| reader.strong_count() > 0);
+        readers.push(Arc::downgrade(events.end()));
+        Ok(events)
     }
 
     /// Accepts nothing more, delivers for so many seconds at most, and ends every thread. What remains, as JSON; `None`
@@ -97,34 +135,10 @@ impl NativeHost {
         let host = self.host.get()?.lock().take();
         let Some(host) = host else { return Ok(None) };
         let left = py.detach(|| host.close_blocking(time(seconds)));
-        self.is_closed.store(true, Ordering::Release);
+        for reader in self.readers.lock().iter().filter_map(Weak::upgrade) {
+            reader.close();
+        }
         let left = left.map_err(raised)?;
         Ok(Some(undelivered(&left).to_string()))
-    }
-}
-
-/// What happens at destinations, on the disk and in the adapter directory.
-#[pyclass(module = "mirrorbox._native")]
-pub(crate) struct NativeEvents {
-    events: Owned<Events>,
-    is_closed: Arc<AtomicBool>,
-}
-
-#[pymethods]
-impl NativeEvents {
-    /// The next event as JSON; `None` once the host is closed.
-    fn next(&mut self, py: Python<'_>) -> PyResult<Option<String>> {
-        let events = self.events.get_mut()?;
-        let is_closed = &self.is_closed;
-        let next = py.detach(|| {
-            loop {
-                match wait_for(events.next(), LOOK) {
-                    None if is_closed.load(Ordering::Acquire) => return None,
-                    None => {}
-                    Some(next) => return next,
-                }
-            }
-        });
-        Ok(next.map(|next| event(&next).to_string()))
     }
 }

@@ -1,7 +1,7 @@
 //! Python objects as the text that the agent's command prints of them (`JSON.stringify`).
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::failure::invalid;
 
@@ -18,6 +18,18 @@ pub(crate) fn to_line(entry: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     };
     object(members, &mut line, 0)?;
     Ok(line)
+}
+
+/// An entry, or a line as it is: text or bytes, which are for the host to check.
+pub(crate) fn line(entry: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(line) = entry.cast::<PyBytes>() {
+        return Ok(line.as_bytes().to_vec());
+    }
+    match entry.cast::<PyString>().map(|line| line.to_cow()) {
+        Ok(Ok(line)) => Ok(line.into_owned().into_bytes()),
+        Ok(Err(_)) => Err(invalid("a line is text without lone surrogates".to_owned())),
+        Err(_) => to_line(entry),
+    }
 }
 
 fn value(value: &Bound<'_, PyAny>, line: &mut Vec<u8>, depth: usize) -> PyResult<()> {

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::failure::raised;
-use crate::json::to_line;
+use crate::json::{line, to_line};
 use crate::owned::Owned;
 use crate::wait::wait_for;
 
@@ -37,16 +37,19 @@ impl NativeStore {
         Ok(Self::new(self.store.get()?.clone().while_away(while_away(true))))
     }
 
-    /// Has entries appended, in the order of the calls; `wait` says when they are on disk. Does not block.
-    #[pyo3(signature = (project, session, subpath, entries))]
+    /// Has entries appended, in the order of the calls; `wait` says when they are on disk. Does not block. Lines as
+    /// they are may stand beside entries where the caller `takes_lines`.
+    #[pyo3(signature = (project, session, subpath, entries, takes_lines))]
     fn append(
         &self,
         project: String,
         session: String,
         subpath: Option<String>,
         entries: &Bound<'_, PyList>,
+        takes_lines: bool,
     ) -> PyResult<PendingAppend> {
         let key = key(project, session, subpath).map_err(raised)?;
+        let to_line = if takes_lines { line } else { to_line };
         let lines: Vec<Vec<u8>> = entries.iter().map(|entry| to_line(&entry)).collect::<PyResult<_>>()?;
         let store = self.store.get()?.clone();
         let mut appending: Appending = Box::pin(async move { store.append(&key, &lines).await });

@@ -14,10 +14,15 @@ impl Wake for Unpark {
     }
 }
 
+/// Wakes the thread that calls.
+pub(crate) fn waker() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
 /// What a future gives; `None` where that takes longer.
 pub(crate) fn wait_for<F: Future>(future: F, most: Duration) -> Option<F::Output> {
     let until = Instant::now().checked_add(most);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = waker();
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -33,7 +38,7 @@ pub(crate) fn wait_for<F: Future>(future: F, most: Duration) -> Option<F::Output
 
 /// What a future gives.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = waker();
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {

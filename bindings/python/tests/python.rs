@@ -151,6 +151,16 @@ fn options_errors_and_events() -> io::Result<()> {
 }
 
 #[test]
+fn hosts_transcripts_and_sessions() -> io::Result<()> {
+    passes("test_host.py")
+}
+
+#[test]
+fn stores_written_in_python() -> io::Result<()> {
+    passes("test_stores.py")
+}
+
+#[test]
 fn loads_leak_nothing() -> io::Result<()> {
     passes("test_leaks.py")
 }

@@ -1,8 +1,9 @@
 use std::fmt;
 
 use mirrorbox::config::ConfigError;
-use mirrorbox::host::{AppendFailed, HostError, SessionStoreError};
+use mirrorbox::host::{AppendFailed, HostError, SessionStoreError, SessionsError};
 use mirrorbox::key::KeyError;
+use mirrorbox::session::{self, SessionError, StreamError};
 use mirrorbox::spool::AppendError;
 
 /// The classes of failures, by what is to be done; each is an exception of every language under the same name.
@@ -22,6 +23,8 @@ pub enum Class {
     Away,
     /// What is stored cannot be read.
     Read,
+    /// No session, subagent or message that is stored has that name.
+    NotFound,
     /// The store is closed.
     Closed,
 }
@@ -37,6 +40,7 @@ impl Class {
             Self::NotDelivered => "NotDeliveredError",
             Self::Away => "AwayError",
             Self::Read => "ReadError",
+            Self::NotFound => "NotFoundError",
             Self::Closed => "ClosedError",
         }
     }
@@ -113,5 +117,52 @@ impl From<SessionStoreError> for Failure {
             SessionStoreError::Away { .. } => Self::new(Class::Away, failed),
             failed => Self::new(Class::Read, failed),
         }
+    }
+}
+
+impl From<SessionsError> for Failure {
+    fn from(failed: SessionsError) -> Self {
+        match failed {
+            SessionsError::Session(failed) => failed.into(),
+            SessionsError::Append(failed) => failed.into(),
+            SessionsError::Host(failed) => failed.into(),
+            failed => Self::new(Class::Read, failed),
+        }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(failed: SessionError) -> Self {
+        let class = match &failed {
+            SessionError::NotFound { .. }
+            | SessionError::NothingIn { .. }
+            | SessionError::NoSubagent { .. }
+            | SessionError::NoMessage { .. }
+            | SessionError::NothingToFork { .. } => Class::NotFound,
+            SessionError::Empty { .. } | SessionError::Key(_) | SessionError::Ambiguous { .. } => Class::Invalid,
+            SessionError::Target { .. } => Class::NotWritten,
+            SessionError::NoDestination => Class::Away,
+            SessionError::Stream(source) | SessionError::NotRestored { source, .. } => of_stream(source),
+            failed if failed.can_retry() => Class::Away,
+            _ => Class::Read,
+        };
+        Self::new(class, failed)
+    }
+}
+
+impl From<session::Failure> for Failure {
+    fn from(failed: session::Failure) -> Self {
+        let class = of_stream(&failed.error);
+        Self::new(class, format_args!("{}: {}", failed.stream, failed.error))
+    }
+}
+
+fn of_stream(failed: &StreamError) -> Class {
+    match failed {
+        StreamError::Exists { .. } | StreamError::Write { .. } => Class::NotWritten,
+        StreamError::NoRow { .. } => Class::NotFound,
+        StreamError::UnsafeKey { .. } => Class::Invalid,
+        failed if failed.can_retry() => Class::Away,
+        _ => Class::Read,
     }
 }

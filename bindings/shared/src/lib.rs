@@ -1,8 +1,13 @@
-//! What the packages for other languages have in common: how a host is opened, which failure is of which class, and
-//! what they say as JSON. The languages' own halves are `bindings/python` and `bindings/node`.
+//! What the packages for other languages have in common: how a host is opened, which failure is of which class,
+//! options of calls, what they say as JSON, and
+//! stores that are written there. The languages' own halves are `bindings/python` and `bindings/node`.
 
+mod answer;
+mod conformance;
 mod failure;
+mod foreign;
 mod said;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,15 +17,21 @@ use mirrorbox::config::Config;
 use mirrorbox::host::{Host, HostBuilder, WhileAway};
 use mirrorbox::key::SessionKey;
 
+pub use conformance::conformance;
 pub use failure::{Class, Failure};
+pub use foreign::{Call, Carrier, Foreign};
 pub use said::{event, undelivered};
+pub use sessions::{Told, fork, json, listing, restore_options, restored, told};
 
-/// A host on a configuration directory and a state directory, to be built. `command`, the `mirrorbox` that comes along,
-/// compiles components in a process of its own. Blocks for the disk.
-pub fn host(config: &Path, state: &Path, command: Option<PathBuf>) -> Result<HostBuilder, Failure> {
+/// A host on a configuration directory, if on one, and a state directory, to be built. `command`, the `mirrorbox` that
+/// comes along, compiles components in a process of its own. Blocks for the disk.
+pub fn host(config: Option<&Path>, state: &Path, command: Option<PathBuf>) -> Result<HostBuilder, Failure> {
     if let Some(command) = command {
         Runtime::compile_with(command);
     }
+    let Some(config) = config else {
+        return Ok(Host::builder(state));
+    };
     let config = Config::load_lenient(config, state)?;
     Ok(Host::builder(&config.state).config(&config))
 }

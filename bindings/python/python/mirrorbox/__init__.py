@@ -7,8 +7,12 @@
 
 from __future__ import annotations
 
+from ._host import Host, Line, Transcript
 from ._options import durable, wrapped
-from ._store import SessionStore, Undelivered
+from ._rows import Forked, Key, Message, News, Restored, SessionInfo, SessionRow, Subagent, Undelivered
+from ._sessions import Sessions
+from ._store import SessionStore
+from . import stores, testing
 from .errors import (
     AwayError,
     ClosedError,
@@ -16,23 +20,41 @@ from .errors import (
     InvalidError,
     MirrorboxError,
     NotDeliveredError,
+    NotFoundError,
     NotWrittenError,
     ReadError,
     StateError,
 )
+from .stores import Store
 
 __all__ = [
     "AwayError",
     "ClosedError",
     "ConfigError",
+    "Forked",
+    "Host",
     "InvalidError",
+    "Key",
+    "Line",
+    "Message",
     "MirrorboxError",
+    "News",
     "NotDeliveredError",
+    "NotFoundError",
     "NotWrittenError",
     "ReadError",
+    "Restored",
+    "SessionInfo",
+    "SessionRow",
     "SessionStore",
+    "Sessions",
     "StateError",
+    "Store",
+    "Subagent",
+    "Transcript",
     "Undelivered",
     "durable",
+    "stores",
+    "testing",
     "wrapped",
 ]

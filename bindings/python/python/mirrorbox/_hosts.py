@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import _command, _native
-from .errors import ClosedError, ConfigError
+from . import _command, _native, _store_thread
+from .errors import ClosedError, ConfigError, InvalidError
+from .stores import Store
 
 EXIT_SECONDS = 10.0
 """So long the end of the process waits for deliveries."""
@@ -29,18 +30,19 @@ FORKED = (
 class Directories:
     """What a host is opened on."""
 
-    config: Path
+    config: Path | None
+    """``None``: every destination is a store that is written in Python."""
     state: Path
 
 
-def directories(config: Any, state: Any) -> Directories:
+def directories(config: Any, state: Any, wants_config: bool = True) -> Directories:
     """The directories that the command would use, unless others are named."""
-    if config is None:
+    if config is None and wants_config:
         config = os.environ.get("MIRRORBOX_CONFIG") or _platform("XDG_CONFIG_HOME", ".config")
     if state is None:
         state = _platform("XDG_STATE_HOME", ".local/state")
     # A directory is one, whatever it is called.
-    return Directories(Path(config).resolve(), Path(state).resolve())
+    return Directories(None if config is None else Path(config).resolve(), Path(state).resolve())
 
 
 def _platform(variable: str, default: str) -> Path:
@@ -53,12 +55,18 @@ def _platform(variable: str, default: str) -> Path:
         raise ConfigError(f"cannot find your home directory: {error}; pass config= and state=") from error
 
 
+Stores = dict[str, Store]
+"""Stores written in Python, by the names of the destinations that they are."""
+
+
 @dataclass
 class Append:
     """Entries of one call, from when it was made."""
 
     key: tuple[str, str, str | None]
     entries: list[Any]
+    takes_lines: bool = False
+    """Whether lines as they are may stand among them."""
     pending: Any = None
     failure: BaseException | None = None
 
@@ -66,7 +74,7 @@ class Append:
         """Takes its place in the order."""
         entries, self.entries = self.entries, []
         try:
-            self.pending = store.append(*self.key, entries)
+            self.pending = store.append(*self.key, entries, self.takes_lines)
         except BaseException as failure:
             self.failure = failure
 
@@ -78,7 +86,7 @@ class Append:
 
 
 @dataclass
-class Host:
+class HostPlace:
     """A host, or the place for one."""
 
     directories: Directories
@@ -87,6 +95,11 @@ class Host:
     store: Any = None
     """One for all: it remembers what was read, for what is appended behind that."""
     waiting: deque[Append] = field(default_factory=deque)
+    stores: Stores = field(default_factory=dict)
+    store_timeout: float = 30.0
+    numbers: list[int] = field(default_factory=list)
+    """Of its stores, on the thread that they run on."""
+    is_begun: bool = False
 
     def append(self, call: Append) -> Append:
         """Gives a call its place in the order. Does not block: what comes before the host is open waits in turn."""
@@ -96,6 +109,12 @@ class Host:
             else:
                 call.begin(self.store)
         return call
+
+    def finish(self, call: Append, seconds: float) -> None:
+        """Opens the host if nobody has yet, and waits for a call. Blocks."""
+        if call.pending is None and call.failure is None:
+            self.open()
+        call.wait(seconds)
 
     def open(self, answer_from_here: bool = False) -> Any:
         """The store, opened by the first that asks, to read from. Blocks."""
@@ -108,10 +127,12 @@ class Host:
                 self.fail(ClosedError(FORKED))
             if self.store is not None:
                 return self.store
-            where = self.directories
+            if _is_ending:
+                self.fail(ClosedError("the process is ending: its hosts are closed, and none is opened any more"))
             try:
-                native = _native.NativeHost(where.config, where.state, _command.bundled())
+                native = self._begin()
             except BaseException as failure:
+                self.leave_stores()
                 self.fail(failure)
             with _lock:
                 self.native = native
@@ -121,6 +142,33 @@ class Host:
                 self.store = store
             _register_exit()
             return self.store
+
+    def _begin(self) -> _native.NativeHost:
+        with _lock:
+            self.is_begun = True
+        where, calls, described = self.directories, None, []
+        if self.stores:
+            thread = _store_thread.thread()
+            calls = thread.calls
+            described = [thread.add(name, store) for name, store in self.stores.items()]
+            self.numbers = [number for _, number, *_ in described]
+        command = _command.bundled()
+        return _native.NativeHost(where.config, where.state, command, calls, described, self.store_timeout)
+
+    def leave_stores(self) -> None:
+        """Its stores are not asked any more."""
+        if self.numbers:
+            _store_thread.thread().remove(self.numbers)
+            self.numbers = []
+
+    def shares(self, stores: Stores) -> bool:
+        """Whether who brings these stores can use it; takes them over where nobody has opened it yet."""
+        if not stores or self.stores.keys() == stores.keys() and all(self.stores[n] is stores[n] for n in stores):
+            return True
+        if self.is_begun or self.stores:
+            return False
+        self.stores = stores
+        return True
 
     def fail(self, failure: BaseException) -> NoReturn:
         """Nothing that waits for the host to be open will be done."""
@@ -134,19 +182,26 @@ class Host:
 _opening = threading.RLock()
 _lock = threading.RLock()
 _is_forked = False
-_hosts: dict[Directories, Host] = {}
+_is_ending = False
+_hosts: dict[Directories, HostPlace] = {}
 
 
-def host(where: Directories) -> Host:
+def host(where: Directories) -> HostPlace:
     """This process's host of these directories."""
     with _lock:
-        return _hosts.setdefault(where, Host(where))
+        return _hosts.setdefault(where, HostPlace(where))
 
 
-def use(where: Directories) -> None:
+def use(where: Directories, stores: Stores | None = None, store_timeout: float = 30.0) -> None:
     """Somebody uses the host, until he releases it."""
     with _lock:
-        host(where).users += 1
+        known = host(where)
+        if not known.shares(stores or {}):
+            state = where.state
+            raise InvalidError(f"the host of {state} is in use already, without these stores: pass the same, or none")
+        if stores:
+            known.store_timeout = store_timeout
+        known.users += 1
 
 
 def release(where: Directories, seconds: float) -> dict[str, Any] | None:
@@ -164,14 +219,27 @@ def release(where: Directories, seconds: float) -> dict[str, Any] | None:
     return close(known, seconds) if known.users <= 0 else None
 
 
-def close(known: Host, seconds: float) -> dict[str, Any] | None:
+def close(known: HostPlace, seconds: float) -> dict[str, Any] | None:
     """Ends a host, which delivers for so long. Blocks."""
     with _lock:
         native = known.native
     if native is None:
         return None
-    left = native.close(seconds)
+    try:
+        left = native.close(seconds)
+    finally:
+        known.leave_stores()
     return None if left is None else json.loads(left)
+
+
+def _end() -> None:
+    """At the end of the process, while threads may go on: another host would deliver beside the one that is closing,
+    and nobody would close it."""
+    global _is_ending
+    # One that is being opened is closed, too.
+    with _opening:
+        _is_ending = True
+    close_all()
 
 
 def close_all(seconds: float = EXIT_SECONDS) -> None:
@@ -187,6 +255,7 @@ def close_all(seconds: float = EXIT_SECONDS) -> None:
         if left is not None and (left["left"] or left["adopting"]):
             text = f"mirrorbox: {left['text']}; it waits in {host.directories.state}, and `mirrorbox drain` delivers it"
             print(text, file=sys.stderr)
+    _store_thread.end()
 
 
 _exits: set[str] = set()
@@ -195,7 +264,7 @@ _exits: set[str] = set()
 def _register_exit() -> None:
     if "atexit" not in _exits:
         _exits.add("atexit")
-        atexit.register(close_all)
+        atexit.register(_end)
     # A process that multiprocessing forked ends without `atexit`.
     processes = sys.modules.get("multiprocessing.util")
     if processes is not None and "multiprocessing" not in _exits:
@@ -203,7 +272,7 @@ def _register_exit() -> None:
 
         if multiprocessing.parent_process() is not None:
             _exits.add("multiprocessing")
-            processes.Finalize(None, close_all, exitpriority=10)
+            processes.Finalize(None, _end, exitpriority=10)
 
 
 def _after_fork() -> None:
@@ -214,15 +283,17 @@ def _after_fork() -> None:
     states = [str(os.path.realpath(known.directories.state)) + os.sep for known in _hosts.values() if known.native]
     # They are never dropped here: nothing of them may run.
     _left_alone.extend(_hosts.values())
-    users = {where: known.users for where, known in _hosts.items()}
+    before = list(_hosts.items())
     _hosts.clear()
+    _store_thread.after_fork()
     _exits.discard("multiprocessing")
-    for where, count in users.items():
-        _hosts[where] = Host(where, users=count)
+    for where, known in before:
+        place = HostPlace(where, users=known.users, stores=known.stores, store_timeout=known.store_timeout)
+        _hosts[where] = place
     _close_descriptors(states)
 
 
-_left_alone: list[Host] = []
+_left_alone: list[HostPlace] = []
 
 
 def _close_descriptors(states: list[str]) -> None:

@@ -16,7 +16,7 @@ class StateError(MirrorboxError):
 
 
 class ClosedError(MirrorboxError):
-    """The store was closed, or belongs to the process that this one was forked from. Make another one."""
+    """The store or host was closed, or belongs to the process that this one was forked from. Make another one."""
 
 
 class InvalidError(MirrorboxError, ValueError):
@@ -24,12 +24,17 @@ class InvalidError(MirrorboxError, ValueError):
 
 
 class NotWrittenError(MirrorboxError):
-    """Entries are not on local disk: it is full, or fails. Mend it, then make the same call again."""
+    """Entries, or files that were to be restored, are not on local disk: it is full, fails, or something stands in the
+    way. Mend that, then make the same call again."""
 
 
 class NotDeliveredError(MirrorboxError):
     """Entries are accepted, and did not get to where they are to be in time. They are delivered later: do not send them
     again."""
+
+
+class NotFoundError(MirrorboxError, LookupError):
+    """No session, subagent, message or row that is stored has that name. ``Sessions.list`` says which there are."""
 
 
 class ReadError(MirrorboxError):
