@@ -116,7 +116,7 @@ def frames_of(path):
 EAGER = {"max_pending_entries": 0, "max_pending_bytes": 0}
 
 
-async def mirror(store, frames, limits):
+async def mirror(store, frames, limits, project="project"):
     batchers = {}
     start = time.perf_counter()
     for number, (session, entries) in enumerate(frames):
@@ -124,7 +124,7 @@ async def mirror(store, frames, limits):
             batchers[session] = TranscriptMirrorBatcher(
                 store=store, projects_dir="/p", on_error=complain, **limits
             )
-        batchers[session].enqueue(f"/p/project/{session}.jsonl", entries)
+        batchers[session].enqueue(f"/p/{project}/{session}.jsonl", entries)
         if number % 64 == 63:
             # As a reader of a pipe does: others get their turn.
             await asyncio.sleep(0)

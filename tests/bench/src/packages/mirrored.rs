@@ -36,7 +36,15 @@ pub(super) fn measure(
             let theirs = [place.name.as_ref(), mode.as_ref(), file.as_os_str()];
             let theirs = python.run("sdk_stores.py", &theirs, &place.environment)?;
             let (config, state) = (machine.config(), machine.state(mode));
-            let ours = [mode.as_ref(), config.as_os_str(), state.as_os_str(), file.as_os_str()];
+            // Nothing is there yet, on servers that keep what came before, too.
+            let project = format!("{mode}-{round}");
+            let ours = [
+                mode.as_ref(),
+                config.as_os_str(),
+                state.as_os_str(),
+                file.as_os_str(),
+                project.as_ref(),
+            ];
             let ours = python.run("mirrored.py", &ours, &[])?;
             let time = |said, name| Ok::<_, anyhow::Error>(Duration::from_secs_f64(figure(said, name)?));
             answered.add(time(&theirs, "seconds")?, time(&ours, "answered")?);

@@ -231,9 +231,7 @@ fn a_failure_says_what_where_and_what_was_printed() {
     );
     assert_eq!(failure[3], "  it printed:");
     assert!(
-        failure[4..]
-            .iter()
-            .any(|line| *line == "    this adapter has no idea what to do"),
+        failure[4..].contains(&"    this adapter has no idea what to do"),
         "{ran:?}"
     );
     assert!(
