@@ -18,6 +18,8 @@ use crate::report::Report;
 const ROUNDS: usize = 3;
 /// What an entry of a long session has.
 const ENTRY: u64 = 2_300;
+/// Where both keep it.
+const PROJECT: &str = "project";
 const SESSION: &str = "7b1f6c0e-2d5a-4c3e-9f10-aa0000000001";
 
 /// One side of it: the rounds beside the SDK's, and the most that memory rose, in KiB.
@@ -51,6 +53,7 @@ pub(super) fn measure(
         config.as_os_str(),
         state.as_os_str(),
         file.as_os_str(),
+        PROJECT.as_ref(),
     ];
     python.run("mirrored.py", &ours, &[])?;
     let (mut by_sdk, mut by_run, mut their_risen) = (Side::default(), Side::default(), 0.0_f64);
@@ -110,7 +113,7 @@ fn seen(said: &Value, entries: u64) -> anyhow::Result<(Duration, f64)> {
 fn run_of(machine: &Machine, round: usize) -> anyhow::Result<(Duration, f64)> {
     let state = machine.state(&format!("run-{round}"));
     let mut command = machine.command(&state);
-    command.args(["run", "--cwd-key", "project", "--resume", SESSION, "--", "sh", "-c"]);
+    command.args(["run", "--cwd-key", PROJECT, "--resume", SESSION, "--", "sh", "-c"]);
     // The agent sees its session, and its parent's peak.
     let look = "wc -l < \"$(find \"$CLAUDE_CONFIG_DIR/projects\" -name '*.jsonl' | head -n 1)\" >&2; \
                 grep VmHWM /proc/$PPID/status >&2";
