@@ -1,7 +1,6 @@
 //! One append after the other, each awaited: what the SDK's message loop waits for in front of an eager store.
 
 use std::ffi::OsStr;
-use std::fs;
 
 use anyhow::Context;
 
@@ -21,8 +20,7 @@ pub(super) fn measure(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let (name, environment) = place.map_or(("memory", &[][..]), |place| (place.name, &place.environment));
-    let (config, state, how_many) = (machine.config(), machine.state("appends"), how_many.to_string());
-    fs::create_dir_all(&state)?;
+    let (config, state, how_many) = (machine.config(), machine.state("appends")?, how_many.to_string());
     let arguments = [
         name.as_ref(),
         config.as_os_str(),

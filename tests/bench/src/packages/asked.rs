@@ -15,7 +15,7 @@ pub(super) fn measure(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let model = Model::start().context("no port for the stand-in model")?;
-    let (config, folder, how_many) = (machine.config(), machine.state("asked"), how_many.to_string());
+    let (config, folder, how_many) = (machine.config(), machine.folder(), how_many.to_string());
     let arguments = [config.as_os_str(), folder.as_os_str(), how_many.as_ref()];
     let said = python.run("asked.py", &arguments, &model.environment())?;
     let without = rounds(&said, "without")?;

@@ -23,22 +23,23 @@ impl Machine {
             mirrorbox: built.mirrorbox.clone(),
         };
         let store = machine.folder.path().join("store");
-        machine.run(&["init", "--store", &store.to_string_lossy()])?;
+        machine.run(&machine.made(), &["init", "--store", &store.to_string_lossy()])?;
         Ok(machine)
     }
 
     /// With the adapter of a server.
     pub(super) fn keeping_in(built: &Built, place: &Place) -> anyhow::Result<Self> {
         let machine = Self::keeping_in_a_folder(built)?;
-        machine.run(&["adapters", "install", place.name])?;
+        let made = machine.made();
+        machine.run(&made, &["adapters", "install", place.name])?;
         let manifest = machine
             .config()
             .join("adapters")
             .join(place.name)
             .with_extension("toml");
         fs::write(manifest, place.manifest())?;
-        machine.run(&["adapters", "approve", place.name])?;
-        machine.run(&["adapters", "remove", "fs", "--yes"])?;
+        machine.run(&made, &["adapters", "approve", place.name])?;
+        machine.run(&made, &["adapters", "remove", "fs", "--yes"])?;
         Ok(machine)
     }
 
@@ -46,9 +47,20 @@ impl Machine {
         self.folder.path().join("config")
     }
 
-    /// A folder of its own for each name, not made yet.
-    pub(super) fn state(&self, name: &str) -> PathBuf {
-        self.folder.path().join("states").join(name).join("state")
+    /// A state directory of its own for each name, with nothing in it but compiled adapters.
+    pub(super) fn state(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let state = self.folder.path().join("states").join(name).join("state");
+        self.run(&state, &["adapters"])?;
+        Ok(state)
+    }
+
+    /// Where everything of it lies.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.path().join("asked")
+    }
+
+    fn made(&self) -> PathBuf {
+        self.folder.path().join("made")
     }
 
     /// The command, with this configuration and a state directory.
@@ -58,8 +70,8 @@ impl Machine {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let output = self.command(&self.state("made")).args(arguments).output()?;
+    fn run(&self, state: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+        let output = self.command(state).args(arguments).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "mirrorbox {arguments:?}: {said}");
         Ok(())

@@ -35,7 +35,7 @@ pub(super) fn measure(
             let machine = Machine::keeping_in(built, &place)?;
             let theirs = [place.name.as_ref(), mode.as_ref(), file.as_os_str()];
             let theirs = python.run("sdk_stores.py", &theirs, &place.environment)?;
-            let (config, state) = (machine.config(), machine.state(mode));
+            let (config, state) = (machine.config(), machine.state(mode)?);
             // Nothing is there yet, on servers that keep what came before, too.
             let project = format!("{mode}-{round}");
             let ours = [

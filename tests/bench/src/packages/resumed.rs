@@ -47,7 +47,7 @@ pub(super) fn measure(
     let run = written.get("run").and_then(Value::as_str).context("no name")?;
     let theirs = format!("{run}/{SESSION}");
     let config = machine.config();
-    let state = machine.state("written");
+    let state = machine.state("written")?;
     let ours = [
         "batched".as_ref(),
         config.as_os_str(),
@@ -63,7 +63,7 @@ pub(super) fn measure(
         let (took, risen) = seen(&said, entries)?;
         their_risen = their_risen.max(risen);
         // Another machine's: nothing of it is here.
-        let state = machine.state(&format!("package-{round}"));
+        let state = machine.state(&format!("package-{round}"))?;
         let arguments = [
             "package".as_ref(),
             config.as_os_str(),
@@ -111,7 +111,7 @@ fn seen(said: &Value, entries: u64) -> anyhow::Result<(Duration, f64)> {
 /// From the start of `mirrorbox run` to its end, with an agent that does nothing; and all the memory of its process,
 /// in KiB.
 fn run_of(machine: &Machine, round: usize) -> anyhow::Result<(Duration, f64)> {
-    let state = machine.state(&format!("run-{round}"));
+    let state = machine.state(&format!("run-{round}"))?;
     let mut command = machine.command(&state);
     command.args(["run", "--cwd-key", PROJECT, "--resume", SESSION, "--", "sh", "-c"]);
     // The agent sees its session, and its parent's peak.
