@@ -67,6 +67,10 @@ def test_errors_say_what_to_do(tmp_path):
             await absent.append(KEY, [{}])
         with pytest.raises(ConfigError):
             await absent.load(KEY)
+        bare = place(tmp_path / "bare")
+        bare.run("adapters", "remove", "fs", "--yes")
+        with pytest.raises(ConfigError, match="no adapters to deliver to"):
+            await bare.open().append(KEY, [{}])
         store = where.open()
         for key in [{}, {"project_key": "p"}, {"project_key": "", "session_id": "s"}, {**KEY, "subpath": ""}]:
             with pytest.raises(InvalidError):

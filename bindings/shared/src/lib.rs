@@ -33,6 +33,15 @@ pub fn host(config: Option<&Path>, state: &Path, command: Option<PathBuf>) -> Re
         return Ok(Host::builder(state));
     };
     let config = Config::load_lenient(config, state)?;
+    // Kept on this machine alone, sessions would look delivered.
+    if config.destinations.is_empty() && config.refused.is_empty() {
+        let adapters = config.dir.join("adapters");
+        let message = format!(
+            "there are no adapters to deliver to in {}; put one there (`mirrorbox adapters install`)",
+            adapters.display()
+        );
+        return Err(Failure::new(Class::Config, message));
+    }
     Ok(Host::builder(&config.state).config(&config))
 }
 
