@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 pub use synced::{KeptNames, SyncedFiles};
 
 /// So many lines of what an adapter printed are kept: a traceback of a dozen frames.
+#[cfg(feature = "wasm")]
 const LINES: usize = 30;
 
 /// An adapter is under examination while it is opened with a manifest that [`super::Manifest::examine`] was called on.
