@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{Built, pack_with, strip};
-use crate::system_packages;
+use crate::{process, system_packages};
 
 const RECIPE: &str = include_str!("Containerfile");
 
@@ -18,9 +18,20 @@ const RELEASE: &str = "bookworm";
 /// What the command is linked against.
 const PACKAGES: &str = "libc6,libgcc-s1";
 
-/// What Debian's packages leave that is the building machine's, or read by nobody here.
-const LEFT_OUT: &str = "rm -rf \"$1\"/etc/apt \"$1\"/etc/fstab \"$1\"/etc/hostname \"$1\"/etc/resolv.conf \"$1\"/var \
-                        \"$1\"/usr/share/doc \"$1\"/usr/share/lintian \"$1\"/usr/lib/*/gconv";
+/// What is left out of Debian's packages: it is the building machine's, or read by nobody here.
+const LEFT_OUT: [&str; 11] = [
+    "./dev",
+    "./etc/apt",
+    "./etc/dpkg",
+    "./etc/fstab",
+    "./etc/hostname",
+    "./etc/resolv.conf",
+    "./usr/share",
+    "./var/cache",
+    "./var/lib/apt",
+    "./var/lib/dpkg",
+    "./var/log",
+];
 
 /// Its user, and what it may write to.
 const USER: &str = "set -e; cd \"$1\"; mkdir -p agent etc/mirrorbox var/lib/mirrorbox tmp; \
@@ -35,10 +46,18 @@ pub(crate) fn pack(built: &Built, out: &Path) -> Result<()> {
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("Containerfile"), RECIPE)?;
     strip(&built.command, &folder.join("mirrorbox"))?;
-    let mut base = Command::new("mmdebstrap");
-    base.args(["--quiet", "--variant=extract", "--include", PACKAGES]);
-    for hook in [LEFT_OUT, USER] {
-        base.args(["--customize-hook", hook]);
-    }
-    pack_with(base.arg(RELEASE).arg(folder.join("base.tar")))
+    let base = folder.join("base.tar");
+    pack_with(
+        Command::new("mmdebstrap")
+            .args(["--quiet", "--variant=extract", "--include", PACKAGES])
+            .args(["--extract-hook", USER, RELEASE])
+            .arg(&base),
+    )?;
+    process::run(
+        Command::new("tar")
+            .arg("--delete")
+            .arg("--file")
+            .arg(&base)
+            .args(LEFT_OUT),
+    )
 }

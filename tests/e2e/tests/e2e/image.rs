@@ -43,16 +43,7 @@ fn an_image_needs_no_network_and_no_root() {
     let buildah = Buildah { folder: dir.path() };
     let recipe = recipe.to_str().unwrap();
     // Without an address but its own, nothing can be fetched.
-    buildah.says(&[
-        "bud",
-        "--isolation",
-        "chroot",
-        "--network",
-        "none",
-        "--tag",
-        "mirrorbox",
-        recipe,
-    ]);
+    buildah.says(&["bud", "--network", "none", "--tag", "mirrorbox", recipe]);
     let container = buildah.says(&["from", "mirrorbox"]);
     let config = buildah.says(&[
         "inspect",

@@ -71,10 +71,15 @@ impl Operator {
     }
 }
 
-/// Waits until `status` knows of it: it follows from then on.
+/// Waits until `watch` says itself that all is well.
 fn follows(operator: &Operator, watch: &mut Child) {
     let until = Instant::now() + PATIENCE;
-    while !operator.gets("mirrorbox status --json").contains("\"watch\":{") {
+    loop {
+        // It does not end with 0 before every destination is open.
+        let status = operator.types("mirrorbox status --json").output().unwrap();
+        if status.status.success() && String::from_utf8_lossy(&status.stdout).contains("\"source\":\"watch\"") {
+            return;
+        }
         assert!(watch.try_wait().unwrap().is_none() && Instant::now() < until);
     }
 }
