@@ -62,6 +62,7 @@ fn an_image_needs_no_network_and_no_root() {
         ("config", "/etc/mirrorbox"),
         ("state", "/var/lib/mirrorbox"),
         ("agent", "/agent"),
+        ("store", "/srv/transcripts"),
     ] {
         let folder = dir.path().join(name);
         fs::create_dir_all(&folder).unwrap();
@@ -78,7 +79,7 @@ fn an_image_needs_no_network_and_no_root() {
         buildah.says(&words)
     };
     assert_eq!(run(&["--version"]), format!("mirrorbox {}", env!("CARGO_PKG_VERSION")));
-    run(&["init", "--store", "/var/lib/mirrorbox/store"]);
+    run(&["init", "--store", "/srv/transcripts"]);
     run(&["import"]);
     assert!(run(&["show", SESSION, "--json"]).contains("\"uuid\":\"1\""));
     let made = fs::metadata(dir.path().join("config/mirrorbox.toml")).unwrap();
