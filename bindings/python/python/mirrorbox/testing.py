@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from . import _native, _store_thread
 from ._threads import blocking
@@ -20,9 +20,11 @@ class Check:
     name: str
     rule: str
     """The sentence of the contract."""
-    outcome: Literal["passed", "failed", "skipped"]
+    outcome: Literal["passed", "failed", "warned", "skipped"]
     reason: str | None = None
     """What the store did instead, or why it was passed over."""
+    call: dict[str, Any] | None = None
+    """Of a failure, the call that showed it: ``function``, ``key`` and ``said``."""
 
 
 @dataclass(frozen=True)
