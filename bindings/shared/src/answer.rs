@@ -149,7 +149,7 @@ impl Row {
 pub(crate) fn error(json: &str) -> StoreError {
     let failed: Failed = match serde_json::from_str(json) {
         Ok(failed) => failed,
-        Err(error) => return StoreError::Contract(format!("an error that is none: {error}")),
+        Err(error) => return StoreError::Contract(format!("an error that cannot be read: {error}")),
     };
     let Failed {
         text,

@@ -25,7 +25,7 @@ pub(super) fn document(report: &Report) -> String {
 fn case(document: &mut String, checked: &Checked) {
     let seconds = checked.took.as_secs_f64();
     let whole = text(&checked.to_string());
-    // Writing to a string does not fail.
+    // Writing to a string does not fail, here and below.
     let _ = write!(
         document,
         "  <testcase classname=\"contract\" name=\"{}\" time=\"{seconds:.3}\"",

@@ -71,6 +71,7 @@ impl Pace {
         let load = |figures: &Figures| figures.load.as_secs_f64() * 1_000.0;
         let ratio = |of: fn(&Figures) -> f64| Some(quickest(ours, of)? / quickest(theirs, of)?.max(f64::EPSILON));
         Self {
+            // There is a round at least.
             append_ms: quickest(ours, append).unwrap_or_default(),
             load_ms: quickest(ours, load).unwrap_or_default(),
             append_ratio: ratio(append),

@@ -239,6 +239,7 @@ fn found(file: &Path, name: &str) -> Result<directory::Found, CliError> {
     };
     let cannot_look = |error: io::Error| CliError::usage(format!("cannot look at {}: {error}", dir.display()));
     let mut found = directory::scan(dir).map_err(cannot_look)?;
+    // Nothing was found: the caller says so, since a component is missing then.
     Ok(found.remove(name).unwrap_or_default())
 }
 

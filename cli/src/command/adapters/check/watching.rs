@@ -51,6 +51,7 @@ async fn changed(files: &[PathBuf], checked: Seen) {
 }
 
 fn seen(files: &[PathBuf]) -> Seen {
+    // One that cannot be looked at counts as missing: the check of it says why.
     let look = |path: &PathBuf| {
         let metadata = fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
